@@ -1,0 +1,39 @@
+"""Every name that cotenant writes into a cluster: group, labels, annotations, finalizers, field managers."""
+
+GROUP = "cotenant.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+TENANT = "cotenant.dev/tenant"
+"""Label: the tenant that a namespace or an object belongs to."""
+SPACE = "cotenant.dev/space"
+"""Label: the space that a namespace is; the home namespace of a tenant has none."""
+ROLE = "cotenant.dev/role"
+"""Label: the role that a ClusterRole gives to members."""
+DECLARED = "cotenant.dev/declared"
+"""Label on a Space that exists because `spec.spaces.declared` of its tenant says so."""
+MANAGED_BY = "app.kubernetes.io/managed-by"
+COTENANT = "cotenant"
+"""Value of MANAGED_BY, field manager of everything but status, and name of the one ResourceQuota and LimitRange."""
+STATUS_MANAGER = "cotenant-status"
+QUOTA_MANAGER = "cotenant-quota"
+
+ADOPT = "cotenant.dev/adopt"
+"""Annotation on a namespace: `<tenant>/<space>`. Whoever may update the namespace offers it; ours carry it from birth."""
+DELETED = "cotenant.dev/space-deleted"
+"""Annotation on a namespace whose Space somebody deleted on purpose: labels alone never rebuild that Space."""
+CONFIRM_DELETE = "cotenant.dev/confirm-delete"
+"""Annotation on a Tenant or Space with deletionPolicy Delete: its own name, typed by hand."""
+
+TENANT_FINALIZER = "cotenant.dev/tenant"
+SPACE_FINALIZER = "cotenant.dev/space"
+
+POD_SECURITY = "pod-security.kubernetes.io"
+HOME_PREFIX = "home-"
+POLICY = "policy"
+"""Name of the SpacePolicy in every space and home."""
+
+
+def home_of(tenant: str) -> str:
+    """Name of the home namespace of a tenant."""
+    return HOME_PREFIX + tenant

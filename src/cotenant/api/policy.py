@@ -1,0 +1,81 @@
+"""SpacePolicy: the rules that are in force in a namespace, where its members can read them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from cotenant.api.meta import Conditions, ObjectMeta
+from cotenant.api.scalars import Amounts, TenantName
+from cotenant.api.tenant import (
+    IngressSpec,
+    LimitItem,
+    NodesSpec,
+    PodRules,
+    ServiceAccountsSpec,
+    ServicesSpec,
+    SpacesCount,
+    StorageSpec,
+)
+
+
+class NetworkRules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Isolation of the network; the peers are in the NetworkPolicies."""
+
+    isolation: Literal["space", "tenant", "none"]
+    """Who reaches the space."""
+    internet: bool
+    """Whether pods reach addresses outside the cluster and private ranges."""
+
+
+class SpacePolicySpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """The effective values: the tenant's leaf, else the profile's, else the built-in one."""
+
+    tenant: TenantName
+    """The tenant that this namespace belongs to."""
+    space: Annotated[str, Meta(max_length=50)] | None = None
+    """The space that this namespace is; absent in the home."""
+    network: NetworkRules
+    """Who talks with whom."""
+    pods: PodRules
+    """What pods may be."""
+    nodes: NodesSpec | None = None
+    """Where pods run."""
+    services: ServicesSpec
+    """What Services may be."""
+    ingress: IngressSpec
+    """What Ingresses may be."""
+    storage: StorageSpec
+    """What volumes may be."""
+    service_accounts: ServiceAccountsSpec
+    """What ServiceAccounts may be."""
+    enforcement: Literal["observe", "warn", "enforce"]
+    """What happens to what breaks a rule."""
+    cordoned: bool = False
+    """While true, members change nothing."""
+
+
+class TenantMirror(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """In the home only: what members may know of their Tenant, which they cannot read itself."""
+
+    spaces: SpacesCount | None = None
+    """How many spaces there are."""
+    limit: int | None = None
+    """How many there may be."""
+    quota: Amounts | None = None
+    """The tenant's quota."""
+    limits: Annotated[list[LimitItem], Meta(max_length=16)] | None = None
+    """Items of the LimitRange in every space."""
+    conditions: Conditions = []
+    """The tenant's conditions."""
+
+
+class SpacePolicy(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What rules apply in this namespace. Written by cotenant alone; members read it."""
+
+    metadata: ObjectMeta
+    spec: SpacePolicySpec
+    """The effective rules."""
+    status: TenantMirror | None = None
+    """The tenant's state, in its home only."""

@@ -1,0 +1,86 @@
+"""Strings, amounts and lists of names in our kinds: their bounds, and the sentence for whoever breaks a rule."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from cotenant.api.rule import Rule
+
+
+def ruled(*rules: Rule) -> Meta:
+    """What a type that is no Struct needs to carry rules into its CustomResourceDefinition."""
+    return Meta(extra_json_schema={"x-cotenant-rules": list(rules)})
+
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+NAME = Rule(
+    f"self.matches('{DNS_LABEL}')",
+    "a name is made of a-z, 0-9 and -, and begins and ends with a letter or digit",
+)
+QUANTITY = Rule(
+    "type(self) == int ? self >= 0 : isQuantity(self) && !quantity(self).isLessThan(quantity('0'))",
+    "must be a quantity that is not negative, such as 500m, 4 or 8Gi",
+)
+CIDR = Rule("isCIDR(self)", "must be an address range such as 10.9.0.0/16")
+IAM_ROLE = Rule(
+    "self.matches('^arn:aws[-a-z]*:iam::[0-9]{12}:role/.+$')",
+    "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/Name: 12 digits, no session name",
+)
+IAM_USER = Rule(
+    "self.matches('^arn:aws[-a-z]*:iam::[0-9]{12}:user/.+$')",
+    "must be the ARN of an IAM user, such as arn:aws:iam::123456789012:user/name: 12 digits",
+)
+NAMING = (
+    Rule("self.contains('{space}')", "naming must contain {space}, for example {tenant}-{space}"),
+    Rule(
+        r"self.matches(r'^([-a-z0-9]|\{tenant\}|\{space\})*$')",
+        "naming is made of {tenant}, {space}, a-z, 0-9 and -, for example {tenant}-{space}",
+    ),
+)
+REGISTRY = Rule(
+    "self.endsWith('/') && size(self) > 1",
+    "a registry is a prefix that ends in /, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/",
+)
+PRIORITY = Rule("!self.startsWith('system-')", "system-* priority classes are never for tenants; take it off the list")
+HOST = Rule(
+    r"self.matches(r'^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+    "must be a host name in lower case, such as app.example.com or *.example.com",
+)
+LABEL_VALUE = Rule(
+    "self.matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",
+    "a label value is made of letters, digits, -, _ and ., and begins and ends with a letter or digit",
+)
+LABEL_KEYS = Rule(
+    "self.all(k, k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$'))",
+    "a label key is a name such as team, or a prefix and a name such as kubernetes.io/metadata.name",
+)
+_PLAIN_KEYS = (
+    "cpu memory ephemeral-storage requests.cpu requests.memory requests.storage requests.ephemeral-storage limits.cpu "
+    "limits.memory limits.ephemeral-storage pods services services.nodeports services.loadbalancers secrets configmaps "
+    "persistentvolumeclaims replicationcontrollers resourcequotas"
+).split()
+QUOTA_KEYS = Rule(
+    f"self.all(k, k.contains('/') || k in {_PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
+    "every key must be a resource as in a ResourceQuota, such as requests.cpu, limits.memory, pods or count/jobs.batch",
+)
+
+Quantity = Annotated[Annotated[str, Meta(max_length=32)] | int, ruled(QUANTITY)]
+"""A Kubernetes quantity: `500m`, `4`, `8Gi`."""
+Amounts = Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)]
+"""Amounts by resource, as in a ResourceQuota."""
+QuotaAmounts = Annotated[
+    Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)], ruled(QUOTA_KEYS)
+]
+"""The same where only what a ResourceQuota counts makes sense."""
+ClassName = Annotated[str, Meta(min_length=1, max_length=253)]
+ClassNames = Annotated[list[ClassName], Meta(max_length=50)]
+SpaceName = Annotated[Annotated[str, Meta(max_length=50, pattern=DNS_LABEL)], ruled(NAME)]
+RoleName = Annotated[Annotated[str, Meta(max_length=63, pattern=DNS_LABEL)], ruled(NAME)]
+TenantName = Annotated[Annotated[str, Meta(max_length=40, pattern=DNS_LABEL)], ruled(NAME)]
+Cidr = Annotated[Annotated[str, Meta(max_length=43)], ruled(CIDR)]
+IamRole = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_ROLE)]
+IamUser = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_USER)]
+SubjectName = Annotated[str, Meta(min_length=1, max_length=256)]
+LabelValue = Annotated[Annotated[str, Meta(max_length=63)], ruled(LABEL_VALUE)]

@@ -1,0 +1,384 @@
+"""Tenant: a team, what it may use, and who belongs to it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta, Struct, field
+
+from cotenant.api.meta import Conditions, ObjectMeta
+from cotenant.api.rule import Rule
+from cotenant.api.scalars import (
+    DNS_LABEL,
+    HOST,
+    LABEL_KEYS,
+    NAMING,
+    PRIORITY,
+    REGISTRY,
+    Amounts,
+    Cidr,
+    ClassName,
+    ClassNames,
+    IamRole,
+    IamUser,
+    LabelValue,
+    QuotaAmounts,
+    RoleName,
+    SpaceName,
+    SubjectName,
+    TenantName,
+    ruled,
+)
+
+
+class ServiceAccountRef(Struct, rename="camel", frozen=True, kw_only=True):
+    """A ServiceAccount by namespace and name; a name alone would match every namespace's."""
+
+    namespace: Annotated[str, Meta(max_length=63, min_length=1)]
+    """Namespace of the ServiceAccount."""
+    name: Annotated[str, Meta(max_length=253, min_length=1)]
+    """Name of the ServiceAccount."""
+
+
+class Member(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody who belongs to the tenant: a role, and exactly one subject."""
+
+    role: RoleName
+    """owner, editor, viewer, or the x of a ClusterRole cotenant:x that the platform made."""
+    group: SubjectName | None = None
+    """A group, as the API server's authentication reports it."""
+    user: SubjectName | None = None
+    """A user name, as the API server's authentication reports it."""
+    service_account: ServiceAccountRef | None = None
+    """A ServiceAccount."""
+    iam_role: IamRole | None = None
+    """ARN of an IAM role, without session name."""
+    iam_user: IamUser | None = None
+    """ARN of an IAM user."""
+    expires: Annotated[str, Meta(max_length=64, extra_json_schema={"format": "date-time"})] | None = None
+    """RFC 3339 time from which this member has no rights any more."""
+
+    RULES: ClassVar = (
+        Rule(
+            "[has(self.group), has(self.user), has(self.serviceAccount), has(self.iamRole), has(self.iamUser)].filter(x, x).size() == 1",
+            "a member has exactly one of group, user, serviceAccount, iamRole, iamUser",
+        ),
+        Rule(
+            "!(has(self.group) && self.group.startsWith('system:')) && !(has(self.user) && self.user.startsWith('system:'))",
+            "system: users and groups cannot be members; name a ServiceAccount as serviceAccount: {namespace, name}",
+        ),
+    )
+
+    @property
+    def subject(self) -> str:
+        """The subject in words, for messages: `group iam-devteam`."""
+        account = self.service_account and f"{self.service_account.namespace}/{self.service_account.name}"
+        named = {
+            "group": self.group,
+            "user": self.user,
+            "serviceAccount": account,
+            "iamRole": self.iam_role,
+            "iamUser": self.iam_user,
+        }
+        return ", ".join(f"{kind} {name}" for kind, name in named.items() if name) or "nobody"
+
+
+class SpacesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """How many spaces the tenant may have, what they are called, and who makes them."""
+
+    limit: Annotated[int, Meta(ge=0, le=500)] | None = None
+    """How many spaces the tenant may have, declared ones included. Built in: 10."""
+    naming: Annotated[Annotated[str, Meta(max_length=63)], ruled(*NAMING)] | None = None
+    """Name of a space's namespace. Must contain {space}. Applies to new spaces only. Built in: {tenant}-{space}."""
+    create: Annotated[list[RoleName], Meta(max_length=20)] | None = None
+    """Roles that may create and delete Spaces themselves. Built in: [owner]."""
+
+
+class TenantSpacesSpec(SpacesSpec, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Spaces of a tenant: the limit, the naming, and those that exist because this says so."""
+
+    declared: (
+        Annotated[list[SpaceName], Meta(max_length=500, extra_json_schema={"x-kubernetes-list-type": "set"})] | None
+    ) = None
+    """Spaces that exist because they are on this list. One taken off is released: kept, no longer declared."""
+
+    RULES: ClassVar = (
+        Rule(
+            "!has(self.declared) || !has(self.limit) || size(self.declared) <= self.limit",
+            "more spaces are declared than spaces.limit allows; raise the limit or declare fewer",
+            field=".declared",
+        ),
+    )
+
+
+class SpaceBounds(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Floor and ceiling of a space's part of the tenant's quota."""
+
+    min: QuotaAmounts | None = None
+    """What a space always keeps."""
+    max: QuotaAmounts | None = None
+    """What a space never exceeds."""
+
+    RULES: ClassVar = (
+        Rule(
+            "!has(self.min) || !has(self.max) || self.min.all(k, !(k in self.max) || "
+            "!isQuantity(string(self.min[k])) || !isQuantity(string(self.max[k])) || "
+            "!quantity(string(self.min[k])).isGreaterThan(quantity(string(self.max[k]))))",
+            "min must not exceed max; lower the one or raise the other",
+            field=".min",
+        ),
+    )
+
+
+class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What the tenant may use over all its spaces."""
+
+    hard: QuotaAmounts | None = None
+    """Limits by resource, keys and values as in a ResourceQuota, summed over all spaces of the tenant."""
+    space: SpaceBounds | None = None
+    """Floor and ceiling of every space. A Space's own may only be tighter."""
+    accounting: Literal["native", "strict"] | None = None
+    """native counts as Kubernetes does. strict also holds for objects that exist while usage is recounted."""
+
+
+class LimitItem(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """One item of a LimitRange."""
+
+    type: Literal["Container", "Pod", "PersistentVolumeClaim"]
+    """What it limits."""
+    default: Amounts | None = None
+    """Limits of a container that names none."""
+    default_request: Amounts | None = None
+    """Requests of a container that names none."""
+    min: Amounts | None = None
+    """The least that is allowed."""
+    max: Amounts | None = None
+    """The most that is allowed."""
+    max_limit_request_ratio: Amounts | None = None
+    """How many times its request a limit may be."""
+
+
+class Port(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """A port of a network peer."""
+
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    """Port number."""
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    """TCP, UDP or SCTP; TCP where it is left out."""
+
+
+class Peer(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody outside the tenant to talk with: exactly one of tenant, namespaceLabels, cidr."""
+
+    tenant: TenantName | None = None
+    """All spaces of another tenant. That tenant must list this one too, in the other direction."""
+    namespace_labels: (
+        Annotated[
+            Annotated[dict[Annotated[str, Meta(max_length=317)], LabelValue], Meta(max_length=10, min_length=1)],
+            ruled(LABEL_KEYS),
+        ]
+        | None
+    ) = None
+    """Namespaces that carry these labels."""
+    cidr: Cidr | None = None
+    """An address range."""
+    # "except" is a word of Python, hence the name.
+    except_: Annotated[list[Cidr], Meta(max_length=20)] | None = field(default=None, name="except")
+    """Parts of cidr that are left out."""
+    ports: Annotated[list[Port], Meta(max_length=20)] | None = None
+    """Ports; all of them where this is left out."""
+
+    RULES: ClassVar = (
+        Rule(
+            "[has(self.tenant), has(self.namespaceLabels), has(self.cidr)].filter(x, x).size() == 1",
+            "a network peer has exactly one of tenant, namespaceLabels, cidr",
+        ),
+        Rule(
+            "!has(self.except) || has(self.cidr)",
+            "except takes addresses out of a cidr; name the cidr, or leave except out",
+            field=".except",
+        ),
+        Rule(
+            "!has(self.except) || !has(self.cidr) || !isCIDR(self.cidr) || "
+            "self.except.all(e, !isCIDR(e) || cidr(self.cidr).containsCIDR(e))",
+            "every except must lie inside cidr",
+            field=".except",
+        ),
+    )
+
+
+Peers = Annotated[list[Peer], Meta(max_length=50)]
+
+
+class NetworkSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Whom the pods of a tenant talk with."""
+
+    isolation: Literal["space", "tenant", "none"] | None = None
+    """Who reaches a space: only itself, the whole tenant, or anybody. Built in: tenant."""
+    internet: bool | None = None
+    """Whether pods reach addresses outside the cluster, the VPC and private ranges. Built in: true."""
+    from_: Peers | None = field(default=None, name="from")
+    """Others who may call the tenant's pods."""
+    to: Peers | None = None
+    """Others whom the tenant's pods may call."""
+
+
+class PodRules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What pods of the tenant may be."""
+
+    security: Literal["privileged", "baseline", "restricted"] | None = None
+    """Pod Security Standard of every space. Built in: restricted."""
+    registries: (
+        Annotated[
+            list[Annotated[Annotated[str, Meta(max_length=255, pattern="^.+/$")], ruled(REGISTRY)]], Meta(max_length=50)
+        ]
+        | None
+    ) = None
+    """Prefixes that an image must start with, each ending in a slash. Absent: any."""
+    priority_classes: Annotated[list[Annotated[ClassName, ruled(PRIORITY)]], Meta(max_length=50)] | None = None
+    """PriorityClasses that pods may name. Absent: any but system-*."""
+    runtime_classes: ClassNames | None = None
+    """RuntimeClasses that pods may name. Absent: any."""
+    allow_exec: bool | None = None
+    """Whether members may exec into pods, attach and forward ports. Built in: true."""
+
+
+class NodesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """The nodes that run the tenant's pods."""
+
+    pool: RoleName | None = None
+    """Name of the node pool that the tenant's pods run on."""
+    dedicated: bool | None = None
+    """Whether nothing but this tenant runs on the pool."""
+
+
+class ServicesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What Services of the tenant may be."""
+
+    types: (
+        Annotated[
+            list[Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]],
+            Meta(max_length=4, extra_json_schema={"x-kubernetes-list-type": "set"}),
+        ]
+        | None
+    ) = None
+    """Types that Services may have. Built in: [ClusterIP]."""
+
+
+class IngressSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What Ingresses and routes of the tenant may be."""
+
+    classes: ClassNames | None = None
+    """IngressClasses that may be named. Absent: any."""
+    hosts: (
+        Annotated[list[Annotated[Annotated[str, Meta(max_length=253)], ruled(HOST)]], Meta(max_length=100)] | None
+    ) = None
+    """Host names that may be served, `*.` for any one label. Absent: none."""
+
+
+class StorageSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What volumes of the tenant may be."""
+
+    classes: ClassNames | None = None
+    """StorageClasses that may be named. Absent: any."""
+
+
+class ServiceAccountsSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What ServiceAccounts of the tenant may be."""
+
+    iam_roles: Annotated[list[IamRole], Meta(max_length=50)] | None = None
+    """ARNs of IAM roles that ServiceAccounts may carry, `*` for any end. Absent: none."""
+
+
+class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Every leaf that a Tenant and a TenantProfile share."""
+
+    quota: QuotaSpec | None = None
+    """What the tenant may use over all its spaces."""
+    limits: Annotated[list[LimitItem], Meta(max_length=16)] | None = None
+    """Items of the LimitRange in every space."""
+    network: NetworkSpec | None = None
+    """Whom the tenant's pods talk with."""
+    pods: PodRules | None = None
+    """What pods of the tenant may be."""
+    nodes: NodesSpec | None = None
+    """The nodes that run the tenant's pods."""
+    services: ServicesSpec | None = None
+    """What Services of the tenant may be."""
+    ingress: IngressSpec | None = None
+    """What Ingresses and routes of the tenant may be."""
+    storage: StorageSpec | None = None
+    """What volumes of the tenant may be."""
+    service_accounts: ServiceAccountsSpec | None = None
+    """What ServiceAccounts of the tenant may be."""
+    enforcement: Literal["observe", "warn", "enforce"] | None = None
+    """What happens to what breaks a rule: counted, warned about, or refused. Built in: enforce."""
+    cordoned: bool | None = None
+    """While true, members keep reading and change nothing."""
+    deletion_policy: Literal["Orphan", "Delete"] | None = None
+    """What deleting the tenant does to its namespaces. Delete also wants the annotation cotenant.dev/confirm-delete: <name>. Built in: Orphan."""
+
+
+class TenantSpec(Rules, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """A team: who belongs to it, what it may use, which spaces it has."""
+
+    display_name: Annotated[str, Meta(max_length=128)] | None = None
+    """Name for people."""
+    profile: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
+    """TenantProfile that gives every field that is left out here."""
+    members: (
+        Annotated[list[Member], Meta(max_length=200, extra_json_schema={"x-kubernetes-list-type": "atomic"})] | None
+    ) = None
+    """Who belongs to the tenant, and in which role."""
+    spaces: TenantSpacesSpec | None = None
+    """Spaces of the tenant."""
+
+
+class SpacesCount(Struct, rename="camel", frozen=True, kw_only=True):
+    """How many spaces a tenant has."""
+
+    ready: int = 0
+    """Spaces that are ready."""
+    total: int = 0
+    """Spaces that exist."""
+
+
+class TenantStatus(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What cotenant made of the spec."""
+
+    observed_generation: int = 0
+    """The generation that this status answers."""
+    home: Annotated[str, Meta(max_length=63)] = ""
+    """The tenant's home namespace: its Spaces live there."""
+    spaces: SpacesCount | None = None
+    """How many spaces there are."""
+    conditions: Conditions = []
+    """Ready and its parts; docs/reference/conditions.md lists every reason."""
+
+
+class Tenant(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """A team that shares the cluster: its members, its spaces, its limits."""
+
+    metadata: ObjectMeta
+    spec: TenantSpec = TenantSpec()
+    """What the platform wants for this team."""
+    status: TenantStatus = TenantStatus()
+    """What cotenant made of it."""
+
+    RULES: ClassVar = (
+        Rule(
+            "size(self.metadata.name) <= 40",
+            "the name of a tenant has at most 40 characters",
+            field=".metadata.name",
+        ),
+        Rule(
+            f"self.metadata.name.matches('{DNS_LABEL}')",
+            "the name of a tenant is made of a-z, 0-9 and -, without a dot",
+            field=".metadata.name",
+        ),
+        Rule(
+            "!(self.metadata.name in ['default', 'home']) && !['kube-', 'home-', 'cotenant', 'aws-', 'amazon-', 'eks-'].exists(p, self.metadata.name.startsWith(p))",
+            "this name is reserved, as is default, home and what begins with kube-, home-, cotenant, aws-, amazon- or eks-; choose another",
+            field=".metadata.name",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""From Plan to Outcome: the only room that writes what controllers want."""

@@ -1,0 +1,104 @@
+"""Carries out a Plan, step by step, and says what became of each object.
+
+Stops at the first step that fails. Plans are ordered so that what closes comes before what opens: whatever is missing
+then, nobody has got rights too early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cotenant.api.builtin import Manifest
+from cotenant.kube.client import Client
+from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from cotenant.kube.resource import resource_of
+from cotenant.model.denial import layer
+from cotenant.model.finding import Done, Outcome, Ref, Verb
+from cotenant.model.fingerprint import CONTENT, fingerprint
+from cotenant.model.plan import Plan, Step
+
+Remember = Callable[[Ref, Manifest], None]
+"""Told about every object that was written, so that the next look at the store sees it before the watch does."""
+
+
+class Engine:
+    """Applies plans with one client. `remember` gets the API server's answer to each write."""
+
+    def __init__(self, client: Client, remember: Remember) -> None:
+        self.client, self.remember = client, remember
+
+    async def run(self, plan: Plan) -> Outcome:
+        """Does what the plan says. Refusals are values in the Outcome; no answer at all is one too."""
+        done: list[Done] = []
+        for step in plan.steps:
+            done.append(await self.step(step))
+            if done[-1].bad:
+                return Outcome(tuple(done))
+        done.extend([await self.remove(ref) for ref in plan.prune])
+        return Outcome(tuple(done))
+
+    async def step(self, step: Step) -> Done:
+        """One object."""
+        if step.action == "keep":
+            return Done(step.ref, "unchanged")
+        try:
+            return Done(step.ref, await self.write(step))
+        except ApiError as error:
+            return refused(step.ref, error)
+
+    async def write(self, step: Step) -> Verb:
+        """Creates or applies. Raises ApiError."""
+        wanted, ref = step.manifest, step.ref
+        resource = resource_of(wanted)
+        if step.action == "create" and ref.kind == "Namespace":
+            # POST, never apply: an apply would take over a namespace that somebody made in the meantime.
+            self.remember(ref, await self.client.create(resource, wanted))
+            return "created"
+        found = await self.client.apply(resource, bound(wanted, step.uid))
+        verb: Verb = "created" if step.action == "create" else "applied"
+        kind = ref.kind
+        if kind in CONTENT and fingerprint(kind, found) != fingerprint(kind, wanted):
+            # Apply leaves what other managers added, such as one more label in a podSelector. These objects are ours
+            # whole, so they are replaced; by resourceVersion, lest we overwrite a third party unseen.
+            found = await self.client.replace(resource, replacement(wanted, found))
+            verb = "replaced"
+        self.remember(ref, found)
+        return verb
+
+    async def remove(self, ref: Ref) -> Done:
+        """Prunes one object; gone already is fine."""
+        resource = resource_of({"apiVersion": ref.api_version, "kind": ref.kind})
+        try:
+            await self.client.delete(resource, ref.name, ref.namespace or None)
+        except NotFound:
+            return Done(ref, "unchanged")
+        except ApiError as error:
+            return refused(ref, error)
+        return Done(ref, "deleted")
+
+
+def bound(wanted: Manifest, uid: str) -> Manifest:
+    """The manifest, bound to the object with this uid: an apply then neither creates nor touches another one."""
+    return wanted | {"metadata": wanted["metadata"] | {"uid": uid}} if uid else wanted
+
+
+def replacement(wanted: Manifest, found: Manifest) -> Manifest:
+    """What a PUT sends: our content, the metadata of others, the resourceVersion that was read."""
+    have: dict[str, Any] = found["metadata"]
+    metadata = wanted["metadata"] | {
+        "labels": have.get("labels", {}) | wanted["metadata"].get("labels", {}),
+        "annotations": have.get("annotations", {}),
+        "resourceVersion": have["resourceVersion"],
+        "uid": have["uid"],
+    }
+    return wanted | {"metadata": metadata}
+
+
+def refused(ref: Ref, error: ApiError) -> Done:
+    """What an error means for the object: somebody else's field, a refusal with its layer, or no answer."""
+    if isinstance(error, Conflict | AlreadyExists):
+        return Done(ref, "conflict", error.message)
+    if 400 <= error.status < 500:
+        return Done(ref, "denied", f"{layer(error.status, error.message)}: {error.message}")
+    return Done(ref, "failed", error.message or str(error))

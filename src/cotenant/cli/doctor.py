@@ -1,0 +1,234 @@
+"""`cotenant doctor`: can this cluster host cotenant, is it healthy; each finding with the command that mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import click
+from msgspec import Struct
+
+from cotenant.api import keys
+from cotenant.api.schema import crds
+from cotenant.cli.install import cluster_of, connect, say
+from cotenant.cli.survey import Facts, survey
+from cotenant.kube.errors import ApiError
+from cotenant.render.install import GUARD, LEASH
+
+OLDEST, NEWEST = (1, 33), (1, 36)
+LEASE_SECONDS = 60.0
+TOOLS = {
+    "capsule.clastix.io": "Capsule",
+    "tenancy.kiosk.sh": "kiosk",
+    "config.kiosk.sh": "kiosk",
+    "hnc.x-k8s.io": "Hierarchical Namespace Controller",
+    "tenantoperator.stakater.com": "Multi Tenant Operator",
+    "storage.loft.sh": "vCluster Platform",
+    "management.cattle.io": "Rancher",
+}
+NETWORK_POLICY = """aws eks update-addon --cluster-name CLUSTER --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":"true"}'"""
+INSTALL = "cotenant install"
+
+
+class Finding(Struct, frozen=True):
+    """One answer. level: ok, WARN (works, but know it) or FAIL (does not work); fix: a command or a sentence."""
+
+    level: Literal["ok", "WARN", "FAIL"]
+    what: str
+    detail: str
+    fix: str = ""
+
+
+def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
+    """Every finding, in the order in which one would look. before: nothing is installed yet."""
+    parts = [_version(facts), *_policies_served(facts), *_network(facts), *_tools(facts), *_namespaces(facts)]
+    parts += _rights(facts) if before else [*_definitions(facts), *_policies(facts), *_operator(facts, now)]
+    return parts
+
+
+def _version(facts: Facts) -> Finding:
+    version = (facts.major, facts.minor)
+    said = f"Kubernetes {facts.major}.{facts.minor}"
+    if version < (1, 30):
+        return Finding(
+            "FAIL", "version", f"{said} has no ValidatingAdmissionPolicy", "upgrade the cluster to 1.33 or later"
+        )
+    if not OLDEST <= version <= NEWEST:
+        return Finding("WARN", "version", f"{said} is untested; 1.33 to 1.36 are", "cotenant verify")
+    return Finding("ok", "version", said)
+
+
+def _policies_served(facts: Facts) -> Iterable[Finding]:
+    if facts.validating_served:
+        yield Finding("ok", "validating policies", "admissionregistration.k8s.io/v1 is served")
+    elif facts.validating_served is False:
+        yield Finding(
+            "FAIL", "validating policies", "not served by this API server", "upgrade the cluster to 1.33 or later"
+        )
+    if facts.mutating_served:
+        yield Finding("ok", "mutating policies", "admissionregistration.k8s.io/v1 is served")
+    elif facts.mutating_served is False:
+        detail = "not served: Kubernetes 1.36 has them; nothing that is installed today needs them"
+        yield Finding("WARN", "mutating policies", detail, "upgrade the cluster to 1.36 when it suits")
+
+
+def _network(facts: Facts) -> Iterable[Finding]:
+    """NetworkPolicies are objects; whether somebody enforces them is another matter."""
+    if facts.daemon_sets is None:
+        return
+    agent = facts.daemon_sets.get("aws-node")
+    if agent is not None and "--enable-network-policy=true" in agent:
+        yield Finding("ok", "network policies", "the VPC CNI runs its network policy agent")
+    elif agent is not None:
+        detail = "the VPC CNI is there, its network policy agent is off: NetworkPolicies do nothing"
+        yield Finding("WARN", "network policies", detail, NETWORK_POLICY)
+    else:
+        known = [name for name in ("cilium", "calico-node", "kube-router", "antrea-agent") if name in facts.daemon_sets]
+        if known:
+            fix = "prove it: a pod of one tenant must not reach a pod of another"
+            yield Finding("WARN", "network policies", f"{known[0]} is there; that it enforces is not proven", fix)
+        else:
+            detail = "no agent that enforces them was found: not proven"
+            yield Finding("WARN", "network policies", detail, f"on EKS: {NETWORK_POLICY}")
+
+
+def _tools(facts: Facts) -> Iterable[Finding]:
+    if facts.groups is None:
+        return
+    found = sorted({name for group, name in TOOLS.items() if group in facts.groups})
+    if found:
+        detail = f"{', '.join(found)} is here too: two tools must not own one namespace"
+        yield Finding(
+            "WARN",
+            "other tenancy tools",
+            detail,
+            "keep their namespaces apart; Tenants touch none of them by themselves",
+        )
+    else:
+        yield Finding("ok", "other tenancy tools", "none found")
+
+
+def _namespaces(facts: Facts) -> Iterable[Finding]:
+    if facts.namespaces is None:
+        return
+    ours = [name for name, labels in facts.namespaces.items() if keys.TENANT in labels]
+    taken = [name for name in facts.namespaces if name.startswith(keys.HOME_PREFIX) and name not in ours]
+    if taken:
+        detail = f"{', '.join(sorted(taken)[:5])}: names that home namespaces would have"
+        yield Finding("WARN", "namespaces", detail, "a tenant of that name stays not ready; choose another name for it")
+    else:
+        yield Finding(
+            "ok", "namespaces", f"{len(facts.namespaces)}, of which {len(ours)} belong to tenants; nobody's is touched"
+        )
+
+
+def _rights(facts: Facts) -> Iterable[Finding]:
+    if facts.missing_rights is None:
+        return
+    if facts.missing_rights:
+        detail = f"you may not create {', '.join(facts.missing_rights)}"
+        yield Finding("FAIL", "your rights", detail, "install as a cluster administrator (AmazonEKSClusterAdminPolicy)")
+    else:
+        yield Finding("ok", "your rights", "enough to install")
+
+
+def _definitions(facts: Facts) -> Iterable[Finding]:
+    if facts.definitions is None:
+        return
+    for crd in crds():
+        name = crd["metadata"]["name"]
+        found = facts.definitions.get(name)
+        if found is None:
+            yield Finding("FAIL", "definitions", f"{name} is missing", INSTALL)
+        elif _schema(found) != _schema(crd):
+            yield Finding("WARN", "definitions", f"{name} is of another version of cotenant", INSTALL)
+        else:
+            yield Finding("ok", "definitions", name)
+
+
+def _schema(crd: dict[str, Any]) -> Any:
+    """What is compared: the API server adds defaults elsewhere."""
+    return crd["spec"]["versions"][0]["schema"]
+
+
+def _policies(facts: Facts) -> Iterable[Finding]:
+    for name in (LEASH, GUARD):
+        state = facts.policies.get(name)
+        if state == "bound":
+            yield Finding("ok", "policies", f"{name} is there and bound")
+        elif state is not None:
+            yield Finding("FAIL", "policies", f"{name} is {state}: nothing is denied", INSTALL)
+    if facts.guard_denies is False:
+        yield Finding("FAIL", "policies", f"{GUARD} let through, as a dry run, what it must deny", INSTALL)
+    elif facts.guard_denies:
+        yield Finding("ok", "policies", f"{GUARD} denies, tried as a dry run")
+
+
+def _operator(facts: Facts, now: datetime) -> Iterable[Finding]:
+    logs = f"kubectl logs -n {facts.namespace} deploy/cotenant"
+    if facts.led is None:
+        return
+    if facts.renewed is None:
+        yield Finding("FAIL", "operator", "no Lease: no operator has ever led here", f"{INSTALL}; then: {logs}")
+    elif (age := (now - facts.renewed).total_seconds()) > LEASE_SECONDS:
+        detail = f"{facts.holder} led last, {age:.0f} s ago: what exists keeps holding, nothing new is made"
+        yield Finding("FAIL", "operator", detail, logs)
+    else:
+        yield Finding("ok", "operator", f"{facts.holder} leads")
+
+
+def exit_code(findings: Iterable[Finding], *, partly: bool) -> int:
+    """1 where something fails, else 3 where something could not be looked at, else 0. A warning is an answer."""
+    if any(finding.level == "FAIL" for finding in findings):
+        return 1
+    return 3 if partly else 0
+
+
+@click.command("doctor")
+@click.option("--pre", is_flag=True, help="Before installing: can this cluster host cotenant?")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
+@click.option("--context", help="Context of the kubeconfig.")
+@click.option("--kubeconfig", type=click.Path(), help="Path of the kubeconfig.")
+def command(*, pre: bool, output: str, context: str | None, kubeconfig: str | None) -> None:
+    """Look at the cluster and say what is wrong and what mends it.
+
+    Exit 0: nothing fails; 1: something does; 2: no answer; 3: not everything could be looked at.
+    """
+    raise SystemExit(asyncio.run(_run(kubeconfig, context, before=pre, output=output)))
+
+
+async def _run(kubeconfig: str | None, context: str | None, *, before: bool, output: str) -> int:
+    try:
+        client = await connect(kubeconfig, context)
+    except ApiError as error:
+        say(f"cotenant doctor: {error}")
+        return 2
+    try:
+        say(f"cluster {cluster_of(client)}")
+        facts = await survey(client)
+    except ApiError as error:
+        say(f"cotenant doctor: {error}")
+        return 2
+    finally:
+        await client.close()
+    findings = diagnose(facts, datetime.now(UTC), before=before)
+    _print(findings, facts.unseen, output)
+    return exit_code(findings, partly=bool(facts.unseen))
+
+
+def _print(findings: list[Finding], unseen: list[str], output: str) -> None:
+    if output == "json":
+        listed = [{"level": f.level, "what": f.what, "detail": f.detail, "fix": f.fix} for f in findings]
+        document = {"apiVersion": "cli.cotenant.dev/v1", "kind": "Doctor", "findings": listed, "unseen": unseen}
+        click.echo(json.dumps(document, indent=2))
+        return
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        click.echo(f"{finding.level:<4}  {finding.what:<{width}}  {finding.detail}")
+        if finding.fix:
+            click.echo(f"{'':4}  {'':<{width}}  -> {finding.fix}")
+    for what in unseen:
+        click.echo(f"{'?':<4}  {what}")

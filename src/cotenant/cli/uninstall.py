@@ -1,0 +1,183 @@
+"""`cotenant uninstall --orphan`: the operator goes; tenants, spaces and their members keep working."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+from msgspec import Struct
+
+from cotenant.api import keys
+from cotenant.cli.install import MANAGER, Progress, cluster_of, connect, say
+from cotenant.kube import resource
+from cotenant.kube.client import Client
+from cotenant.kube.errors import ApiError, Conflict, Forbidden, NotFound
+from cotenant.kube.resource import Resource
+from cotenant.model.platform import Platform
+from cotenant.render import install as objects
+from cotenant.render.install import InstallValues, Manifest
+
+AT_ONCE = 16
+REVOKED_SECONDS = 15.0
+RELEASED_SECONDS = 30.0
+REFUSAL = """Nothing was done. `cotenant uninstall` only knows --orphan: it removes the operator, its rights and its policies,
+and leaves namespaces, workloads, quotas, network policies, role bindings, Tenants and Spaces where they are.
+Deleting those with the operator gone would take namespaces away from teams. To remove a tenant, use
+`cotenant delete tenant NAME` while the operator runs. Continue with: cotenant uninstall --orphan"""
+KEPT = """kept: CustomResourceDefinitions, Tenants, TenantProfiles, Spaces, SpacePolicies, ClusterRoles cotenant:* of members,
+namespace {namespace}, every namespace of a tenant and all that is in it. Members keep their access; quotas,
+limits and network policies keep holding. To come back: cotenant install"""
+
+
+class Uninstalled(Struct, frozen=True):
+    """What went: objects of the installation, and Tenants and Spaces that were let go of."""
+
+    removed: int
+    released: int
+
+
+async def uninstall(client: Client, platform: Platform, *, progress: Progress = lambda _: None) -> Uninstalled:
+    """Operator, then its rights, then the policies, then our finalizers. Raises ApiError; safe to repeat.
+
+    Rights go before policies (KEP-5681): an operator that still runs somewhere is never without its leash.
+    """
+    values = InstallValues(platform=platform)
+    removed = await _remove(client, list(reversed(objects.run(values))))
+    progress(f"operator: {removed} objects removed")
+    rights = await _remove(client, objects.rights(values))
+    await _revoked(client, platform)
+    progress(f"rights of the operator: {rights} objects removed")
+    policies = await _remove(client, list(reversed(objects.deny(platform))))
+    progress(f"policies: {policies} objects removed")
+    released = await _release(client, resource.SPACES, keys.SPACE_FINALIZER)
+    released += await _release(client, resource.TENANTS, keys.TENANT_FINALIZER)
+    progress(f"finalizers: taken off {released} Tenants and Spaces")
+    identity = await _remove(client, [m for m in objects.ground(values) if m["kind"] == "ServiceAccount"])
+    return Uninstalled(removed + rights + policies + identity, released)
+
+
+async def _remove(client: Client, manifests: list[Manifest]) -> int:
+    count = 0
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        kind = resource.resource_of(manifest)
+        try:
+            await client.delete(kind, metadata["name"], metadata.get("namespace"), propagation="Background")
+            count += 1
+        except NotFound:
+            continue
+    return count
+
+
+async def _revoked(client: Client, platform: Platform) -> None:
+    """Returns when the API server no longer lets the operator write Spaces, so that nobody puts finalizers back."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": platform.operator,
+            "groups": ["system:serviceaccounts", f"system:serviceaccounts:{platform.namespace}"],
+            "resourceAttributes": {"group": keys.GROUP, "resource": "spaces", "verb": "patch", "namespace": "default"},
+        },
+    }
+    deadline = asyncio.get_running_loop().time() + REVOKED_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        answer = await client.create(resource.SUBJECT_ACCESS_REVIEWS, review)
+        if not answer["status"].get("allowed"):
+            return
+        await asyncio.sleep(0.1)
+
+
+async def _release(client: Client, kind: Resource, finalizer: str) -> int:
+    """Takes our finalizer off every object of a kind. What was waiting for it to be deleted is gone then."""
+    try:
+        found = (await client.list(kind)).items
+    except NotFound:
+        return 0
+    held = [item for item in found if finalizer in item["metadata"].get("finalizers", ())]
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: dict[str, Any]) -> None:
+        async with slots:
+            await _let_go(client, kind, item, finalizer)
+
+    await asyncio.gather(*map(one, held))
+    return len(held)
+
+
+async def _let_go(client: Client, kind: Resource, item: dict[str, Any], finalizer: str) -> None:
+    """A merge with resourceVersion, repeated: somebody may be faster, and a deleted policy denies for a second more."""
+    deadline = asyncio.get_running_loop().time() + RELEASED_SECONDS
+    name, namespace = item["metadata"]["name"], item["metadata"].get("namespace")
+    while True:
+        metadata = item["metadata"]
+        kept = [each for each in metadata.get("finalizers", ()) if each != finalizer]
+        patch = {"metadata": {"finalizers": kept or None, "resourceVersion": metadata["resourceVersion"]}}
+        try:
+            await client.merge(kind, name, patch, namespace, manager=MANAGER)
+        except NotFound:
+            return
+        except (Conflict, Forbidden) as refusal:
+            if isinstance(refusal, Forbidden) and "COTENANT-GUARD" not in refusal.message:
+                raise
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return
+        try:
+            item = await client.get(kind, name, namespace)
+        except NotFound:
+            return
+
+
+@click.command("uninstall")
+@click.option("--orphan", is_flag=True, help="Leave everything that belongs to tenants where it is. The only way.")
+@click.option("--yes", is_flag=True, help="Do not ask for the name of the cluster.")
+@click.option("--context", help="Context of the kubeconfig.")
+@click.option("--kubeconfig", type=click.Path(), help="Path of the kubeconfig.")
+def command(*, orphan: bool, yes: bool, context: str | None, kubeconfig: str | None) -> None:
+    """Take the operator out of a cluster; tenants keep working. Exit 0: done; 2: not done."""
+    if not orphan:
+        say(REFUSAL)
+        raise SystemExit(2)
+    raise SystemExit(asyncio.run(_run(kubeconfig, context, yes=yes)))
+
+
+async def _run(kubeconfig: str | None, context: str | None, *, yes: bool) -> int:
+    try:
+        client = await connect(kubeconfig, context)
+    except ApiError as error:
+        say(f"cotenant uninstall: {error}")
+        return 2
+    try:
+        if not yes and not await _confirmed(client):
+            say("Nothing was done: that is not the name of the cluster.")
+            return 2
+        platform = Platform()
+        done = await uninstall(client, platform, progress=say)
+        say(f"uninstalled: {done.removed} objects removed, {done.released} Tenants and Spaces let go")
+        say(KEPT.format(namespace=platform.namespace))
+    except ApiError as error:
+        say(f"cotenant uninstall: {error}")
+        return 2
+    finally:
+        await client.close()
+    return 0
+
+
+async def _confirmed(client: Client) -> bool:
+    """Shows the cluster and the numbers, and asks for the cluster's name."""
+    counts = {}
+    for kind in (resource.TENANTS, resource.SPACES):
+        try:
+            counts[kind.plural] = len((await client.list(kind)).items)
+        except NotFound:
+            counts[kind.plural] = 0
+    name = client.transport.context or client.host
+    say(f"cluster {cluster_of(client)}: {counts['tenants']} tenants with {counts['spaces']} spaces stay, unattended")
+    typed: str = click.prompt(
+        f"Type the name of the cluster to go on ({name})", default="", show_default=False, err=True
+    )
+    return typed.strip() == name

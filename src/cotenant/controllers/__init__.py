@@ -1,0 +1,1 @@
+"""gather → render → apply → judge → status, one module a kind."""

@@ -1,0 +1,90 @@
+"""Snapshots from the stores: everything one decision needs, taken at one moment, without awaiting."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cotenant.api.builtin import Namespace
+from cotenant.api.keys import COTENANT, HOME_PREFIX, SPACE, home_of
+from cotenant.api.space import Space
+from cotenant.api.tenant import Tenant
+from cotenant.controllers.world import World, spaces_of
+from cotenant.model.placement import candidate
+from cotenant.model.platform import Platform
+from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView, view
+
+
+def gather_view(world: World, tenant: Tenant, platform: Platform, now: datetime) -> TenantView | None:
+    """A tenant with its profile; None while the profile that it names is missing."""
+    profile = world.profiles.get(None, tenant.spec.profile) if tenant.spec.profile else None
+    return view(tenant, profile, platform, now)
+
+
+def gather_space(world: World, key: str, platform: Platform, now: datetime) -> SpaceSnapshot | None:
+    """What decides about the Space `namespace/name`; None if there is no such Space."""
+    space = world.spaces.at(key)
+    if space is None:
+        return None
+    tenant = tenant_of_home(world, space.metadata.namespace)
+    if tenant is None:
+        return SpaceSnapshot(now=now, platform=platform, space=space)
+    seen = gather_view(world, tenant, platform, now)
+    namespace = namespace_of(world, space, tenant.metadata.name)
+    occupant = world.namespaces.get(None, candidate(space, seen)) if seen and namespace is None else None
+    return SpaceSnapshot(
+        now=now,
+        platform=platform,
+        space=space,
+        view=seen,
+        tenant_exists=True,
+        home=world.namespaces.get(None, space.metadata.namespace),
+        namespace=namespace,
+        occupant=occupant,
+        quota=world.quotas.get(namespace.metadata.name, COTENANT) if namespace else None,
+        children=world.children_of(namespace.metadata.name) if namespace else {},
+    )
+
+
+def gather_tenant(world: World, name: str, platform: Platform, now: datetime) -> TenantSnapshot | None:
+    """What decides about a tenant and its home; None if there is no such tenant."""
+    tenant = world.tenants.get(None, name)
+    if tenant is None:
+        return None
+    labelled = sorted(world.namespaces.by("tenant", name), key=lambda one: one.metadata.name)
+    namespaces = tuple(one for one in labelled if SPACE in one.metadata.labels)
+    quotas = (world.quotas.get(one.metadata.name, COTENANT) for one in namespaces)
+    bindings = world.children["RoleBinding"]
+    return TenantSnapshot(
+        now=now,
+        platform=platform,
+        tenant=tenant,
+        view=gather_view(world, tenant, platform, now),
+        home=world.namespaces.get(None, home_of(name)),
+        home_quota=world.quotas.get(home_of(name), COTENANT),
+        spaces=tuple(sorted(spaces_of(world, name), key=lambda one: one.metadata.name)),
+        namespaces=namespaces,
+        quotas=tuple(one for one in quotas if one),
+        children=world.children_of(home_of(name)),
+        bindings=sum(len(bindings.by("namespace", one.metadata.name)) for one in labelled),
+        roles=frozenset(one.metadata.name for one in world.roles.items()),
+    )
+
+
+def tenant_of_home(world: World, namespace: str) -> Tenant | None:
+    """The tenant whose home a namespace is: by its name, which no space can have."""
+    if not namespace.startswith(HOME_PREFIX):
+        return None
+    return world.tenants.get(None, namespace.removeprefix(HOME_PREFIX))
+
+
+def namespace_of(world: World, space: Space, tenant: str) -> Namespace | None:
+    """The namespace that carries the labels of a space. Should several, the one that it had before wins, then the oldest."""
+    found = [
+        one for one in world.namespaces.by("tenant", tenant) if one.metadata.labels.get(SPACE) == space.metadata.name
+    ]
+    had = space.status.namespace
+    return min(
+        found,
+        key=lambda one: (one.metadata.name != had, one.metadata.creation_timestamp or "", one.metadata.name),
+        default=None,
+    )

@@ -1,0 +1,145 @@
+"""The quota controller: the only writer of `ResourceQuota.spec.hard`, always by compare-and-swap.
+
+For a home it also writes status. The quota controller of Kubernetes discovers a new kind only every few minutes, and
+until then the API server refuses every Space with "status unknown for quota".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from cotenant.api.builtin import Manifest, ResourceQuota
+from cotenant.api.keys import COTENANT, QUOTA_MANAGER, SPACE, TENANT, home_of
+from cotenant.api.space import Space
+from cotenant.controllers.gather import gather_view, namespace_of
+from cotenant.controllers.world import World
+from cotenant.kube.client import Client
+from cotenant.kube.errors import AlreadyExists
+from cotenant.kube.resource import RESOURCE_QUOTAS, SPACES
+from cotenant.model import allowance
+from cotenant.model.finding import Ref
+from cotenant.model.platform import Platform
+from cotenant.model.quantity import parse, same
+from cotenant.render.quota import quota
+from cotenant.runtime.controller import Result
+
+QUIET = 3.0
+"""Seconds without a charge after which a home's count may be lowered to what a live list finds."""
+
+
+class Wanted(Struct, frozen=True):
+    """The quota that a namespace should have, and whether it is a home."""
+
+    manifest: Manifest
+    home: bool
+
+    @property
+    def hard(self) -> dict[str, str]:
+        """spec.hard."""
+        found: dict[str, str] = self.manifest["spec"]["hard"]
+        return found
+
+
+class QuotaController:
+    """Keys are names of namespaces."""
+
+    def __init__(self, client: Client, world: World, platform: Platform, now: Callable[[], datetime]) -> None:
+        self.client, self.world, self.platform, self.now = client, world, platform, now
+        self.quiet: dict[str, tuple[str, float]] = {}
+
+    async def reconcile(self, key: str) -> Result:
+        """Brings spec.hard to what the rules say, and the count of a home to what is there."""
+        wanted = self.wanted(key)
+        if wanted is None:
+            self.quiet.pop(key, None)
+            return Result()
+        there = self.world.quotas.get(key, COTENANT) or await self.create(key, wanted)
+        marks = wanted.manifest["metadata"]["labels"]
+        if not (same(there.spec.hard, wanted.hard) and marks.items() <= there.metadata.labels.items()):
+            there = await self.write(wanted.manifest, there)
+        return await self.count(key, there, wanted) if wanted.home else Result()
+
+    def wanted(self, key: str) -> Wanted | None:
+        """What the rules say; None for a namespace that is not ours, or whose space or tenant goes."""
+        namespace = self.world.namespaces.get(None, key)
+        if namespace is None or namespace.metadata.deletion_timestamp:
+            return None
+        name, label = namespace.metadata.labels.get(TENANT, ""), namespace.metadata.labels.get(SPACE)
+        tenant = self.world.tenants.get(None, name)
+        view = gather_view(self.world, tenant, self.platform, self.now()) if tenant else None
+        if view is None:
+            return None
+        if key == view.home:
+            return Wanted(quota(view, key, allowance.home_hard(view)), home=True)
+        space = self.world.spaces.get(home_of(name), label) if label else None
+        if space is None or space.metadata.deletion_timestamp or namespace_of(self.world, space, name) != namespace:
+            return None
+        return Wanted(quota(view, key, allowance.hard(view, space), label), home=False)
+
+    async def create(self, key: str, wanted: Wanted) -> ResourceQuota:
+        """The ResourceQuota, made now or found where the store did not know of it yet."""
+        try:
+            made = await self.client.create(RESOURCE_QUOTAS, wanted.manifest, manager=QUOTA_MANAGER)
+        except AlreadyExists:
+            return await self.client.get(RESOURCE_QUOTAS, COTENANT, key, type=ResourceQuota)
+        return self.remember(made)
+
+    async def write(self, manifest: Manifest, there: ResourceQuota) -> ResourceQuota:
+        """PUT with the version that was read. Raises Conflict if it was charged meanwhile: then we look again."""
+        return self.remember(await self.client.replace(RESOURCE_QUOTAS, bound(manifest, there), manager=QUOTA_MANAGER))
+
+    async def count(self, key: str, there: ResourceQuota, wanted: Wanted) -> Result:
+        """A home's status: limit and count, as soon as it exists and whenever its count is wrong.
+
+        Raising the count is safe at once. Lowering it waits for quiet: a Space that was charged a moment ago may not
+        be in the list yet.
+        """
+        used = there.status.used.get(allowance.SPACES)
+        have = len(self.world.spaces.by("namespace", key))
+        ready = used is not None and same(there.status.hard, wanted.hard)
+        if ready and used is not None and parse(used) == have:
+            self.quiet.pop(key, None)
+            return Result()
+        if ready and used is not None and parse(used) > have and not self.rested(key, there):
+            return Result(after=QUIET)
+        listed = await self.client.list(SPACES, key, type=Space)
+        amount = str(len(listed.items))
+        if ready and used == amount:
+            return Result(after=QUIET)
+        status: dict[str, Any] = {"hard": wanted.hard, "used": {allowance.SPACES: amount, "pods": "0"}}
+        # A PUT of status replaces labels too, unlike for most kinds: they are sent along.
+        body = bound(wanted.manifest, there) | {"status": status}
+        self.remember(await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", manager=QUOTA_MANAGER))
+        return Result(after=QUIET)
+
+    def rested(self, key: str, there: ResourceQuota) -> bool:
+        """Whether nothing was charged to this quota for QUIET seconds: its version has not changed."""
+        version, since = self.quiet.get(key, ("", 0.0))
+        if version != there.metadata.resource_version:
+            self.quiet[key] = (there.metadata.resource_version, self.now().timestamp())
+            return False
+        return self.now().timestamp() - since >= QUIET
+
+    def remember(self, answer: Manifest) -> ResourceQuota:
+        """Puts the answer into the store, and gives it back as the store has it."""
+        metadata = answer["metadata"]
+        self.world.remember(Ref("v1", "ResourceQuota", metadata["namespace"], metadata["name"]), answer)
+        found = self.world.quotas.get(metadata["namespace"], metadata["name"])
+        assert found is not None
+        return found
+
+
+def bound(manifest: Manifest, there: ResourceQuota) -> Manifest:
+    """The manifest, bound to the version that was read, with the annotations and labels of others kept."""
+    have = there.metadata
+    metadata = manifest["metadata"] | {
+        "labels": have.labels | manifest["metadata"]["labels"],
+        "annotations": have.annotations,
+        "resourceVersion": have.resource_version,
+        "uid": have.uid,
+    }
+    return manifest | {"metadata": metadata}

@@ -1,0 +1,144 @@
+"""The Space controller: a Space becomes a namespace with everything that closes it, then with rights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from cotenant.api.keys import ADOPT, DELETED, SPACE, SPACE_FINALIZER, TENANT
+from cotenant.api.meta import ObjectMeta
+from cotenant.apply.engine import Engine
+from cotenant.controllers.finalizer import hold, release
+from cotenant.controllers.gather import gather_space
+from cotenant.controllers.guard import Guard
+from cotenant.controllers.status import Unfinished, moment, report
+from cotenant.controllers.world import World
+from cotenant.judge.space import SpaceFacts, judge_space
+from cotenant.kube.client import Client
+from cotenant.kube.resource import NAMESPACES, SPACES
+from cotenant.model.deletion import Fate, fate, wants_deletion
+from cotenant.model.finding import Finding, Outcome, Ref
+from cotenant.model.plan import Plan
+from cotenant.model.platform import Platform
+from cotenant.model.snapshot import SpaceSnapshot
+from cotenant.render.space import render_space
+from cotenant.runtime.controller import Result
+from cotenant.runtime.events import Recorder
+
+PATIENCE = 1.0
+"""Seconds that a new space may take before its status says that it is being made: one status write less for each."""
+
+SOON = 10.0
+"""Seconds until a space that is not ready is looked at again: what it waits for may be nothing that we watch."""
+
+
+class SpaceController:
+    """Keys are `home-<tenant>/<space>`."""
+
+    def __init__(
+        self,
+        client: Client,
+        world: World,
+        platform: Platform,
+        now: Callable[[], datetime],
+        events: Recorder,
+        resync: float,
+    ) -> None:
+        self.client, self.world, self.platform, self.now = client, world, platform, now
+        self.engine, self.guard, self.events, self.resync = (
+            Engine(client, world.remember),
+            Guard(client),
+            events,
+            resync,
+        )
+        self.begun: dict[str, float] = {}
+
+    async def reconcile(self, key: str) -> Result:
+        """Gather → render → apply → judge → status."""
+        found = gather_space(self.world, key, self.platform, self.now())
+        if found is None:
+            self.begun.pop(key, None)
+            return Result()
+        if found.space.metadata.deletion_timestamp:
+            return await self.leave(found)
+        plan = render_space(found)
+        if plan.steps and (held := await hold(self.client, SPACES, found.space.metadata, SPACE_FINALIZER)):
+            self.world.remember(Ref(SPACES.api_version, "Space", found.space.metadata.namespace, ""), held)
+        outcome = await self.engine.run(plan)
+        return await self.tell(key, SpaceFacts(found, plan, outcome))
+
+    async def tell(self, key: str, facts: SpaceFacts) -> Result:
+        """Judges and writes the status; a space that is just being made gets a moment to become ready first."""
+        space = facts.found.space
+        status = judge_space(facts, moment(self.now()))
+        waited = self.now().timestamp() - self.begun.setdefault(key, self.now().timestamp())
+        if (
+            status.phase == "Pending"
+            and not facts.outcome.trouble
+            and not space.status.conditions
+            and waited < PATIENCE
+        ):
+            return Result(after=PATIENCE - waited)
+        if status.phase == "Ready":
+            self.begun.pop(key, None)
+            if space.status.phase != "Ready":
+                note = f"namespace {status.namespace} is ready"
+                self.events.record(reference(space.metadata), "SpaceReady", note, action="Reconcile")
+        written = await report(self.client, SPACES, space.metadata, space.status, status)
+        if written:
+            self.world.remember(Ref(SPACES.api_version, "Space", space.metadata.namespace, ""), written)
+        if facts.outcome.trouble:
+            raise Unfinished(facts.outcome)
+        return Result(after=self.resync if status.phase == "Ready" else SOON)
+
+    async def leave(self, found: SpaceSnapshot) -> Result:
+        """A Space that is being deleted: decides on live reads what becomes of its namespace."""
+        space, view = found.space, found.view
+        if SPACE_FINALIZER not in space.metadata.finalizers:
+            return Result()
+        name = found.namespace.metadata.name if found.namespace else space.status.namespace
+        namespace = await self.guard.namespace(name) if name else None
+        tenant = view.tenant if view else None
+        marks = namespace.labels if namespace else {}
+        home = space.metadata.namespace
+        theirs = f"home-{marks.get(TENANT)}" == home and marks.get(SPACE) == space.metadata.name
+        decision = fate(
+            namespace if theirs else None,
+            delete=wants_deletion(space, tenant, view.rules if view else None),
+            kind_leaves=await self.guard.kind_leaves(SPACES),
+            home_leaves=await self.guard.namespace_leaves(home),
+        )
+        if decision in (Fate.LET_GO, Fate.KEEP_AND_FORGET):
+            await release(self.client, SPACES, space.metadata, SPACE_FINALIZER)
+            return Result()
+        assert namespace is not None
+        if decision is Fate.DELETE or namespace.deletion_timestamp:
+            await self.guard.delete(namespace)
+            farewell = Finding("DeletingNamespace", f"namespace {namespace.name} is being deleted")
+        else:
+            await self.forget(namespace)
+            farewell = Finding("WaitsForRelease", f"namespace {namespace.name} is kept; an administrator releases it")
+        await self.tell(space.metadata.key, SpaceFacts(found, Plan(), Outcome(), farewell))
+        return Result(after=self.resync)
+
+    async def forget(self, namespace: ObjectMeta) -> None:
+        """Marks a namespace as deliberately left: labels alone never bring its Space back, nor is it on offer."""
+        if DELETED in namespace.annotations:
+            return
+        notes: dict[str, Any] = {DELETED: moment(self.now()), ADOPT: None}
+        patch = {"metadata": {"annotations": notes, "resourceVersion": namespace.resource_version}}
+        self.world.remember(
+            Ref("v1", "Namespace", "", namespace.name), await self.client.merge(NAMESPACES, namespace.name, patch)
+        )
+
+
+def reference(metadata: ObjectMeta) -> dict[str, str]:
+    """An object reference for events."""
+    return {
+        "apiVersion": SPACES.api_version,
+        "kind": "Space",
+        "namespace": metadata.namespace,
+        "name": metadata.name,
+        "uid": metadata.uid,
+    }

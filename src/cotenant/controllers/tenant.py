@@ -1,0 +1,113 @@
+"""The Tenant controller: a Tenant becomes its home, the Spaces it declares, and what members may do there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from cotenant.api.keys import TENANT_FINALIZER
+from cotenant.api.tenant import Tenant
+from cotenant.apply.engine import Engine
+from cotenant.controllers.finalizer import hold, release
+from cotenant.controllers.gather import gather_tenant
+from cotenant.controllers.guard import Guard
+from cotenant.controllers.status import Unfinished, moment, report
+from cotenant.controllers.world import World
+from cotenant.judge.tenant import TenantFacts, judge_tenant
+from cotenant.kube.client import Client
+from cotenant.kube.errors import NotFound
+from cotenant.kube.resource import ROLE_BINDINGS, SPACES, TENANTS
+from cotenant.model.deletion import confirmed
+from cotenant.model.finding import Outcome, Ref
+from cotenant.model.plan import Plan
+from cotenant.model.platform import Platform
+from cotenant.model.snapshot import TenantSnapshot
+from cotenant.render.tenant import home_is_ours, render_tenant
+from cotenant.runtime.controller import Result
+
+PATIENCE = 2.0
+"""Seconds, in Kubernetes' whole ones, in which a new tenant's home is expected to be there."""
+
+
+class TenantController:
+    """Keys are names of tenants."""
+
+    def __init__(
+        self, client: Client, world: World, platform: Platform, now: Callable[[], datetime], resync: float
+    ) -> None:
+        self.client, self.world, self.platform, self.now = client, world, platform, now
+        self.engine, self.guard, self.resync = Engine(client, world.remember), Guard(client), resync
+
+    async def reconcile(self, key: str) -> Result:
+        """Gather → render → apply → judge → status."""
+        found = gather_tenant(self.world, key, self.platform, self.now())
+        if found is None:
+            return Result()
+        if found.tenant.metadata.deletion_timestamp:
+            return await self.leave(found)
+        if held := await hold(self.client, TENANTS, found.tenant.metadata, TENANT_FINALIZER):
+            self.world.remember(Ref(TENANTS.api_version, "Tenant", "", key), held)
+        plan = render_tenant(found)
+        outcome = await self.engine.run(plan)
+        await self.tell(TenantFacts(found, plan, outcome))
+        if outcome.trouble:
+            raise Unfinished(outcome)
+        if plan.waiting:
+            return Result(after=PATIENCE)
+        expiry = found.view.access.next_expiry if found.view else None
+        return Result(after=self.resync if expiry is None else min(self.resync, expiry + 0.05))
+
+    async def tell(self, facts: TenantFacts) -> None:
+        """Judges and writes the status."""
+        tenant = facts.found.tenant
+        status = judge_tenant(facts, moment(self.now()))
+        if facts.plan.waiting and not facts.outcome.trouble and not tenant.status.conditions and self.young(tenant):
+            return
+        if written := await report(self.client, TENANTS, tenant.metadata, tenant.status, status):
+            self.world.remember(Ref(TENANTS.api_version, "Tenant", "", tenant.metadata.name), written)
+
+    def young(self, tenant: Tenant) -> bool:
+        """Whether a tenant was made just now: its home takes a moment, and spares itself a status that says so."""
+        made = datetime.fromisoformat(tenant.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
+        return (self.now() - made).total_seconds() < PATIENCE
+
+    async def leave(self, found: TenantSnapshot) -> Result:
+        """A Tenant that is being deleted takes its members' rights along, and its namespaces only if that was confirmed."""
+        metadata = found.tenant.metadata
+        if TENANT_FINALIZER not in metadata.finalizers:
+            return Result()
+        if await self.guard.kind_leaves(TENANTS):
+            await release(self.client, TENANTS, metadata, TENANT_FINALIZER)
+            return Result()
+        delete = found.view is not None and found.view.rules.deletion_policy == "Delete" and confirmed(metadata)
+        empty = await self.empty(found) if delete else await self.revoke(found)
+        if empty:
+            await release(self.client, TENANTS, metadata, TENANT_FINALIZER)
+            return Result()
+        await self.tell(TenantFacts(found, Plan(), Outcome()))
+        return Result(after=5.0)
+
+    async def revoke(self, found: TenantSnapshot) -> bool:
+        """Deletes every RoleBinding of ours in the tenant's namespaces; true when none is left."""
+        names = [one.metadata.name for one in self.world.namespaces.by("tenant", found.tenant.metadata.name)]
+        bindings = [one for name in names for one in self.world.children["RoleBinding"].by("namespace", name)]
+        for one in bindings:
+            try:
+                await self.client.delete(ROLE_BINDINGS, one.metadata.name, one.metadata.namespace)
+            except NotFound:
+                continue
+        return not bindings
+
+    async def empty(self, found: TenantSnapshot) -> bool:
+        """Deletes the Spaces, which delete their namespaces, then the home; true when nothing is left."""
+        await self.revoke(found)
+        for space in found.spaces:
+            if not space.metadata.deletion_timestamp:
+                await self.client.delete(SPACES, space.metadata.name, space.metadata.namespace, uid=space.metadata.uid)
+        if found.spaces or found.namespaces:
+            return False
+        home = await self.guard.namespace(found.home.metadata.name) if found.home and home_is_ours(found) else None
+        if home is None:
+            return True
+        await self.guard.delete(home)
+        return False

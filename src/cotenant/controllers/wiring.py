@@ -1,0 +1,202 @@
+"""Which controller hears of what, and how urgently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from cotenant.api.builtin import Child, Namespace, ResourceQuota
+from cotenant.api.keys import COTENANT, HOME_PREFIX, MANAGED_BY, SPACE, TENANT, home_of
+from cotenant.api.profile import TenantProfile
+from cotenant.api.space import Space
+from cotenant.api.tenant import Tenant
+from cotenant.controllers.quota import QuotaController
+from cotenant.controllers.space import SpaceController
+from cotenant.controllers.tenant import TenantController
+from cotenant.controllers.world import World, space_key, spaces_of, tenant_label, type_or_decoder
+from cotenant.kube.client import Client
+from cotenant.kube.resource import BY_KIND, Resource
+from cotenant.runtime.controller import Controller
+from cotenant.runtime.events import Recorder
+from cotenant.runtime.metrics import Metrics
+from cotenant.runtime.queue import LAZY, URGENT
+from cotenant.runtime.reflector import Reflector
+from cotenant.runtime.store import Change
+from cotenant.settings import Settings
+
+SETTLE = 0.3
+"""Seconds in which changes of a tenant's many spaces become one look at the tenant."""
+SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy"}
+"""Kinds of which only ours are watched. Namespaces are watched all: a name that is taken must be known before."""
+VERSIONS = {
+    "Tenant": "cotenant.dev/v1alpha1",
+    "TenantProfile": "cotenant.dev/v1alpha1",
+    "Space": "cotenant.dev/v1alpha1",
+    "SpacePolicy": "cotenant.dev/v1alpha1",
+    "Namespace": "v1",
+    "ResourceQuota": "v1",
+    "LimitRange": "v1",
+    "ClusterRole": "rbac.authorization.k8s.io/v1",
+    "RoleBinding": "rbac.authorization.k8s.io/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+}
+
+
+def resource(kind: str) -> Resource:
+    """The resource of a kind that we watch."""
+    return BY_KIND[VERSIONS[kind], kind]
+
+
+def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector[Any]]:
+    """One list and watch a kind, cluster-wide."""
+    made = []
+    for kind, store in world.stores().items():
+        type_, decode = type_or_decoder(kind)
+        labels = f"{MANAGED_BY}={COTENANT}" if kind in SELECTED else ""
+        made.append(
+            Reflector(client, resource(kind), type_, store=store, decode=decode, labels=labels, metrics=metrics)
+        )
+    return made
+
+
+def controllers(
+    client: Client, world: World, settings: Settings, now: Callable[[], datetime], events: Recorder, metrics: Metrics
+) -> list[Controller]:
+    """The three controllers, each subscribed to what decides about its keys."""
+    platform, workers = settings.platform, settings.workers
+
+    def controller(name: str, reconcile: Any) -> Controller:
+        return Controller(name, reconcile, workers=workers, metrics=metrics)
+
+    space = controller("space", SpaceController(client, world, platform, now, events, settings.resync).reconcile)
+    tenant = controller("tenant", TenantController(client, world, platform, now, settings.resync).reconcile)
+    quota = controller("quota", QuotaController(client, world, platform, now).reconcile)
+    watch_for_spaces(space, world)
+    watch_for_tenants(tenant, world)
+    watch_for_quotas(quota, world)
+    return [tenant, quota, space]
+
+
+def watch_for_spaces(space: Controller, world: World) -> None:
+    """A Space hears of itself, its tenant and profile, its namespace (its future one too), and what is in it."""
+
+    def all_of(tenant: Tenant) -> Iterable[str]:
+        return [one.metadata.key for one in spaces_of(world, tenant.metadata.name)]
+
+    def of_namespace(namespace: Namespace) -> Iterable[str]:
+        return [*space_key(namespace), *(one.metadata.key for one in world.spaces.by("wants", namespace.metadata.name))]
+
+    def of_profile(profile: TenantProfile) -> Iterable[str]:
+        return [key for one in world.tenants.by("profile", profile.metadata.name) for key in all_of(one)]
+
+    space.watches(world.spaces, own_key, priority=URGENT, when=spec_changed)
+    # Members come and go by this: before everything else.
+    space.watches(world.tenants, all_of, priority=URGENT, when=spec_changed)
+    space.watches(world.profiles, of_profile)
+    space.watches(world.namespaces, of_namespace, when=world.news)
+    space.watches(world.quotas, child_key, when=opened)
+    for store in world.children.values():
+        space.watches(store, child_key, when=world.news)
+
+
+def watch_for_tenants(tenant: Controller, world: World) -> None:
+    """A Tenant hears of itself and its profile at once, of its spaces and their quotas in bundles."""
+
+    def of_profile(profile: TenantProfile) -> Iterable[str]:
+        return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
+
+    tenant.watches(world.tenants, own_key, priority=URGENT, when=spec_changed)
+    # Its own status is mirrored in the home, once it has settled.
+    tenant.watches(world.tenants, own_key, delay=SETTLE, when=lambda change: not spec_changed(change))
+    tenant.watches(world.profiles, of_profile)
+    tenant.watches(world.roles, lambda one: granting(world, one.metadata.name), priority=LAZY)
+    tenant.watches(world.namespaces, home_tenant, when=world.news)
+    tenant.watches(world.namespaces, tenant_label, delay=SETTLE, when=world.news)
+    tenant.watches(world.spaces, lambda one: [one.metadata.namespace.removeprefix(HOME_PREFIX)], delay=SETTLE)
+    tenant.watches(world.quotas, lambda one: child_tenant(one, home=True))
+    tenant.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=SETTLE)
+    for store in world.children.values():
+        tenant.watches(store, lambda one: child_tenant(one, home=True), when=world.news)
+    tenant.watches(world.children["RoleBinding"], lambda one: child_tenant(one, home=False), delay=SETTLE, when=gone)
+
+
+def watch_for_quotas(quota: Controller, world: World) -> None:
+    """A namespace's quota hears of the namespace, its Space and Tenant, of itself, and a home's of its Spaces."""
+
+    def of_space(space: Space) -> Iterable[str]:
+        tenant = space.metadata.namespace.removeprefix(HOME_PREFIX)
+        found = world.namespaces.by("tenant", tenant)
+        return [
+            space.metadata.namespace,
+            *(one.metadata.name for one in found if one.metadata.labels.get(SPACE) == space.metadata.name),
+        ]
+
+    def of_tenant(tenant: Tenant) -> Iterable[str]:
+        return [one.metadata.name for one in world.namespaces.by("tenant", tenant.metadata.name)]
+
+    def of_profile(profile: TenantProfile) -> Iterable[str]:
+        return [key for one in world.tenants.by("profile", profile.metadata.name) for key in of_tenant(one)]
+
+    quota.watches(world.namespaces, lambda one: [one.metadata.name] if list(tenant_label(one)) else [], priority=URGENT)
+    quota.watches(world.spaces, of_space, when=spec_changed)
+    quota.watches(world.tenants, of_tenant, priority=URGENT, when=spec_changed)
+    quota.watches(world.profiles, of_profile)
+    quota.watches(world.quotas, lambda one: [one.metadata.namespace], when=world.news)
+
+
+def own_key(one: Any) -> Iterable[str]:
+    """The key of a Tenant or Space."""
+    return [one.metadata.key]
+
+
+def child_key(one: Child | ResourceQuota) -> Iterable[str]:
+    """The Space whose namespace an object is in, by the object's labels."""
+    return space_key(one.metadata)
+
+
+def child_tenant(one: Child | ResourceQuota, *, home: bool) -> Iterable[str]:
+    """The tenant of an object in a home, or in a space."""
+    name = one.metadata.labels.get(TENANT, "")
+    return [name] if name and (one.metadata.namespace == home_of(name)) is home else []
+
+
+def home_tenant(namespace: Namespace) -> Iterable[str]:
+    """The tenant whose home a namespace is, or would be."""
+    name = namespace.metadata.name
+    return [name.removeprefix(HOME_PREFIX)] if name.startswith(HOME_PREFIX) else []
+
+
+def granting(world: World, role: str) -> Iterable[str]:
+    """Tenants that have a member with the role that a ClusterRole stands for."""
+    name = role.removeprefix("cotenant:")
+    if name == role:
+        return []
+    return [
+        one.metadata.name for one in world.tenants.items() if any(who.role == name for who in one.spec.members or [])
+    ]
+
+
+def spec_changed(change: Change[Any]) -> bool:
+    """Whether more than status changed: the generation, a deletion, an annotation or label."""
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return True
+    before, after = old.metadata, new.metadata
+    return bool(
+        before.generation != after.generation
+        or before.deletion_timestamp != after.deletion_timestamp
+        or before.annotations != after.annotations
+        or before.labels != after.labels
+    )
+
+
+def opened(change: Change[ResourceQuota]) -> bool:
+    """Whether a quota came into force, went, or was changed; its use alone concerns no Space."""
+    old, new = change.old, change.new
+    return old is None or new is None or old.status.hard != new.status.hard or old.spec.hard != new.spec.hard
+
+
+def gone(change: Change[Any]) -> bool:
+    """Whether an object went."""
+    return change.new is None

@@ -1,0 +1,130 @@
+"""Everything the controllers know of the cluster: one store a kind, indexed for the questions they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from cotenant.api.builtin import Child, ClusterRole, Manifest, Namespace, ResourceQuota
+from cotenant.api.keys import SPACE, TENANT, home_of
+from cotenant.api.meta import ObjectMeta
+from cotenant.api.profile import TenantProfile
+from cotenant.api.space import Space
+from cotenant.api.tenant import Tenant
+from cotenant.model.finding import Ref
+from cotenant.model.fingerprint import CONTENT, decoder, fingerprint
+from cotenant.runtime.store import Change, Store
+
+CHILD_VERSIONS = {
+    "RoleBinding": "rbac.authorization.k8s.io/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "LimitRange": "v1",
+    "SpacePolicy": "cotenant.dev/v1alpha1",
+}
+TYPES: dict[str, Any] = {
+    "Tenant": Tenant,
+    "TenantProfile": TenantProfile,
+    "Space": Space,
+    "Namespace": Namespace,
+    "ResourceQuota": ResourceQuota,
+}
+
+
+class World:
+    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer."""
+
+    def __init__(self) -> None:
+        self.tenants: Store[Tenant] = Store()
+        self.profiles: Store[TenantProfile] = Store()
+        self.spaces: Store[Space] = Store()
+        self.namespaces: Store[Namespace] = Store()
+        self.quotas: Store[ResourceQuota] = Store()
+        self.roles: Store[ClusterRole] = Store()
+        self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
+        self.echoing = False
+        self.tenants.index("profile", lambda one: [one.spec.profile] if one.spec.profile else [])
+        self.spaces.index("namespace", lambda one: [one.metadata.namespace])
+        self.spaces.index("wants", lambda one: [one.spec.namespace] if one.spec.namespace else [])
+        self.namespaces.index("tenant", tenant_label)
+        for store in self.children.values():
+            store.index("namespace", lambda one: [one.metadata.namespace])
+
+    def stores(self) -> Mapping[str, Store[Any]]:
+        """Every store by kind."""
+        named: dict[str, Store[Any]] = {
+            "Tenant": self.tenants,
+            "TenantProfile": self.profiles,
+            "Space": self.spaces,
+            "Namespace": self.namespaces,
+            "ResourceQuota": self.quotas,
+            "ClusterRole": self.roles,
+        }
+        return named | dict(self.children)
+
+    def children_of(self, namespace: str) -> dict[Ref, Child]:
+        """What we own in a namespace."""
+        return {
+            Ref(CHILD_VERSIONS[kind], kind, namespace, child.metadata.name): child
+            for kind, store in self.children.items()
+            for child in store.by("namespace", namespace)
+        }
+
+    def remember(self, ref: Ref, answer: Manifest) -> None:
+        """Takes in the API server's answer to a write of ours, so that the next look does not wait for the watch."""
+        store = self.stores().get(ref.kind)
+        if store is None:
+            return
+        found = observed(ref.kind, answer)
+        if older(found.metadata, store.at(found.metadata.key)):
+            return
+        self.echoing = True
+        try:
+            store.upsert(found)
+        finally:
+            self.echoing = False
+
+    def news(self, _change: Change[Any]) -> bool:
+        """Whether a change comes from outside; for watchers that need not hear of their own writes."""
+        return not self.echoing
+
+
+def older(metadata: ObjectMeta, known: Any) -> bool:
+    """Whether the watch has already brought a later version: the answer to a write may be read after its successors.
+
+    Resource versions of one object are ordered numbers (KEP-5504, kubernetes 1.35; true of every version before).
+    """
+    if known is None or known.metadata.uid != metadata.uid:
+        return False
+    return int(known.metadata.resource_version or 0) > int(metadata.resource_version or 0)
+
+
+def observed(kind: str, answer: Manifest) -> Any:
+    """An object as its store keeps it."""
+    if kind in CONTENT:
+        return Child(msgspec.convert(answer["metadata"], ObjectMeta), fingerprint(kind, answer))
+    return msgspec.convert(answer, TYPES[kind])
+
+
+def type_or_decoder(kind: str) -> tuple[Any, Any]:
+    """How a reflector decodes a kind: by type, or by a function on the bytes of one object."""
+    return (None, decoder(kind)) if kind in CONTENT else (TYPES.get(kind, ClusterRole), None)
+
+
+def tenant_label(one: Namespace) -> Iterable[str]:
+    """The tenant that a namespace is labelled with."""
+    name = one.metadata.labels.get(TENANT)
+    return [name] if name else []
+
+
+def spaces_of(world: World, tenant: str) -> Iterator[Space]:
+    """The Spaces in a tenant's home."""
+    return iter(world.spaces.by("namespace", home_of(tenant)))
+
+
+def space_key(namespace: Namespace | ObjectMeta) -> Iterable[str]:
+    """The key of the Space that a namespace or an object in it is labelled with."""
+    labels = namespace.metadata.labels if isinstance(namespace, Namespace) else namespace.labels
+    tenant, space = labels.get(TENANT), labels.get(SPACE)
+    return [f"{home_of(tenant)}/{space}"] if tenant and space else []

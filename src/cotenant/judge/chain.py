@@ -1,0 +1,67 @@
+"""Chains of checks: the first link that answers is the condition's reason and message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from cotenant.api.meta import Condition
+from cotenant.judge.reasons import REASONS
+from cotenant.model.finding import Finding
+
+F = TypeVar("F")
+Check = Callable[[F], Finding | None]
+
+
+class Chain(Generic[F]):
+    """A condition: its type, its checks in order, and what to say when none of them answers."""
+
+    def __init__(self, condition: str, *checks: Check[F], good: Finding) -> None:
+        self.condition, self.checks, self.good = condition, checks, good
+
+    def judge(self, facts: F) -> Finding:
+        """The first answer, or the good one."""
+        found = next((one for check in self.checks if (one := check(facts)) is not None), self.good)
+        if found.reason not in REASONS:
+            raise KeyError(f"condition reason {found.reason} is not in judge.reasons.REASONS")
+        return found
+
+
+def conditions(
+    findings: Iterable[tuple[str, Finding]], before: Iterable[Condition], generation: int, now: str
+) -> list[Condition]:
+    """Conditions with the time at which each last changed its status. `now` is RFC 3339."""
+    old = {one.type: one for one in before}
+    return [
+        Condition(
+            type=name,
+            status=found.status,
+            reason=found.reason,
+            message=found.message,
+            observed_generation=generation,
+            last_transition_time=old[name].last_transition_time
+            if name in old and old[name].status == found.status
+            else now,
+        )
+        for name, found in findings
+    ]
+
+
+def progress(ready: Finding) -> list[tuple[str, Finding]]:
+    """kstatus: the abnormal-true condition that says why Ready is not True yet; none when it is."""
+    if ready.status == "True":
+        return []
+    moving = ready.reason in MOVING
+    return [("Reconciling" if moving else "Stalled", Finding(ready.reason, ready.message, "True"))]
+
+
+MOVING = {
+    "Creating",
+    "HomeNotReady",
+    "SpacesNotReady",
+    "Terminating",
+    "DeletingNamespace",
+    "NamespaceTerminating",
+    "ApplyFailed",
+}
+"""Reasons that pass by themselves; with any other one somebody has to act."""

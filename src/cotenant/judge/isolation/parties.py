@@ -1,0 +1,88 @@
+"""The tenants of a proof: the namespaces that they have, and the identities that speak for their members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from cotenant.api.builtin import Namespace
+from cotenant.api.keys import POD_SECURITY, SPACE, TENANT, home_of
+from cotenant.api.tenant import Tenant
+from cotenant.model.access import Subject, access
+from cotenant.model.platform import Platform
+
+SYNTHETIC = "cotenant-verify:"
+"""Prefix of the user name that stands for "anybody in this group"."""
+AUTHENTICATED = "system:authenticated"
+
+
+class Identity(Struct, frozen=True):
+    """Somebody as the API server sees them. `member` names the subject as the Tenant does: `group iam-devteam`."""
+
+    user: str
+    groups: tuple[str, ...]
+    member: str
+    roles: tuple[str, ...]
+
+    @property
+    def flags(self) -> str:
+        """What makes kubectl act as this identity."""
+        return " ".join([f"--as {self.user}", *(f"--as-group {group}" for group in self.groups)])
+
+
+class Party(Struct, frozen=True):
+    """One tenant: its home, the namespaces of its spaces with their Pod Security level, and its members."""
+
+    name: str
+    home: str
+    spaces: Mapping[str, str]
+    """Namespace -> enforced Pod Security level; "" without one."""
+    identities: tuple[Identity, ...]
+    untried: tuple[str, ...]
+    """Members that cannot be tried here, each with the reason."""
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace that others must not reach."""
+        return (*self.spaces, self.home)
+
+
+def identity(subject: Subject, roles: Iterable[str]) -> Identity:
+    """Who speaks for a subject of a RoleBinding. For a group that is a user who exists nowhere else."""
+    name, granted = subject["name"], tuple(sorted(roles))
+    if subject["kind"] == "User":
+        return Identity(name, (), f"user {name}", granted)
+    if subject["kind"] == "Group":
+        return Identity(SYNTHETIC + name, (name,), f"group {name}", granted)
+    space = subject["namespace"]
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{space}")
+    return Identity(f"system:serviceaccount:{space}:{name}", groups, f"serviceAccount {space}/{name}", granted)
+
+
+def party(tenant: Tenant, namespaces: Iterable[Namespace], platform: Platform, now: datetime, *, cordoned: bool) -> Party:
+    """A tenant with its namespaces, which are found by their labels."""
+    name = tenant.metadata.name
+    granted = access(tenant.spec.members or (), platform, now)
+    roles: dict[tuple[str, ...], set[str]] = {}
+    subjects: dict[tuple[str, ...], Subject] = {}
+    for role, found in granted.roles.items():
+        for subject in found:
+            key = tuple(subject.values())
+            subjects[key] = subject
+            roles.setdefault(key, set()).add("viewer" if cordoned else role)
+    own = [one for one in namespaces if one.metadata.labels.get(TENANT) == name and SPACE in one.metadata.labels]
+    untried = [f"{one.iam_role or one.iam_user}: an IAM principal, no user of this cluster" for one in granted.iam]
+    untried += [f"role {one.role}: none that this installation allows" for one in granted.refused]
+    return Party(
+        name=name,
+        home=home_of(name),
+        spaces={
+            one.metadata.name: one.metadata.labels.get(f"{POD_SECURITY}/enforce", "")
+            for one in sorted(own, key=lambda one: one.metadata.name)
+            if one.status.phase == "Active"
+        },
+        identities=tuple(identity(subjects[key], roles[key]) for key in sorted(subjects)),
+        untried=tuple(untried),
+    )

@@ -1,0 +1,50 @@
+"""Every reason that a condition of ours may carry, and what to do about it. docs/reference/conditions.md is made of it."""
+
+from __future__ import annotations
+
+REASONS: dict[str, str] = {
+    # Ready of a Tenant
+    "Ready": "Nothing to do.",
+    "ProfileNotFound": "Make the TenantProfile, or correct spec.profile. Until then nothing of the tenant is changed.",
+    "HomeNamespaceTaken": "A namespace with the name of the home exists and is not ours. Rename the tenant, or remove that namespace.",
+    "HomeNotReady": "The home namespace is being made. If it stays: the message names what is missing.",
+    "RoleNotAllowed": "Add the role to the installation (`cotenant install --roles`), or give the member another one. The other members have their rights.",
+    "RoleNotFound": "Make the ClusterRole cotenant:<role>, or give the member another role.",
+    "MemberExpired": "Nothing, or take the member off the list. Its rights are gone.",
+    "SpacesNotReady": "Look at the Spaces that are not ready: kubectl get cosp -n home-<tenant>.",
+    "SpacesOverLimit": "Delete Spaces or raise spec.spaces.limit. No new Space is admitted until then.",
+    "ApplyFailed": "The message names the object and who refused it. cotenant tries again by itself.",
+    "Terminating": "Wait. With deletionPolicy Delete, namespaces take a few seconds each.",
+    "DeletionNotConfirmed": "deletionPolicy is Delete, but the annotation cotenant.dev/confirm-delete with the name is missing: nothing is deleted, namespaces stay.",
+    # AccessSynced, IAMSynced
+    "Synced": "Nothing to do.",
+    "NoMembers": "Add members; nobody but the platform can use the tenant.",
+    "NoIAMMembers": "Nothing to do: no member is named by an IAM principal.",
+    "IAMNotManaged": "This version does not map IAM principals. Map them by an access entry with a group, and name that group as member.",
+    # QuotaSynced
+    "NoQuota": "Nothing to do; set spec.quota.hard to limit the tenant.",
+    "PerSpaceOnly": "This version enforces quota.hard in each space. The sum over all spaces is not limited: set quota.space.max so that limit times max is what you want.",
+    "QuotaPending": "The quota of a space is being written. If it stays: look at the ResourceQuota cotenant there.",
+    "QuotaExceeded": "A space uses more than it may since its quota was lowered. Nothing is evicted, nothing more is admitted.",
+    "QuotaWithoutDefaults": "Pods that name no requests or limits for these keys will be refused: add spec.limits with defaults, or drop the keys.",
+    "AccountingNotAvailable": "This version counts natively; strict accounting is not there yet.",
+    # NetworkIsolated
+    "EnforcementNotProven": "The NetworkPolicies are in place. Whether the cluster's network enforces them has not been shown.",
+    "NotIsolated": "spec.network.isolation is none.",
+    # PolicyEnforced, Verified
+    "NotEnforced": "The message names the fields that this version does not enforce. Do not rely on them.",
+    "NothingToEnforce": "Nothing to do: the tenant sets no field that needs an admission policy.",
+    "NotVerified": "Run cotenant verify.",
+    # Ready of a Space
+    "TenantNotFound": "The Space is in a namespace that is no tenant's home, or its Tenant is gone. It is ignored; nothing is deleted.",
+    "NameReserved": "Choose another name for the space.",
+    "NameTooLong": "Choose a shorter name, or a shorter spec.spaces.naming for new spaces.",
+    "NamingNotAllowed": "Put {tenant} into spec.spaces.naming, or allow it with the setting namingWithoutTenant.",
+    "NamespaceTaken": "A namespace of that name exists already. Choose another name, or have it offered with the annotation cotenant.dev/adopt.",
+    "NamespaceNotFound": "Make the namespace that spec.namespace names, or delete the Space.",
+    "NamespaceNotOffered": "Whoever runs the namespace offers it with the annotation cotenant.dev/adopt: <tenant>/<space>.",
+    "NamespaceTerminating": "The namespace is being deleted. It is made again when it is gone.",
+    "Creating": "Wait; a space is usable within about a second. If it stays: the message names what is missing.",
+    "WaitsForRelease": "The Space was deleted and its namespace is kept. An administrator removes the namespace, or releases it: kubectl label namespace NAME cotenant.dev/tenant- cotenant.dev/space-.",
+    "DeletingNamespace": "Wait until the namespace is gone.",
+}

@@ -1,0 +1,100 @@
+"""Is a space ready, and if not, why."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from cotenant.api.space import SpaceStatus
+from cotenant.judge.chain import Chain, conditions, progress
+from cotenant.model.finding import Finding, Outcome
+from cotenant.model.placement import place
+from cotenant.model.plan import Plan
+from cotenant.model.snapshot import SpaceSnapshot
+
+
+class SpaceFacts(Struct, frozen=True):
+    """What was there, what was wanted, what came of it; and, for a Space that goes, what happens to its namespace."""
+
+    found: SpaceSnapshot
+    plan: Plan
+    outcome: Outcome
+    farewell: Finding | None = None
+
+
+def leaving(facts: SpaceFacts) -> Finding | None:
+    """A Space that goes says what it waits for."""
+    return facts.farewell
+
+
+def tenant_exists(facts: SpaceFacts) -> Finding | None:
+    """Outside a tenant's home a Space means nothing."""
+    if not facts.found.tenant_exists:
+        where = facts.found.space.metadata.namespace
+        return Finding("TenantNotFound", f"namespace {where} is no tenant's home; make the Space in home-<tenant>")
+    return None
+
+
+def profile_exists(facts: SpaceFacts) -> Finding | None:
+    """Without its profile a tenant has no rules that we could defend."""
+    return None if facts.found.view else Finding("ProfileNotFound", "the tenant's profile does not exist")
+
+
+def placed(facts: SpaceFacts) -> Finding | None:
+    """The space has a namespace, or may get one."""
+    found = facts.found
+    return place(found.space, found.view, found.namespace, found.occupant).problem if found.view else None
+
+
+def namespace_stays(facts: SpaceFacts) -> Finding | None:
+    """The namespace is not on its way out."""
+    namespace = facts.found.namespace
+    if namespace and namespace.metadata.deletion_timestamp:
+        return Finding("NamespaceTerminating", f"namespace {namespace.metadata.name} is being deleted")
+    return None
+
+
+def applied(facts: SpaceFacts) -> Finding | None:
+    """Everything wanted is there."""
+    for one in facts.outcome.trouble:
+        return Finding("ApplyFailed", f"{one.ref}: {one.verb}: {one.detail}"[:1000])
+    return None
+
+
+def complete(facts: SpaceFacts) -> Finding | None:
+    """Nothing waits any more."""
+    return Finding("Creating", facts.plan.waiting) if facts.plan.waiting else None
+
+
+READY: Chain[SpaceFacts] = Chain(
+    "Ready",
+    leaving,
+    tenant_exists,
+    profile_exists,
+    placed,  # its name is allowed, free or offered
+    namespace_stays,
+    applied,
+    complete,  # the quota is in force, hence rights were given
+    good=Finding("Ready", "", "True"),
+)
+PHASES = {"Ready": "Ready", "Creating": "Pending", "NamespaceTerminating": "Pending", "ApplyFailed": "Pending"}
+LEAVING = {"WaitsForRelease", "DeletingNamespace", "DeletionNotConfirmed", "Terminating"}
+
+
+def judge_space(facts: SpaceFacts, now: str) -> SpaceStatus:
+    """The status of a space. `now` is RFC 3339."""
+    ready = READY.judge(facts)
+    space, namespace = facts.found.space, facts.found.namespace
+    name = namespace.metadata.name if namespace else born(facts)
+    generation = space.metadata.generation
+    return SpaceStatus(
+        observed_generation=generation,
+        namespace=name,
+        phase="Terminating" if ready.reason in LEAVING else PHASES.get(ready.reason, "Failed"),
+        conditions=conditions([("Ready", ready), *progress(ready)], space.status.conditions, generation, now),
+    )
+
+
+def born(facts: SpaceFacts) -> str:
+    """The namespace that this very reconcile made or adopted."""
+    names = (one.ref.name for one in facts.outcome.done if one.ref.kind == "Namespace" and not one.bad)
+    return next(names, "")

@@ -1,0 +1,239 @@
+"""What a tenant's conditions say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from cotenant.api.keys import CONFIRM_DELETE, DECLARED, TENANT
+from cotenant.api.meta import Condition
+from cotenant.api.space import Space
+from cotenant.api.tenant import Member, SpacesCount, TenantStatus
+from cotenant.judge import quota
+from cotenant.judge.chain import Chain, conditions, progress
+from cotenant.model.finding import Finding, Outcome
+from cotenant.model.plan import Plan
+from cotenant.model.snapshot import TenantSnapshot
+
+
+class TenantFacts(Struct, frozen=True):
+    """What was there, what was wanted, what came of it."""
+
+    found: TenantSnapshot
+    plan: Plan
+    outcome: Outcome
+
+
+GOOD = Finding("Synced", "", "True")
+
+
+def going(facts: TenantFacts) -> Finding | None:
+    """A tenant that goes says what it waits for."""
+    meta = facts.found.tenant.metadata
+    if not meta.deletion_timestamp:
+        return None
+    rules = facts.found.view and facts.found.view.rules
+    if rules and rules.deletion_policy == "Delete" and meta.annotations.get(CONFIRM_DELETE) != meta.name:
+        message = (
+            f"namespaces are kept; to delete them: kubectl annotate tenant {meta.name} {CONFIRM_DELETE}={meta.name}"
+        )
+        return Finding("DeletionNotConfirmed", message)
+    return Finding("Terminating", f"{len(facts.found.spaces)} spaces, {facts.found.bindings} role bindings are left")
+
+
+def profile_exists(facts: TenantFacts) -> Finding | None:
+    """A tenant of an unknown profile gets no rules that we could defend."""
+    if facts.found.view:
+        return None
+    return Finding(
+        "ProfileNotFound",
+        f"TenantProfile {facts.found.tenant.spec.profile} does not exist; make it or correct spec.profile",
+    )
+
+
+def home_is_ours(facts: TenantFacts) -> Finding | None:
+    """A home namespace that somebody else made is never touched."""
+    home = facts.found.home
+    if home and home.metadata.labels.get(TENANT) != facts.found.tenant.metadata.name:
+        return Finding(
+            "HomeNamespaceTaken",
+            f"namespace {home.metadata.name} exists and is not ours; rename the tenant or remove it",
+        )
+    return None
+
+
+def applied(facts: TenantFacts) -> Finding | None:
+    """Everything wanted in the home is there."""
+    for one in facts.outcome.trouble:
+        return Finding("ApplyFailed", f"{one.ref}: {one.verb}: {one.detail}"[:1000])
+    return None
+
+
+def roles_allowed(facts: TenantFacts) -> Finding | None:
+    """Every member's role is one that the installation lets us bind."""
+    refused = facts.found.view.access.refused if facts.found.view else []
+    if not refused:
+        return None
+    allowed = ", ".join(facts.found.platform.roles)
+    return Finding("RoleNotAllowed", f"{named(refused)}: role not allowed by the installation, which allows {allowed}")
+
+
+def roles_exist(facts: TenantFacts) -> Finding | None:
+    """Every role that is granted exists; a binding to a missing one gives nothing."""
+    granted = facts.found.view.access.roles if facts.found.view else {}
+    missing = [role for role in granted if f"cotenant:{role}" not in facts.found.roles]
+    if missing:
+        return Finding(
+            "RoleNotFound",
+            f"ClusterRole cotenant:{missing[0]} does not exist; make it or give its members another role",
+        )
+    return None
+
+
+def home_complete(facts: TenantFacts) -> Finding | None:
+    """Members can use the home."""
+    return Finding("HomeNotReady", facts.plan.waiting) if facts.plan.waiting else None
+
+
+def within_limit(facts: TenantFacts) -> Finding | None:
+    """There are no more Spaces than allowed, and those declared fit."""
+    rules = facts.found.view.rules if facts.found.view else None
+    if rules is None:
+        return None
+    have, declared = len(facts.found.spaces), len(rules.declared)
+    if max(have, declared) > rules.limit:
+        return Finding(
+            "SpacesOverLimit", f"{have} spaces, {declared} of them declared, and spaces.limit is {rules.limit}"
+        )
+    return None
+
+
+def spaces_ready(facts: TenantFacts) -> Finding | None:
+    """What the tenant declares is there and usable."""
+    declared = {one.metadata.name: one for one in facts.found.spaces if DECLARED in one.metadata.labels}
+    wanted = facts.found.view.rules.declared if facts.found.view else []
+    waiting = [name for name in wanted if name not in declared or not is_ready(declared[name])]
+    if not waiting:
+        return None
+    message = f"{len(waiting)} of {len(wanted)} declared spaces are not ready, first {waiting[0]}"
+    space = declared.get(waiting[0])
+    detail = next((one.message for one in space.status.conditions if one.type == "Ready"), "") if space else ""
+    return Finding("SpacesNotReady", f"{message}: {detail}" if detail else message)
+
+
+def members_last(facts: TenantFacts) -> Finding | None:
+    """Who is on the list and has no rights any more; says so without being an error."""
+    expired = facts.found.view.access.expired if facts.found.view else []
+    return Finding("MemberExpired", f"{named(expired)}: expired, without rights", "True") if expired else None
+
+
+def somebody(facts: TenantFacts) -> Finding | None:
+    """A tenant without members is in order, and of no use."""
+    if facts.found.tenant.spec.members:
+        return None
+    return Finding("NoMembers", "the tenant has no members", "True")
+
+
+def iam_managed(facts: TenantFacts) -> Finding | None:
+    """Members by IAM principal need an identity mapping."""
+    iam = facts.found.view.access.iam if facts.found.view else []
+    if iam:
+        return Finding(
+            "IAMNotManaged",
+            f"{named(iam)}: IAM principals are not mapped by this version; name a group instead",
+            "Unknown",
+        )
+    return None
+
+
+def enforcement_proven(facts: TenantFacts) -> Finding | None:
+    """Objects alone prove nothing about packets."""
+    if facts.found.view and facts.found.view.rules.isolation == "none":
+        return Finding("NotIsolated", "spec.network.isolation is none")
+    return Finding(
+        "EnforcementNotProven",
+        "NetworkPolicies are in place; whether the network enforces them is not shown",
+        "Unknown",
+    )
+
+
+def rules_enforced(facts: TenantFacts) -> Finding | None:
+    """Fields that this version writes down but does not enforce are named, lest somebody relies on them."""
+    rules = facts.found.view.rules if facts.found.view else None
+    if rules is None:
+        return Finding("ProfileNotFound", "the rules are not known", "Unknown")
+    wants = {
+        "pods.registries": rules.pods.registries is not None,
+        "pods.priorityClasses": rules.pods.priority_classes is not None,
+        "pods.runtimeClasses": rules.pods.runtime_classes is not None,
+        "pods.allowExec": rules.pods.allow_exec is False,
+        "nodes": rules.nodes.pool is not None,
+        "ingress.classes": rules.ingress.classes is not None,
+        "ingress.hosts": bool(rules.ingress.hosts),
+        "storage.classes": rules.storage.classes is not None,
+        "serviceAccounts.iamRoles": bool(rules.service_accounts.iam_roles),
+        "enforcement": rules.enforcement != "enforce",
+    }
+    named = ", ".join(name for name, wanted in wants.items() if wanted)
+    return Finding("NotEnforced", f"this version does not enforce: {named}") if named else None
+
+
+READY: Chain[TenantFacts] = Chain(
+    "Ready",
+    going,
+    profile_exists,
+    home_is_ours,
+    applied,
+    roles_allowed,
+    roles_exist,
+    within_limit,
+    home_complete,  # the limit on spaces is in force, hence members may enter
+    spaces_ready,
+    good=Finding("Ready", "", "True"),
+)
+ACCESS: Chain[TenantFacts] = Chain(
+    "AccessSynced",
+    profile_exists,
+    applied,
+    roles_allowed,
+    roles_exist,
+    home_complete,
+    somebody,
+    members_last,
+    good=GOOD,
+)
+IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_managed, good=Finding("NoIAMMembers", "", "True"))
+NETWORK: Chain[TenantFacts] = Chain("NetworkIsolated", enforcement_proven, good=GOOD)
+POLICY: Chain[TenantFacts] = Chain("PolicyEnforced", rules_enforced, good=Finding("NothingToEnforce", "", "True"))
+VERIFIED = ("Verified", Finding("NotVerified", "run: cotenant verify", "Unknown"))
+
+
+def judge_tenant(facts: TenantFacts, now: str) -> TenantStatus:
+    """The status of a tenant. `now` is RFC 3339."""
+    tenant, spaces = facts.found.tenant, facts.found.spaces
+    ready = READY.judge(facts)
+    found = [(chain.condition, chain.judge(facts)) for chain in (READY, ACCESS, IAM, NETWORK, POLICY)]
+    found += [("QuotaSynced", quota.SYNCED.judge(facts.found)), VERIFIED, *progress(ready)]
+    return TenantStatus(
+        observed_generation=tenant.metadata.generation,
+        home=facts.found.home.metadata.name if facts.found.home and home_is_ours(facts) is None else "",
+        spaces=SpacesCount(ready=sum(map(is_ready, spaces)), total=len(spaces)),
+        conditions=conditions(found, tenant.status.conditions, tenant.metadata.generation, now),
+    )
+
+
+def is_ready(space: Space) -> bool:
+    """Whether a Space says that it is ready."""
+    return any(one.type == "Ready" and one.status == "True" for one in space.status.conditions)
+
+
+def condition_of(found: Iterable[Condition], name: str) -> Condition | None:
+    """The condition of a type."""
+    return next((one for one in found if one.type == name), None)
+
+
+def named(members: list[Member]) -> str:
+    """The first member in words, and how many more there are."""
+    more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+    return members[0].subject + more

@@ -1,0 +1,257 @@
+"""Authenticated HTTP to one cluster: kubeconfig, exec plugins, OIDC, tokens, TLS and sockets of the official client.
+
+Nothing else but runtime/leader.py may import `kubernetes`, and only inside functions: it costs 0.4 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cotenant.kube.errors import ApiError, ConfigurationError, Unavailable, from_response
+
+if TYPE_CHECKING:
+    import aiohttp
+
+IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+REFRESH_SECONDS = 60.0
+CONNECT_SECONDS = 10.0
+IDLE_POOL_SECONDS = 60.0
+# Load balancers before EKS endpoints forget idle flows after ~350 s: probe earlier, and notice a dead peer.
+SOCKET_OPTIONS = (
+    (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+    (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 30),
+    (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 10),
+    (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 60_000),
+    (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
+)
+Headers = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer. `warnings`: the texts of its Warning headers; `retry_after`: that header as it came."""
+
+    status: int
+    body: bytes
+    retry_after: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Transport:
+    """One cluster, one identity, one pool of connections. Make it with `load`, `from_kubeconfig` or `in_cluster`."""
+
+    def __init__(self, configuration: Any, loader: Any = None, *, context: str = "", namespace: str = "") -> None:
+        self.host: str = configuration.host
+        self.context = context
+        self.namespace = namespace or "default"
+        self._configuration = configuration
+        self._loader = loader
+        self._refreshed = time.monotonic()
+        self._refreshing = asyncio.Lock()
+        self._rest, self._session = _open(configuration)
+        self._extra: dict[str, Any] = {}
+        if configuration.tls_server_name:
+            self._extra["server_hostname"] = configuration.tls_server_name
+        if self._rest.proxy:
+            self._extra["proxy"] = self._rest.proxy
+
+    @classmethod
+    async def load(cls, kubeconfig: str | os.PathLike[str] | None = None, context: str | None = None) -> Transport:
+        """The kubeconfig given, else $KUBECONFIG, else ~/.kube/config, else the pod's service account."""
+        if kubeconfig or os.environ.get("KUBECONFIG") or context or _home_config().is_file():
+            return await cls.from_kubeconfig(kubeconfig, context)
+        if os.environ.get("KUBERNETES_SERVICE_HOST"):
+            return await cls.in_cluster()
+        raise ConfigurationError(
+            0, "NoCluster", "no kubeconfig found: pass --kubeconfig, set KUBECONFIG, or run in a pod"
+        )
+
+    @classmethod
+    async def from_kubeconfig(cls, path: str | os.PathLike[str] | None = None, context: str | None = None) -> Transport:
+        """A kubeconfig, or several separated by colons as in $KUBECONFIG."""
+        source = os.fspath(path) if path else os.environ.get("KUBECONFIG") or str(_home_config())
+        if not any(map(_exists, source.split(os.pathsep))):
+            raise ConfigurationError(0, "NoKubeconfig", f"kubeconfig {source} does not exist")
+        from kubernetes.aio.config import load_kube_config
+
+        configuration = _configuration()
+        try:
+            loader = await load_kube_config(source, context, configuration, persist_config=False)
+            transport = cls(configuration, loader)
+        except Exception as error:  # the loader lets TypeError, KeyError and YAML errors of a broken file through
+            raise ConfigurationError(0, "BadKubeconfig", f"kubeconfig {source}: {error}") from error
+        current = loader.current_context
+        transport.context = current.get("name", "")
+        transport.namespace = current["context"].get("namespace") or "default"
+        return transport
+
+    @classmethod
+    async def in_cluster(cls) -> Transport:
+        """The service account of the pod we run in; its token is read again every minute by the library."""
+        from kubernetes.aio.config import ConfigException, load_incluster_config
+
+        configuration = _configuration()
+        try:
+            load_incluster_config(configuration)
+        except ConfigException as error:
+            raise ConfigurationError(0, "NotInCluster", str(error)) from error
+        namespace = IN_CLUSTER / "namespace"
+        return cls(configuration, namespace=namespace.read_text().strip() if namespace.is_file() else "")
+
+    async def send(self, method: str, target: str, headers: Headers, body: bytes | None, seconds: float) -> Response:
+        """One request and its whole answer, whatever its status; Unavailable when none came in time.
+
+        target: path and query, already encoded.
+        """
+        import aiohttp
+
+        limit = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_SECONDS)
+        response = await self._once(method, target, headers, body, limit)
+        if response.status == 401 and await self._refresh(rejected=True):
+            return await self._once(method, target, headers, body, limit)
+        return response
+
+    async def stream(self, target: str, headers: Headers, idle: float) -> AsyncIterator[bytes]:
+        """Chunks of a long answer as they come, first an empty one when the server has accepted.
+
+        Unavailable after `idle` seconds of silence, ApiError if refused.
+        """
+        import aiohttp
+
+        limit = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=idle)
+        try:
+            async with self._request("GET", target, await self._signed(headers), None, limit) as answer:
+                if answer.status >= 400:
+                    if answer.status == 401:
+                        await self._refresh(rejected=True)
+                    raise from_response(answer.status, await answer.read(), answer.headers.get("Retry-After"))
+                yield b""
+                async for chunk in answer.content.iter_any():
+                    yield chunk
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(self.host, error) from error
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._session.close()
+        await self._rest.close()
+
+    async def _once(
+        self, method: str, target: str, headers: Headers, body: bytes | None, limit: aiohttp.ClientTimeout
+    ) -> Response:
+        import aiohttp
+
+        try:
+            async with self._request(method, target, await self._signed(headers), body, limit) as answer:
+                found = answer.headers
+                warnings = tuple(map(_warning, found.getall("Warning"))) if "Warning" in found else ()
+                return Response(answer.status, await answer.read(), found.get("Retry-After"), warnings)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(self.host, error) from error
+
+    def _request(
+        self, method: str, target: str, headers: Headers, body: bytes | None, limit: aiohttp.ClientTimeout
+    ) -> Any:
+        # The library's own request() would run json.dumps over a body that msgspec has already encoded.
+        return self._session.request(
+            method, self.host + target, headers=headers, data=body, timeout=limit, allow_redirects=False, **self._extra
+        )
+
+    async def _signed(self, headers: Headers) -> Headers:
+        if self._loader is not None and time.monotonic() - self._refreshed > REFRESH_SECONDS:
+            await self._refresh()
+        token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return (*headers, ("Authorization", token.strip())) if token else headers
+
+    async def _refresh(self, *, rejected: bool = False) -> bool:
+        """Lets the library renew token and certificate; False where there is nothing to renew.
+
+        The library caches an exec plugin's answer until five minutes before it expires. One without expiry
+        would run the plugin each time, so that one is renewed only when the server has rejected it, as client-go does.
+        """
+        loader, before = self._loader, self._refreshed
+        if loader is None:
+            return False
+        async with self._refreshing:
+            if self._refreshed != before:
+                return True
+            self._refreshed = time.monotonic()
+            expiry = getattr(loader, "exec_plugin_expiry", None)
+            if rejected and expiry is not None:
+                del loader.exec_plugin_expiry
+            if not rejected and expiry is None and "exec" in (loader._user or ()):  # noqa: SLF001 - no public name says so
+                return False
+            try:
+                await loader.load_and_set(self._configuration)
+            except Exception as error:
+                if not rejected:
+                    return False  # the old ones may still do
+                raise Unavailable(0, "Credentials", f"credentials cannot be renewed: {error}") from error
+            if self._configuration.cert_file:
+                self._rest.ssl_context.load_cert_chain(self._configuration.cert_file, self._configuration.key_file)
+            return True
+
+
+def _configuration() -> Any:
+    from kubernetes.aio.client import Configuration
+
+    # With trust_env aiohttp looks for proxies and .netrc at every request: twice the CPU.
+    return Configuration(client_session_kwargs={"trust_env": False}, connection_pool_maxsize=0)
+
+
+def _open(configuration: Any) -> tuple[Any, aiohttp.ClientSession]:
+    import aiohttp
+    from kubernetes.aio.client.rest import RESTClientObject
+
+    class Rest(RESTClientObject):  # type: ignore[misc]  # the library has no types
+        def _create_connector(self) -> aiohttp.TCPConnector:
+            return aiohttp.TCPConnector(
+                limit=self.maxsize,
+                ssl=self.ssl_context,
+                socket_factory=_socket,
+                keepalive_timeout=IDLE_POOL_SECONDS,
+                ttl_dns_cache=30,
+            )
+
+    rest = Rest(configuration)
+    make: Callable[[], aiohttp.ClientSession] = rest._create_pool_manager  # noqa: SLF001 - the documented factory
+    return rest, make()
+
+
+def _socket(address: Any) -> socket.socket:
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    for level, name, value in SOCKET_OPTIONS:
+        option = getattr(socket, name, None)
+        if option is not None:
+            made.setsockopt(level, option, value)
+    return made
+
+
+def _exists(path: str) -> bool:
+    return bool(path) and Path(path).expanduser().is_file()
+
+
+def _home_config() -> Path:
+    return Path.home() / ".kube" / "config"
+
+
+def _warning(header: str) -> str:
+    """The text in `299 - "text"`."""
+    _, _, quoted = header.partition('"')
+    return quoted.rstrip('"').replace('\\"', '"') or header
+
+
+def _unreachable(host: str, error: BaseException) -> ApiError:
+    kind = type(error).__name__
+    if isinstance(error, TimeoutError):
+        return Unavailable(0, "Timeout", f"no answer from {host} in time ({kind})")
+    return Unavailable(0, kind, f"{host} cannot be reached: {error}")

@@ -1,0 +1,1 @@
+"""Pure knowledge: names, quantities, effective values, membership, and the values that flow from watch to status."""

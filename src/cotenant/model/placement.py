@@ -1,0 +1,79 @@
+"""Which namespace a space is, or why it can be none."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from cotenant.api.builtin import Namespace
+from cotenant.api.keys import ADOPT, SPACE, TENANT
+from cotenant.api.space import Space
+from cotenant.model.finding import Finding
+from cotenant.model.names import LONGEST, namespace_name, reserved
+from cotenant.model.snapshot import TenantView
+
+
+class Placement(Struct, frozen=True):
+    """The namespace of a space and what has to be done to have it, or the problem."""
+
+    name: str
+    action: Literal["create", "adopt", "keep"] = "keep"
+    problem: Finding | None = None
+
+
+def candidate(space: Space, view: TenantView) -> str:
+    """The name of the namespace that the space adopts or, without one of its own yet, would get."""
+    return space.spec.namespace or namespace_name(view.rules.naming, view.name, space.metadata.name)
+
+
+def place(space: Space, view: TenantView, own: Namespace | None, occupant: Namespace | None) -> Placement:
+    """`own` carries the labels of this space; `occupant` has the name `candidate`. First answer wins."""
+    name = own.metadata.name if own else candidate(space, view)
+    if problem := unfit(name, space, view):
+        return Placement(name, problem=problem)
+    if own:
+        return Placement(name)
+    if occupant is None and space.spec.namespace:
+        return Placement(
+            name,
+            problem=Finding(
+                "NamespaceNotFound", f"namespace {name} does not exist; make it, or leave out spec.namespace"
+            ),
+        )
+    if occupant is None:
+        return Placement(name, "create")
+    if TENANT not in occupant.metadata.labels and offered(occupant, space, view):
+        return Placement(name, "adopt")
+    return Placement(name, problem=refusal(name, space, view, occupant))
+
+
+def unfit(name: str, space: Space, view: TenantView) -> Finding | None:
+    """Why nobody may have this name."""
+    if reserved(name, view.platform.reserved_names):
+        return Finding("NameReserved", f"namespace name {name} is reserved; choose another name for the space")
+    if len(name) > LONGEST:
+        return Finding(
+            "NameTooLong",
+            f"namespace name {name} has {len(name)} characters, {LONGEST} are allowed; choose a shorter one",
+        )
+    if "{tenant}" not in view.rules.naming and not view.platform.naming_without_tenant and not space.spec.namespace:
+        return Finding(
+            "NamingNotAllowed",
+            "spaces.naming must contain {tenant}; the platform allows others with the setting namingWithoutTenant",
+        )
+    return None
+
+
+def offered(occupant: Namespace, space: Space, view: TenantView) -> bool:
+    """Whether somebody who may update the namespace has offered it to this very space."""
+    return occupant.metadata.annotations.get(ADOPT) == f"{view.name}/{space.metadata.name}"
+
+
+def refusal(name: str, space: Space, view: TenantView, occupant: Namespace) -> Finding:
+    """Why an existing namespace cannot be this space. Says nothing about whose it is."""
+    if occupant.metadata.labels.get(TENANT) or occupant.metadata.labels.get(SPACE):
+        return Finding("NamespaceTaken", f"namespace {name} is taken; choose another name for the space")
+    offer = f"kubectl annotate namespace {name} {ADOPT}={view.name}/{space.metadata.name}"
+    reason = "NamespaceNotOffered" if space.spec.namespace else "NamespaceTaken"
+    return Finding(reason, f"namespace {name} exists and was not offered; whoever runs it can offer it: {offer}")

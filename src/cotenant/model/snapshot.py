@@ -1,0 +1,89 @@
+"""Everything one decision needs, taken from the store at one moment. Nothing here changes afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from cotenant.api.builtin import Child, Namespace, ResourceQuota
+from cotenant.api.keys import home_of
+from cotenant.api.profile import TenantProfile
+from cotenant.api.space import Space
+from cotenant.api.tenant import Tenant
+from cotenant.model.access import Access, access
+from cotenant.model.effective import Effective, effective
+from cotenant.model.finding import Ref
+from cotenant.model.platform import Platform
+
+
+class TenantView(Struct, frozen=True):
+    """A tenant with its effective rules and sorted members: what every room reads."""
+
+    tenant: Tenant
+    rules: Effective
+    access: Access
+    platform: Platform
+
+    @property
+    def name(self) -> str:
+        """Name of the tenant."""
+        return self.tenant.metadata.name
+
+    @property
+    def home(self) -> str:
+        """Name of its home namespace."""
+        return home_of(self.name)
+
+
+def view(tenant: Tenant, profile: TenantProfile | None, platform: Platform, now: datetime) -> TenantView | None:
+    """The tenant as the rooms see it; None while the profile that it names is not there."""
+    if tenant.spec.profile and profile is None:
+        return None
+    # A tenant that goes takes the rights of its members along; everything else is its deletionPolicy's matter.
+    members = [] if tenant.metadata.deletion_timestamp else tenant.spec.members or []
+    rules = effective(tenant.spec, profile.spec if profile else None)
+    return TenantView(tenant, rules, access(members, platform, now), platform)
+
+
+class SpaceSnapshot(Struct, frozen=True, kw_only=True):
+    """What decides about one space."""
+
+    now: datetime
+    platform: Platform
+    space: Space
+    view: TenantView | None = None
+    """The tenant whose home the Space is in; None if there is none, or its profile is missing."""
+    tenant_exists: bool = False
+    home: Namespace | None = None
+    namespace: Namespace | None = None
+    """The namespace that carries this space's labels."""
+    occupant: Namespace | None = None
+    """What already has the name that the space's namespace would get or adopt."""
+    quota: ResourceQuota | None = None
+    children: Mapping[Ref, Child] = field(default_factory=dict)
+
+
+class TenantSnapshot(Struct, frozen=True, kw_only=True):
+    """What decides about one tenant and its home."""
+
+    now: datetime
+    platform: Platform
+    tenant: Tenant
+    view: TenantView | None = None
+    """None while the profile that it names is missing."""
+    home: Namespace | None = None
+    home_quota: ResourceQuota | None = None
+    spaces: tuple[Space, ...] = ()
+    """All Spaces in the home, by name."""
+    namespaces: tuple[Namespace, ...] = ()
+    """All namespaces labelled with this tenant and a space, by name."""
+    quotas: tuple[ResourceQuota, ...] = ()
+    """The ResourceQuota of each of these namespaces, where there is one."""
+    children: Mapping[Ref, Child] = field(default_factory=dict)
+    """What we own in the home."""
+    bindings: int = 0
+    """RoleBindings of ours that still exist in any namespace of the tenant."""
+    roles: frozenset[str] = frozenset()
+    """Names of the ClusterRoles that exist."""

@@ -1,0 +1,78 @@
+"""The installation: everything that `cotenant install` applies and the chart carries, in the order of applying.
+
+What denies comes before what grants: an operator never has rights that its leash does not hold yet.
+"""
+
+from __future__ import annotations
+
+from cotenant.api import keys, schema
+from cotenant.model.platform import Platform
+from cotenant.render.install.members import member_roles
+from cotenant.render.install.operator import operator, settings
+from cotenant.render.install.policies import GUARD, LEASH, policies
+from cotenant.render.install.rights import operator_rights
+from cotenant.render.install.values import InstallValues, Manifest, manifest
+
+__all__ = [
+    "GUARD",
+    "LEASH",
+    "InstallValues",
+    "Manifest",
+    "definitions",
+    "deny",
+    "grant",
+    "ground",
+    "render",
+    "rights",
+    "run",
+]
+
+
+def render(values: InstallValues, *, with_operator: bool = True) -> list[Manifest]:
+    """Every manifest, in order. Without the operator: for a plane where it runs as a process."""
+    return [
+        *ground(values),
+        *definitions(),
+        *deny(values.platform),
+        *grant(values),
+        *(run(values) if with_operator else []),
+    ]
+
+
+def ground(values: InstallValues) -> list[Manifest]:
+    """The operator's namespace and identity."""
+    standard = {f"{keys.POD_SECURITY}/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    version = {f"{keys.POD_SECURITY}/{mode}-version": "latest" for mode in ("enforce", "audit", "warn")}
+    platform = values.platform
+    return [
+        manifest("v1", "Namespace", platform.namespace, labels=standard | version),
+        manifest("v1", "ServiceAccount", platform.service_account, platform.namespace),
+    ]
+
+
+def definitions() -> list[Manifest]:
+    """The CustomResourceDefinitions. helm leaves them behind: without them every Tenant and Space would be gone."""
+    return [crd | {"metadata": crd["metadata"] | {"annotations": _KEEP}} for crd in schema.crds()]
+
+
+_KEEP = {"helm.sh/resource-policy": "keep"}
+
+
+def deny(platform: Platform) -> list[Manifest]:
+    """The policies that hold without the operator."""
+    return policies(platform)
+
+
+def grant(values: InstallValues) -> list[Manifest]:
+    """Roles of members, rights of the operator, its settings."""
+    return [*member_roles(), *operator_rights(values.platform), settings(values)]
+
+
+def rights(values: InstallValues) -> list[Manifest]:
+    """What the operator alone has: taken away again by an uninstall, unlike the roles of members."""
+    return [*reversed(operator_rights(values.platform)), settings(values)]
+
+
+def run(values: InstallValues) -> list[Manifest]:
+    """The operator itself."""
+    return operator(values)

@@ -1,0 +1,173 @@
+"""Two ValidatingAdmissionPolicies: the leash on the operator's own ServiceAccount, and the guard of Spaces.
+
+Both hold without the operator. A policy about labels never selects by label: a namespaceSelector sees a cached
+namespace, and for a namespace itself only the new object, so that stripping the label would leave the policy behind.
+"""
+
+from __future__ import annotations
+
+from cotenant.api import keys
+from cotenant.model.platform import Platform
+from cotenant.render.install.rights import bindable
+from cotenant.render.install.values import Manifest, manifest
+
+LEASH = "cotenant-leash"
+GUARD = "cotenant-guard"
+_API = "admissionregistration.k8s.io/v1"
+
+
+def policies(platform: Platform) -> list[Manifest]:
+    """Both policies with their bindings."""
+    return [*_policy(LEASH, _leash(platform)), *_policy(GUARD, _guard(platform))]
+
+
+def _policy(name: str, spec: Manifest) -> list[Manifest]:
+    return [
+        manifest(_API, "ValidatingAdmissionPolicy", name, spec={"failurePolicy": "Fail", **spec}),
+        manifest(
+            _API, "ValidatingAdmissionPolicyBinding", name, spec={"policyName": name, "validationActions": ["Deny"]}
+        ),
+    ]
+
+
+def _resources(group: str, operations: list[str], *resources: str) -> Manifest:
+    version = "*" if group == "*" else keys.VERSION
+    return {"apiGroups": [group], "apiVersions": [version], "operations": operations, "resources": list(resources)}
+
+
+def _denial(expression: str, text: str) -> Manifest:
+    """A validation that answers 403; `text` is CEL that yields the message."""
+    return {"expression": expression, "reason": "Forbidden", "messageExpression": text}
+
+
+def _leash(platform: Platform) -> Manifest:
+    """Nothing outside namespaces that carry the tenant label, whatever RBAC somebody gives the operator one day."""
+    asked = "request.operation + ' ' + request.resource.resource"
+    own = f"variables.place == '{platform.namespace}'"
+    return {
+        "matchConstraints": {"resourceRules": [_resources("*", ["CREATE", "UPDATE", "DELETE", "CONNECT"], "*/*")]},
+        "matchConditions": [
+            {"name": "the-operator", "expression": f"request.userInfo.username == '{platform.operator}'"}
+        ],
+        "variables": [
+            _variable("isNamespace", "request.resource.group == '' && request.resource.resource == 'namespaces'"),
+            _variable("subresource", "request.?subResource.orValue('')"),
+            _variable("place", _target()),
+            _variable(
+                "reserved",
+                "variables.place == 'default' || variables.place.startsWith('kube-') || " + own,
+            ),
+            _variable("newTenant", _label("object")),
+            _variable("oldTenant", _label("oldObject")),
+            _variable(
+                "offer", f"oldObject == null ? '' : oldObject.metadata.?annotations[?'{keys.ADOPT}'].orValue('')"
+            ),
+        ],
+        "validations": [
+            _denial(
+                "!variables.isNamespace || (!variables.reserved && variables.subresource == '' && "
+                "(request.operation == 'CREATE' ? variables.newTenant != '' : variables.oldTenant != '' || "
+                "(request.operation == 'UPDATE' && variables.newTenant != '' && "
+                "variables.offer.startsWith(variables.newTenant + '/'))))",
+                f"'COTENANT-LEASH-1: cotenant may not ' + {asked} + ' ' + variables.place + ': it carries no label "
+                f"{keys.TENANT}; whoever may update the namespace offers it by the annotation {keys.ADOPT}'",
+            ),
+            _denial(
+                "variables.isNamespace || variables.place == '' || (!variables.reserved && "
+                f"namespaceObject.metadata.?labels[?'{keys.TENANT}'].orValue('') != '') || "
+                f"({own} && (request.resource.group + '/' + request.resource.resource) in "
+                "['coordination.k8s.io/leases', '/configmaps', '/events', 'events.k8s.io/events']) || "
+                # Events about a Tenant have no other place: they must lie in default.
+                "(variables.place == 'default' && request.resource.group == 'events.k8s.io' && "
+                "request.resource.resource == 'events')",
+                f"'COTENANT-LEASH-2: cotenant may not ' + {asked} + ' in namespace ' + variables.place + "
+                f"': only a namespace with the label {keys.TENANT} is its business; a platform administrator sets it'",
+            ),
+            _denial(
+                "variables.isNamespace || variables.place != '' || (request.resource.group == "
+                f"'{keys.GROUP}' && request.resource.resource == 'tenants' && variables.subresource in ['', 'status'])",
+                f"'COTENANT-LEASH-3: cotenant may not ' + {asked} + ': of all that has no namespace "
+                "it writes Tenants and tenant namespaces alone'",
+            ),
+            _denial(
+                "request.resource.resource != 'rolebindings' || request.operation == 'DELETE' || "
+                f"(object.roleRef.kind == 'ClusterRole' && object.roleRef.name in {bindable(platform)})",
+                "'COTENANT-LEASH-4: cotenant may not bind ' + object.roleRef.kind + ' ' + object.roleRef.name + "
+                "': it binds the roles that the installation names; see: cotenant install --roles'",
+            ),
+        ],
+    }
+
+
+def _target() -> str:
+    """The namespace that a request is about; of a namespace to be created with generateName only the object knows it."""
+    return (
+        "variables.isNamespace ? (object != null ? object.metadata.?name.orValue('') : request.?name.orValue('')) "
+        ": request.?namespace.orValue('')"
+    )
+
+
+def _label(variable: str) -> str:
+    # What is connected to (pods/exec, pods/proxy) is no object with metadata.
+    return f"{variable} == null ? '' : {variable}.?metadata.?labels[?'{keys.TENANT}'].orValue('')"
+
+
+def _variable(name: str, expression: str) -> Manifest:
+    return {"name": name, "expression": expression}
+
+
+def _ours(variable: str) -> str:
+    """Our labels of an object, as sorted `key=value` in a list."""
+    labels = f"{variable}.metadata.?labels.orValue({{}})"
+    return f"{labels}.map(k, k.startsWith('{keys.GROUP}/'), k + '=' + {labels}[k])"
+
+
+def _guard(platform: Platform) -> Manifest:
+    """Finalizers, labels and status of Spaces, and SpacePolicies, are the operator's; members have everything else."""
+    collector = "request.userInfo.username == 'system:serviceaccount:kube-system:generic-garbage-collector'"
+    cleaner = "request.userInfo.username == 'system:serviceaccount:kube-system:namespace-controller'"
+    old = "(oldObject == null ? [] : oldObject.metadata.?finalizers.orValue([]))"
+    new = "object.metadata.?finalizers.orValue([])"
+    is_space = "request.resource.resource == 'spaces'"
+    return {
+        "matchConstraints": {
+            "resourceRules": [
+                _resources(keys.GROUP, ["CREATE", "UPDATE"], "spaces", "spaces/*"),
+                _resources(keys.GROUP, ["CREATE", "UPDATE", "DELETE"], "spacepolicies", "spacepolicies/*"),
+            ]
+        },
+        "matchConditions": [
+            {"name": "not-the-operator", "expression": f"request.userInfo.username != '{platform.operator}'"}
+        ],
+        "variables": [
+            _variable("isSpace", is_space),
+            _variable("oldOurs", f"oldObject == null ? [] : {_ours('oldObject')}"),
+            _variable("newOurs", f"object == null ? [] : {_ours('object')}"),
+        ],
+        "validations": [
+            _denial(
+                # The garbage collector takes off its own, after a foreground deletion.
+                f"!variables.isSpace || {old} == {new} || ({collector} && "
+                f"{new}.all(f, f in {old}) && {old}.all(f, !f.startsWith('{keys.GROUP}/') || f in {new}))",
+                "'COTENANT-GUARD-1: finalizers of Space ' + request.?name.orValue('') + ' are set by cotenant alone; "
+                "delete the Space and cotenant lets go of it, or ask a platform administrator'",
+            ),
+            _denial(
+                "!variables.isSpace || (variables.oldOurs.all(l, l in variables.newOurs) && "
+                "variables.newOurs.all(l, l in variables.oldOurs))",
+                f"'COTENANT-GUARD-2: labels {keys.GROUP}/* of Space ' + request.?name.orValue('') + ' are set by cotenant "
+                "alone; use a key of your own, or ask a platform administrator'",
+            ),
+            _denial(
+                "!variables.isSpace || request.?subResource.orValue('') == ''",
+                "'COTENANT-GUARD-3: status of Space ' + request.?name.orValue('') + ' is written by cotenant alone; "
+                "change spec instead, and read it by kubectl get cosp -o wide'",
+            ),
+            _denial(
+                f"variables.isSpace || (request.operation == 'DELETE' && ({collector} || {cleaner}) && "
+                "has(namespaceObject.metadata.deletionTimestamp))",
+                "'COTENANT-GUARD-4: SpacePolicies are written by cotenant alone; a platform administrator changes the "
+                "Tenant or its profile, and read them by kubectl get copol -o yaml'",
+            ),
+        ],
+    }

@@ -1,0 +1,65 @@
+"""What the operator itself may do: what its controllers call, and no more.
+
+No wildcard, no impersonation, no `escalate`; `bind` names each role. Nothing about pods, secrets and nodes.
+"""
+
+from __future__ import annotations
+
+from cotenant.api import keys, schema
+from cotenant.model.platform import Platform
+from cotenant.render.install.members import READ, rule
+from cotenant.render.install.values import LEASE, SETTINGS, Manifest, manifest
+
+OPERATOR = "cotenant-operator"
+_RBAC = "rbac.authorization.k8s.io"
+_OWN = (*READ, "create", "update", "patch", "delete")
+_STATUS = ("get", "update", "patch")
+
+
+def operator_rights(platform: Platform) -> list[Manifest]:
+    """ClusterRole and Role of the operator with their bindings: the grant, so it comes after every policy."""
+    return [
+        manifest(f"{_RBAC}/v1", "ClusterRole", OPERATOR, rules=_cluster_rules(platform)),
+        manifest(f"{_RBAC}/v1", "Role", OPERATOR, platform.namespace, rules=_own_namespace_rules()),
+        _binding("ClusterRoleBinding", "ClusterRole", platform),
+        _binding("RoleBinding", "Role", platform, platform.namespace),
+    ]
+
+
+def bindable(platform: Platform) -> list[str]:
+    """ClusterRoles that the operator may bind: one a role of the platform, and those of the home."""
+    return [*(f"cotenant:{role}" for role in platform.roles), "cotenant:home-owner", "cotenant:home-viewer"]
+
+
+def _cluster_rules(platform: Platform) -> list[Manifest]:
+    definitions = tuple(f"{kind.plural}.{keys.GROUP}" for kind in schema.KINDS)
+    return [
+        rule(keys.GROUP, (*READ, "update", "patch"), "tenants"),
+        rule(keys.GROUP, READ, "tenantprofiles"),
+        rule(keys.GROUP, _OWN, "spaces", "spacepolicies"),
+        rule(keys.GROUP, _STATUS, "tenants/status", "spaces/status"),
+        rule(keys.GROUP, ("update",), "tenants/finalizers", "spaces/finalizers"),
+        rule("", _OWN, "namespaces", "resourcequotas", "limitranges"),
+        rule("", _STATUS, "resourcequotas/status"),
+        rule("networking.k8s.io", _OWN, "networkpolicies"),
+        rule(_RBAC, _OWN, "rolebindings"),
+        rule(_RBAC, READ, "clusterroles"),
+        rule(_RBAC, ("bind",), "clusterroles", names=tuple(bindable(platform))),
+        rule("events.k8s.io", ("create", "patch"), "events"),
+        rule("apiextensions.k8s.io", ("get",), "customresourcedefinitions", names=definitions),
+    ]
+
+
+def _own_namespace_rules() -> list[Manifest]:
+    return [
+        # A name cannot restrict create: it is not known to the authorizer yet.
+        rule("coordination.k8s.io", ("create",), "leases"),
+        rule("coordination.k8s.io", ("get", "update", "patch"), "leases", names=(LEASE,)),
+        rule("", ("get",), "configmaps", names=(SETTINGS,)),
+    ]
+
+
+def _binding(kind: str, role: str, platform: Platform, namespace: str = "") -> Manifest:
+    subject = {"kind": "ServiceAccount", "name": platform.service_account, "namespace": platform.namespace}
+    reference = {"apiGroup": _RBAC, "kind": role, "name": OPERATOR}
+    return manifest(f"{_RBAC}/v1", kind, OPERATOR, namespace, subjects=[subject], roleRef=reference)

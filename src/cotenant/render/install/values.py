@@ -1,0 +1,49 @@
+"""Everything that one installation may choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from cotenant import __version__
+from cotenant.api import keys
+from cotenant.model.platform import Platform
+
+Manifest = dict[str, Any]
+
+NAME = keys.COTENANT
+"""Name of the Deployment, its PodDisruptionBudget and its NetworkPolicy."""
+SETTINGS = "cotenant-settings"
+"""Name of the ConfigMap that the operator and the command line read."""
+LEASE = "cotenant"
+"""Name of the Lease of the leader, in the operator's namespace."""
+
+
+class InstallValues(Struct, frozen=True, kw_only=True):
+    """What `cotenant install` and the chart turn into manifests. The values left out are right on a plain EKS cluster."""
+
+    image: str = f"cotenant:{__version__}"
+    """Image of the operator, with registry and tag or digest."""
+    replicas: int = 2
+    """Replicas of the operator; one leads, the others wait."""
+    platform: Platform = Platform()
+    """Facts of the cluster; the roles in it are also what the operator may bind."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+    memory_limit: str = "512Mi"
+    """Memory limit of the operator's container; 10,000 spaces need less than 400Mi."""
+
+
+def manifest(api_version: str, kind: str, name: str, /, namespace: str = "", **content: Any) -> Manifest:
+    """An object of the installation, with the label that marks all of them."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    metadata |= {"labels": labels() | content.pop("labels", {})}
+    if annotations := content.pop("annotations", None):
+        metadata["annotations"] = annotations
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
+
+
+def labels() -> dict[str, str]:
+    """What every object of the installation carries."""
+    return {keys.MANAGED_BY: keys.COTENANT, "app.kubernetes.io/part-of": keys.COTENANT}

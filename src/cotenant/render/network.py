@@ -1,0 +1,110 @@
+"""NetworkPolicies of a space: nothing, then what the tenant may.
+
+Policies only ever add: a space is closed by one that selects every pod and allows nothing, and each further policy
+opens one thing. They select pods, hence pods that exist before them are covered too. Whether anything enforces them
+depends on the cluster: condition NetworkIsolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
+from typing import Any
+
+from cotenant.api.builtin import Manifest
+from cotenant.api.keys import TENANT
+from cotenant.api.tenant import Peer
+from cotenant.model.plan import labels, manifest
+from cotenant.model.snapshot import TenantView
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+"""RFC 1918, RFC 6598 (pod ranges of the VPC CNI), link-local with the instance metadata service; IPv6 likewise."""
+METADATA = ("169.254.169.254/32", "fd00:ec2::254/128")
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+DNS_PODS = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+}
+Rule = dict[str, Any]
+
+
+def network(view: TenantView, name: str, space: str) -> Iterator[Manifest]:
+    """The NetworkPolicies of a space."""
+    rules = view.rules
+
+    def policy(suffix: str, *, ingress: list[Rule] | None = None, egress: list[Rule] | None = None) -> Manifest:
+        # Kubernetes reads a missing policyTypes as Ingress only where there is no egress rule: always written out.
+        ways = [way for way, found in (("Ingress", ingress), ("Egress", egress)) if found is not None]
+        spec: dict[str, Any] = {"podSelector": {}, "policyTypes": ways}
+        spec |= {key: value for key, value in (("ingress", ingress), ("egress", egress)) if value}
+        marks = labels(view.name, space)
+        return manifest("networking.k8s.io/v1", "NetworkPolicy", f"cotenant-{suffix}", name, labels=marks, spec=spec)
+
+    yield policy("default-deny", ingress=[], egress=[])
+    if rules.isolation == "none":
+        yield policy("allow-all", ingress=[{}], egress=cluster_wide(view))
+    else:
+        inside = own_tenant(view) if rules.isolation == "tenant" else {"podSelector": {}}
+        yield policy(f"allow-{rules.isolation}", ingress=[{"from": [inside]}], egress=[{"to": [inside]}])
+    yield policy("allow-platform", egress=platform(view))
+    if rules.internet:
+        yield policy("allow-internet", egress=[{"to": internet(view.platform.cluster_cidrs)}])
+    if rules.callers or rules.callees:
+        yield policy(
+            "allow-peers",
+            ingress=[rule("from", peer) for peer in rules.callers] if rules.callers else None,
+            egress=[rule("to", peer) for peer in rules.callees] if rules.callees else None,
+        )
+
+
+def own_tenant(view: TenantView) -> Rule:
+    """All spaces of the tenant, by a label that members cannot write."""
+    return {"namespaceSelector": {"matchLabels": {TENANT: view.name}}}
+
+
+def cluster_wide(view: TenantView) -> list[Rule]:
+    """Egress of a tenant without isolation: every pod and every private address, the metadata service excepted."""
+    private = [*PRIVATE, *view.platform.cluster_cidrs]
+    return [{"to": [{"namespaceSelector": {}}, *(block(cidr, METADATA) for cidr in sorted(set(private)))]}]
+
+
+def platform(view: TenantView) -> list[Rule]:
+    """What every pod needs: DNS, over UDP and TCP and through NodeLocal DNSCache, and the Pod Identity agent."""
+    dns = [DNS_PODS, *({"ipBlock": {"cidr": cidr}} for cidr in view.platform.dns_addresses)]
+    agent = [{"ipBlock": {"cidr": cidr}} for cidr in view.platform.pod_identity_addresses]
+    return [
+        {"to": dns, "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
+        {"to": agent, "ports": [{"port": 80, "protocol": "TCP"}]},
+    ]
+
+
+def internet(cluster_cidrs: Iterable[str]) -> list[Rule]:
+    """Every address but private ones and those of this cluster."""
+    return [block(cidr, (*PRIVATE, *cluster_cidrs)) for cidr in EVERYWHERE]
+
+
+def block(cidr: str, excepted: Iterable[str]) -> Rule:
+    """An ipBlock with those of `excepted` that lie strictly inside it: the API server refuses any other."""
+    whole = ip_network(cidr, strict=False)
+    inside = sorted({part for part in excepted if within(part, cidr) and ip_network(part, strict=False) != whole})
+    return {"ipBlock": {"cidr": cidr, **({"except": inside} if inside else {})}}
+
+
+def within(part: str, whole: str) -> bool:
+    """Whether one range lies in another of the same family."""
+    one, other = ip_network(part, strict=False), ip_network(whole, strict=False)
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]  # the versions are equal
+
+
+def rule(way: str, peer: Peer) -> Rule:
+    """The rule for a peer that the tenant lists; `way` is from or to."""
+    found: Rule
+    if peer.tenant:
+        found = {"namespaceSelector": {"matchLabels": {TENANT: peer.tenant}}}
+    elif peer.namespace_labels:
+        found = {"namespaceSelector": {"matchLabels": dict(peer.namespace_labels)}}
+    else:
+        assert peer.cidr
+        found = block(peer.cidr, (*(peer.except_ or ()), *METADATA))
+    ports = [{"port": one.port, "protocol": one.protocol} for one in peer.ports or ()]
+    return {way: [found], **({"ports": ports} if ports else {})}

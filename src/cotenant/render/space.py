@@ -1,0 +1,78 @@
+"""The Plan of a space: its rooms in order, rights last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from cotenant.api.builtin import Child, Manifest
+from cotenant.model.allowance import hard
+from cotenant.model.finding import Ref
+from cotenant.model.placement import Placement, place
+from cotenant.model.plan import Plan, Step, difference, ref_of
+from cotenant.model.snapshot import SpaceSnapshot, TenantView
+from cotenant.render import access, limits, namespace, network, rules
+
+
+def rooms(view: TenantView, name: str, space: str) -> Iterator[tuple[Manifest, str]]:
+    """What closes a space, each with its why. Rights are not among them: they come after the quota."""
+    for wanted in network.network(view, name, space):
+        yield wanted, f"isolation {view.rules.isolation}, internet {'on' if view.rules.internet else 'off'}"
+    for wanted in limits.limits(view, name, space):
+        yield wanted, "defaults and bounds of containers" if view.rules.limits else "spares the first pod a live list"
+    yield rules.policy(view, name, space), "the effective rules, readable by members"
+
+
+def rights(view: TenantView, name: str, space: str) -> Iterator[tuple[Manifest, str]]:
+    """Who may do what in the space, each with its why."""
+    for wanted in access.bindings(view, name, space):
+        yield (
+            wanted,
+            "cordoned: everybody views"
+            if view.rules.cordoned
+            else f"members with role {wanted['metadata']['name'][9:]}",
+        )
+
+
+def render_space(found: SpaceSnapshot) -> Plan:
+    """What there should be for this space now. Empty while its tenant, profile or namespace is missing."""
+    view, space = found.view, found.space
+    if view is None or space.metadata.deletion_timestamp:
+        return Plan()
+    placement = place(space, view, found.namespace, found.occupant)
+    if placement.problem:
+        return Plan(waiting=placement.problem.message)
+    name, label = placement.name, space.metadata.name
+    if found.namespace and found.namespace.metadata.deletion_timestamp:
+        return Plan(waiting=f"namespace {name} is being deleted")
+    birth = namespace_step(found, placement, namespace.namespace(view, name, label))
+    closing = list(rooms(view, name, label))
+    opening = list(rights(view, name, label)) if quota_in_force(found, view) else []
+    steps = (birth, *difference(closing, found.children), *difference(opening, found.children))
+    keep = [wanted for wanted, _ in (*closing, *rights(view, name, label))]
+    waiting = "" if quota_in_force(found, view) else "the ResourceQuota is not in force yet"
+    return Plan(steps, tuple(surplus(found.children, keep)), waiting)
+
+
+def namespace_step(found: SpaceSnapshot, placement: Placement, wanted: Manifest) -> Step:
+    """Create, adopt or repair the namespace; by uid, so that one of the same name made meanwhile is not touched."""
+    if placement.action == "create":
+        return Step(wanted, "create", "the space's namespace, labelled at birth")
+    there = found.namespace or found.occupant
+    assert there is not None
+    settled = namespace.settled(wanted, there)
+    why = "adopted: it was offered to this space" if placement.action == "adopt" else "its labels carry the rules"
+    return Step(wanted, "keep" if settled else "update", why, uid=there.metadata.uid)
+
+
+def quota_in_force(found: SpaceSnapshot, view: TenantView) -> bool:
+    """Whether admission counts against the quota: a ResourceQuota with empty status is ignored by the API server."""
+    there = found.quota
+    return there is not None and (bool(there.status.hard) or not hard(view, found.space))
+
+
+def surplus(observed: Mapping[Ref, Child], wanted: Iterable[Manifest]) -> Iterator[Ref]:
+    """What we made once and do not want any more: the exact inventory, one object at a time."""
+    keep = {ref_of(one) for one in wanted}
+    for ref, child in sorted(observed.items()):
+        if ref not in keep and not child.metadata.deletion_timestamp:
+            yield ref

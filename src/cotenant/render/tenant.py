@@ -1,0 +1,88 @@
+"""The Plan of a tenant's home: the namespace, the Spaces that the tenant declares, what members may do there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cotenant.api.builtin import Manifest
+from cotenant.api.keys import API_VERSION, DECLARED, DELETED, SPACE, SPACE_FINALIZER, TENANT
+from cotenant.api.space import Space
+from cotenant.model.allowance import SPACES
+from cotenant.model.plan import Action, Plan, Step, difference, labels, manifest
+from cotenant.model.snapshot import TenantSnapshot, TenantView
+from cotenant.render import access, namespace, rules
+from cotenant.render.space import surplus
+
+
+def render_tenant(found: TenantSnapshot) -> Plan:
+    """What there should be in the home now. Empty while the profile is missing or the home is somebody else's."""
+    view = found.view
+    if view is None or not home_is_ours(found):
+        return Plan()
+    if found.home and found.home.metadata.deletion_timestamp:
+        return Plan(waiting=f"namespace {view.home} is being deleted")
+    leaving = bool(found.tenant.metadata.deletion_timestamp)
+    steps = [] if leaving else [home_step(found, view)]
+    if count_in_force(found) and not leaving:
+        steps += space_steps(found, view)
+    steps += difference([(rules.policy(view, view.home), "what members may know of their tenant")], found.children)
+    opening = [(wanted, "members see and make Spaces") for wanted in access.home_bindings(view)]
+    if count_in_force(found):
+        steps += difference(opening, found.children)
+    keep = [rules.policy(view, view.home), *(wanted for wanted, _ in opening)]
+    waiting = "" if count_in_force(found) else "the limit on spaces is not in force yet"
+    return Plan(tuple(steps), tuple(surplus(found.children, keep)), waiting)
+
+
+def home_is_ours(found: TenantSnapshot) -> bool:
+    """Whether the home namespace is free or already this tenant's; one that somebody else made is never touched."""
+    return found.home is None or found.home.metadata.labels.get(TENANT) == found.tenant.metadata.name
+
+
+def home_step(found: TenantSnapshot, view: TenantView) -> Step:
+    """The home namespace."""
+    wanted = namespace.home(view)
+    if found.home is None:
+        return Step(wanted, "create", "the home: Spaces live here")
+    action = "keep" if namespace.settled(wanted, found.home) else "update"
+    return Step(wanted, action, "the home: Spaces live here", uid=found.home.metadata.uid)
+
+
+def space_steps(found: TenantSnapshot, view: TenantView) -> Iterator[Step]:
+    """Spaces that are declared and missing, those taken off the list, and those that only their namespace remembers."""
+    there = {space.metadata.name: space for space in found.spaces}
+    declared = set(view.rules.declared)
+    for name in view.rules.declared:
+        space = there.get(name)
+        marked = space is not None and DECLARED in space.metadata.labels
+        settled = marked or (space is not None and space.metadata.deletion_timestamp is not None)
+        yield space_step(view, name, space, "keep" if settled else "update", "declared", declared=True)
+    for name, space in there.items():
+        released = name not in declared and DECLARED in space.metadata.labels
+        if released and not space.metadata.deletion_timestamp:
+            yield space_step(view, name, space, "update", "no longer declared: released, kept", declared=False)
+    for one in found.namespaces:
+        name = one.metadata.labels[SPACE]
+        forgotten = name not in there and name not in declared
+        if forgotten and DELETED not in one.metadata.annotations and not one.metadata.deletion_timestamp:
+            yield space_step(
+                view, name, None, "create", f"namespace {one.metadata.name} is labelled so", declared=False
+            )
+
+
+def space_step(view: TenantView, name: str, there: Space | None, action: Action, why: str, *, declared: bool) -> Step:
+    """A Space as far as we own it: its labels. Everything else in it belongs to whoever wrote it."""
+    marks = labels(view.name, name) | ({DECLARED: "true"} if declared else {})
+    wanted: Manifest = manifest(API_VERSION, "Space", name, view.home, labels=marks)
+    # With the finalizer from the first write on, a deletion never passes us by. An apply that left it out would take
+    # it off again.
+    wanted["metadata"]["finalizers"] = [SPACE_FINALIZER]
+    if there is None:
+        return Step(wanted | {"spec": {}}, "create", why)
+    return Step(wanted, action, why, uid=there.metadata.uid)
+
+
+def count_in_force(found: TenantSnapshot) -> bool:
+    """Whether the API server counts Spaces: until it knows both limit and use it refuses them all."""
+    status = found.home_quota.status if found.home_quota else None
+    return status is not None and SPACES in status.hard and SPACES in status.used

@@ -1,0 +1,181 @@
+"""Installing: complete, idempotent, and proven; leaving: without taking anything away from a tenant."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cotenant.api.schema import KINDS
+from cotenant.cli.install import install
+from cotenant.cli.uninstall import uninstall
+from cotenant.kube import resource
+from cotenant.kube.client import Client
+from cotenant.kube.errors import Forbidden, NotFound
+from cotenant.kube.transport import Transport
+from cotenant.local import LocalControlPlane
+from cotenant.model.platform import Platform
+from cotenant.render.install import InstallValues, deny, render
+
+pytestmark = pytest.mark.cluster
+TENANT = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant"}
+
+
+async def test_the_first_installation_proves_both_policies(installed):
+    assert installed.unproven == ()
+
+
+async def test_installing_twice_changes_nothing(admin, installed):
+    again = await install(admin, InstallValues())
+
+    assert (again.applied, again.changed) == (len(render(InstallValues())), 0)
+
+
+async def test_a_role_of_the_platform_becomes_bindable_and_goes_again(admin, installed):
+    values = InstallValues(platform=Platform(roles=("owner", "editor", "viewer", "developer")))
+
+    assert (await install(admin, values)).changed == 3  # the operator's ClusterRole, the leash, the settings
+    assert (await install(admin, InstallValues())).changed == 3
+
+
+async def test_the_api_server_finds_nothing_to_warn_about_in_the_policies(admin, installed):
+    for manifest in deny(Platform()):
+        if manifest["kind"] == "ValidatingAdmissionPolicy":
+            status = await checked(admin, manifest["metadata"]["name"])
+            assert status.get("typeChecking", {}) == {}
+
+
+async def checked(admin, name: str) -> dict:
+    import asyncio
+
+    async with asyncio.timeout(20):
+        while True:
+            found = await admin.get(resource.VALIDATING_POLICIES, name)
+            status = found.get("status", {})
+            if status.get("observedGeneration") == found["metadata"]["generation"]:
+                return status
+            await asyncio.sleep(0.1)
+
+
+async def test_every_message_of_a_policy_stays_under_300_characters_and_names_its_rule(installed):
+    messages = [
+        validation["messageExpression"]
+        for manifest in deny(Platform())
+        for validation in manifest["spec"].get("validations", ())
+    ]
+
+    assert len(messages) == 8
+    assert all(len(message) < 300 and message.startswith("'COTENANT-") for message in messages)
+
+
+def test_the_command_installs_and_says_where(control_plane, installed):
+    done = run(control_plane, "install", "--kubeconfig", str(control_plane.kubeconfig))
+
+    assert done.returncode == 0, done.stderr
+    assert "127.0.0.1" in done.stderr
+    assert "0 changed" in done.stderr.splitlines()[-1]
+    assert done.stdout == ""
+
+
+def test_uninstall_without_orphan_does_nothing_and_says_why(control_plane, installed):
+    done = run(control_plane, "uninstall", "--kubeconfig", str(control_plane.kubeconfig))
+
+    assert done.returncode == 2
+    assert "Nothing was done" in done.stderr
+    assert "--orphan" in done.stderr
+
+
+def test_uninstall_wants_the_name_of_the_cluster(control_plane, installed):
+    done = run(
+        control_plane, "uninstall", "--orphan", "--kubeconfig", str(control_plane.kubeconfig), stdin="something else\n"
+    )
+
+    assert done.returncode == 2
+    assert "not the name of the cluster" in done.stderr
+
+
+def run(plane, command: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    program = f"from cotenant.cli.{command} import command; command()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=plane.environment(plane.kubeconfig),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def oldest():
+    """A plane of its own, which the test may ruin; it behaves like the oldest Kubernetes that we support."""
+    with LocalControlPlane(emulated_version="1.33") as plane:
+        yield plane
+
+
+async def test_orphaned_tenants_keep_working_without_operator_policies_and_finalizers(oldest):
+    admin = Client(await Transport.from_kubeconfig(oldest.kubeconfig))
+    ann = Client(await Transport.from_kubeconfig(oldest.user("ann")))
+    try:
+        await install(admin, InstallValues())
+        operator = Client(await Transport.from_kubeconfig(oldest.service_account("cotenant-system", "cotenant")))
+        await populate(admin, operator)
+        await operator.close()
+
+        done = await uninstall(admin, Platform())
+
+        assert done.released == 2
+        assert await finalizers(admin, resource.TENANTS, "acme") == []
+        assert await finalizers(admin, resource.SPACES, "dev", "home-acme") == []
+        await ann.create(resource.CONFIG_MAPS, config("acme-dev"))
+        with pytest.raises(Forbidden):
+            await ann.create(resource.CONFIG_MAPS, config("default"))
+        for kind in KINDS:
+            assert await admin.get(resource.CRDS, f"{kind.plural}.cotenant.dev")
+        for kind, name in ((resource.VALIDATING_POLICIES, "cotenant-leash"), (resource.CLUSTER_ROLES, "cotenant-operator")):
+            with pytest.raises(NotFound):
+                await admin.get(kind, name)
+        assert (await uninstall(admin, Platform())).removed == 0
+        assert (await install(admin, InstallValues())).unproven == ()
+    finally:
+        await admin.close()
+        await ann.close()
+
+
+async def populate(admin: Client, operator: Client) -> None:
+    """A tenant as the operator leaves it behind when it dies: home, space, a member, finalizers."""
+    await admin.create(resource.TENANTS, TENANT | {"metadata": {"name": "acme"}})
+    await operator.merge(resource.TENANTS, "acme", {"metadata": {"finalizers": ["cotenant.dev/tenant"]}})
+    for name in ("home-acme", "acme-dev"):
+        metadata = {"name": name, "labels": {"cotenant.dev/tenant": "acme"}}
+        await operator.create(resource.NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    metadata = {"name": "dev", "namespace": "home-acme", "finalizers": ["cotenant.dev/space"]}
+    space = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Space", "metadata": metadata}
+    await operator.create(resource.SPACES, space)
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "cotenant-owner", "namespace": "acme-dev"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cotenant:owner"},
+        "subjects": [{"kind": "User", "name": "ann", "apiGroup": "rbac.authorization.k8s.io"}],
+    }
+    await operator.create(resource.ROLE_BINDINGS, binding)
+
+
+def config(namespace: str) -> dict:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": namespace}}
+
+
+async def finalizers(admin: Client, kind, name: str, namespace: str | None = None) -> list[str]:
+    return (await admin.get(kind, name, namespace))["metadata"].get("finalizers", [])
+
+
+def test_render_prints_what_install_applies(control_plane):
+    import yaml
+
+    done = run(control_plane, "install", "--render", "--image", "registry.example.com/cotenant:1")
+
+    expected = render(InstallValues(image="registry.example.com/cotenant:1"))
+    assert list(yaml.safe_load_all(done.stdout)) == json.loads(json.dumps(expected))
