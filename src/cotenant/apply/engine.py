@@ -18,6 +18,9 @@ from cotenant.model.finding import Done, Outcome, Ref, Verb
 from cotenant.model.fingerprint import CONTENT, fingerprint
 from cotenant.model.plan import Plan, Step
 
+POSTED = {"Namespace", *CONTENT}
+"""Kinds that are created by POST: two thirds of what an apply costs the API server. And a namespace is never applied
+into being, because that would take over one that somebody made in the meantime."""
 Remember = Callable[[Ref, Manifest], None]
 """Told about every object that was written, so that the next look at the store sees it before the watch does."""
 
@@ -51,10 +54,13 @@ class Engine:
         """Creates or applies. Raises ApiError."""
         wanted, ref = step.manifest, step.ref
         resource = resource_of(wanted)
-        if step.action == "create" and ref.kind == "Namespace":
-            # POST, never apply: an apply would take over a namespace that somebody made in the meantime.
-            self.remember(ref, await self.client.create(resource, wanted))
-            return "created"
+        if step.action == "create" and ref.kind in POSTED:
+            try:
+                self.remember(ref, await self.client.create(resource, wanted))
+                return "created"
+            except AlreadyExists:
+                if ref.kind == "Namespace":
+                    raise
         found = await self.client.apply(resource, bound(wanted, step.uid))
         verb: Verb = "created" if step.action == "create" else "applied"
         kind = ref.kind

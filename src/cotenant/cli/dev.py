@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from cotenant.local import versions
+
 if TYPE_CHECKING:
     from cotenant.local.handle import Handle
 
 _FAILED = 2
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_EMULATED = ("1.33", "1.34", "1.35", "1.36")
 
 
 def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
@@ -45,7 +46,7 @@ def dev() -> None:
 )
 @click.option("--nodes", type=click.IntRange(0, 1000), default=1, show_default=True, help="Fake nodes.")
 @click.option("--api-servers", type=click.IntRange(1, 2), default=1, show_default=True, help="API servers on one etcd.")
-@click.option("--emulate", type=click.Choice(_EMULATED), help="The Kubernetes version to behave like.")
+@click.option("--emulate", type=click.Choice(versions.EMULATED), help="The Kubernetes version to behave like.")
 @click.option(
     "--bin-dir", type=click.Path(file_okay=False, exists=True, path_type=Path), help="A folder with the programs."
 )
@@ -66,6 +67,7 @@ def up(
                 _fail("a control plane runs already and cannot be changed; stop it first: cotenant dev down")
             _say("The control plane runs already.")
         else:
+            _say(f"Starting Kubernetes {emulate or versions.KUBERNETES} …")
             started = time.monotonic()
             plane = local.up(
                 lifetime,

@@ -13,7 +13,7 @@ import msgspec
 
 VERSION = "cli.cotenant.dev/v1"
 FORMATS = ("wide", "json", "yaml", "name")
-GAP = "  "
+GAP = "   "
 F = TypeVar("F", bound=Callable[..., Any])
 Row = Sequence[str]
 
@@ -29,7 +29,7 @@ NO_HEADERS = click.option("--no-headers", is_flag=True, help="A table without it
 
 
 def table(columns: Sequence[str], rows: Iterable[Row], *, headers: bool = True) -> str:
-    """A table as kubectl's: left-aligned, three spaces of air at most where it says two, no line drawn."""
+    """A table as kubectl's: left-aligned, three spaces between columns, no lines drawn."""
     cells = [[one or "-" for one in row] for row in rows]
     shown = [list(columns), *cells] if headers else cells
     if not shown:

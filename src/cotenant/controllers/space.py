@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cotenant.api.keys import ADOPT, DELETED, SPACE, SPACE_FINALIZER, TENANT
+from cotenant.api.keys import ADOPT, DECLARED, DELETED, SPACE, SPACE_FINALIZER, TENANT
 from cotenant.api.meta import ObjectMeta
+from cotenant.api.space import SpaceStatus
 from cotenant.apply.engine import Engine
 from cotenant.controllers.finalizer import hold, release
 from cotenant.controllers.gather import gather_space
@@ -82,15 +83,21 @@ class SpaceController:
             return Result(after=PATIENCE - waited)
         if status.phase == "Ready":
             self.begun.pop(key, None)
-            if space.status.phase != "Ready":
-                note = f"namespace {status.namespace} is ready"
-                self.events.record(reference(space.metadata), "SpaceReady", note, action="Reconcile")
+            self.announce(facts, status)
         written = await report(self.client, SPACES, space.metadata, space.status, status)
         if written:
             self.world.remember(Ref(SPACES.api_version, "Space", space.metadata.namespace, ""), written)
         if facts.outcome.trouble:
             raise Unfinished(facts.outcome)
         return Result(after=self.resync if status.phase == "Ready" else SOON)
+
+    def announce(self, facts: SpaceFacts, status: SpaceStatus) -> None:
+        """An event for whoever made the Space; a declared one has nobody waiting, and its condition says the same."""
+        metadata = facts.found.space.metadata
+        if facts.found.space.status.phase != "Ready" and DECLARED not in metadata.labels:
+            reason = "SpaceAdopted" if facts.found.space.spec.namespace else "SpaceCreated"
+            note = f"namespace {status.namespace} is ready"
+            self.events.record(reference(metadata), reason, note, action="Reconcile")
 
     async def leave(self, found: SpaceSnapshot) -> Result:
         """A Space that is being deleted: decides on live reads what becomes of its namespace."""

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -159,4 +160,9 @@ def encode(body: Body | bytes | None) -> bytes | None:
 
 def address(path: str, query: Mapping[str, str] | None) -> str:
     """Path and query, encoded."""
-    return f"{path}?{urlencode(query)}" if query else path
+    return f"{path}?{_encoded(tuple(query.items()))}" if query else path
+
+
+@lru_cache(maxsize=512)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(query)  # a few queries make up nearly all requests

@@ -247,7 +247,7 @@ def _home_config() -> Path:
 def _warning(header: str) -> str:
     """The text in `299 - "text"`."""
     _, _, quoted = header.partition('"')
-    return quoted.rstrip('"').replace('\\"', '"') or header
+    return quoted.strip().removesuffix('"').replace('\\"', '"') or header
 
 
 def _unreachable(host: str, error: BaseException) -> ApiError:

@@ -124,7 +124,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
     )
 
 
-def _name(kind: x509.ObjectIdentifier, value: str) -> x509.NameAttribute:
+def _name(kind: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
     # X.509 caps these at 64 characters, Kubernetes does not: ARNs and OIDC groups are longer.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -44,7 +44,7 @@ def home_step(found: TenantSnapshot, view: TenantView) -> Step:
     wanted = namespace.home(view)
     if found.home is None:
         return Step(wanted, "create", "the home: Spaces live here")
-    action = "keep" if namespace.settled(wanted, found.home) else "update"
+    action: Action = "keep" if namespace.settled(wanted, found.home) else "update"
     return Step(wanted, action, "the home: Spaces live here", uid=found.home.metadata.uid)
 
 

@@ -72,7 +72,9 @@ async def test_an_owner_has_everything_else_of_a_space(ann, home):
     labels = {"team": "blue", "cotenant.dev.example.com/x": "y"}
     await ann.create(resource.SPACES, space_in(home, labels=labels, annotations={"note": "ours"}))
 
-    patch = {"metadata": {"labels": {"team": "red", "more": "x"}, "annotations": {"cotenant.dev/confirm-delete": "dev"}}}
+    patch = {
+        "metadata": {"labels": {"team": "red", "more": "x"}, "annotations": {"cotenant.dev/confirm-delete": "dev"}}
+    }
     await ann.merge(resource.SPACES, "dev", patch | {"spec": {"quota": {"max": {"pods": 5}}}}, home)
     await ann.delete(resource.SPACES, "dev", home)
     with pytest.raises(NotFound):

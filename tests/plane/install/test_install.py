@@ -134,7 +134,10 @@ async def test_orphaned_tenants_keep_working_without_operator_policies_and_final
             await ann.create(resource.CONFIG_MAPS, config("default"))
         for kind in KINDS:
             assert await admin.get(resource.CRDS, f"{kind.plural}.cotenant.dev")
-        for kind, name in ((resource.VALIDATING_POLICIES, "cotenant-leash"), (resource.CLUSTER_ROLES, "cotenant-operator")):
+        for kind, name in (
+            (resource.VALIDATING_POLICIES, "cotenant-leash"),
+            (resource.CLUSTER_ROLES, "cotenant-operator"),
+        ):
             with pytest.raises(NotFound):
                 await admin.get(kind, name)
         assert (await uninstall(admin, Platform())).removed == 0

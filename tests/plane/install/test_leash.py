@@ -114,7 +114,9 @@ async def test_the_leash_holds_where_rbac_would_not(admin, installed, make_names
     await denied(bind, "COTENANT-LEASH-4", "cluster-admin")
     await denied(almighty.create(resource.CLUSTER_ROLES, cluster_role, dry_run=True), "COTENANT-LEASH-3")
     await denied(almighty.create(resource.SECRETS, secret, dry_run=True), "COTENANT-LEASH-2")
-    await denied(almighty.merge(resource.NODES, "node-1", {"metadata": {"labels": {"a": "b"}}}, dry_run=True), "LEASH-3")
+    await denied(
+        almighty.merge(resource.NODES, "node-1", {"metadata": {"labels": {"a": "b"}}}, dry_run=True), "LEASH-3"
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,9 +163,10 @@ async def test_the_operator_has_its_lease_its_settings_and_events_about_tenants(
 
     await operator.create(resource.LEASES, lease, dry_run=True)
     await operator.create(resource.EVENTS, event)
-    assert "platform" in (await operator.get(resource.CONFIG_MAPS, "cotenant-settings", "cotenant-system"))["data"][
-        "settings.json"
-    ]
+    assert (
+        "platform"
+        in (await operator.get(resource.CONFIG_MAPS, "cotenant-settings", "cotenant-system"))["data"]["settings.json"]
+    )
     await denied(operator.get(resource.CONFIG_MAPS, "kube-root-ca.crt", "cotenant-system"), "cannot get resource")
 
 

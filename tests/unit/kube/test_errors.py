@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from endpoint import status
 
 from cotenant.kube import errors
+from endpoint import status
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import certifi
 import pytest
-from endpoint import Endpoint, Reply, refusal
 
 from cotenant.kube import errors, transport
 from cotenant.kube.client import Client
 from cotenant.kube.transport import Transport
+from endpoint import Endpoint, Reply, refusal
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_offline_go_is_not_allowed_to_the_network(tmp_path, cache, monkeypatch):
 
 def test_a_failed_build_shows_the_compilers_words_and_leaves_nothing(tmp_path, cache):
     go = fake_go(tmp_path, then="echo 'server.go:7: undefined: cheese' >&2; exit 1")
-    with pytest.raises(ControlPlaneError, match="ended with code 1:(?s:.*)undefined: cheese"):
+    with pytest.raises(ControlPlaneError, match=r"ended with code 1:(?s:.*)undefined: cheese"):
         builder.build(PROJECTS["etcd"], go, cache, lambda _: None, "")
     assert list(cache.root.iterdir()) == []
 

@@ -47,7 +47,7 @@ def test_an_older_version_is_emulated_by_all_three():
 
 
 def test_a_version_that_cannot_be_emulated_is_refused_with_those_that_can():
-    with pytest.raises(ValueError, match="1.33, 1.34, 1.35, 1.36"):
+    with pytest.raises(ValueError, match=r"1\.33, 1\.34, 1\.35, 1\.36"):
         Options(emulated_version="1.32")
 
 

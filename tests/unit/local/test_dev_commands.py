@@ -56,4 +56,4 @@ def test_durations_are_read_as_people_write_them(text, seconds, monkeypatch):
     done = run("up", "--for", text)
     assert asked == [seconds]
     assert done.exit_code == 2
-    assert done.stderr.startswith("error: the local control plane needs etcd. Tried:\n  - cache: empty")
+    assert "\nerror: the local control plane needs etcd. Tried:\n  - cache: empty" in done.stderr

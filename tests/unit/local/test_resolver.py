@@ -59,7 +59,7 @@ def test_envtests_variables_are_honoured_one_by_one_before_the_folder(tmp_path):
 
 def test_a_named_program_that_is_not_there_is_an_error_even_if_the_cache_has_it(tmp_path):
     fill_cache(tmp_path)
-    with pytest.raises(ControlPlaneError, match="TEST_ASSET_ETCD points to .*/nope, which is no program"):
+    with pytest.raises(ControlPlaneError, match=r"TEST_ASSET_ETCD points to .*/nope, which is no program"):
         resolver(tmp_path, TEST_ASSET_ETCD=str(tmp_path / "nope")).all()
 
 

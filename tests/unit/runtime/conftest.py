@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from endpoint import Endpoint, scripted
 
 from cotenant.kube.client import Client
+from endpoint import Endpoint, scripted
 
 
 @pytest.fixture

@@ -207,7 +207,9 @@ async def test_a_reconcile_that_hangs_is_ended_at_its_deadline() -> None:
     assert logs[0]["error"] == "not done within 5 s"
 
 
-@pytest.mark.parametrize("error", [asyncio.CancelledError(), TimeoutError(), ValueError(), ExceptionGroup("g", [OSError()])])
+@pytest.mark.parametrize(
+    "error", [asyncio.CancelledError(), TimeoutError(), ValueError(), ExceptionGroup("g", [OSError()])]
+)
 async def test_no_error_costs_a_worker(error: BaseException) -> None:
     work = Work()
     work.answer = lambda key: error if key == "bad" and work.keys.count("bad") < 5 else DONE

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 import structlog
-from endpoint import Endpoint, listing, namespace, refusal
 
 from cotenant.api.builtin import Namespace
 from cotenant.kube.client import Client
@@ -18,6 +17,7 @@ from cotenant.runtime.controller import DONE, Controller, Result
 from cotenant.runtime.manager import Manager
 from cotenant.runtime.reflector import Reflector
 from cotenant.runtime.store import Store
+from endpoint import Endpoint, listing, namespace, refusal
 
 
 class Parts:

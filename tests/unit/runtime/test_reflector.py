@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 import structlog
-from endpoint import Endpoint, Reply, Stream, event, listing, namespace, refusal, status
 
 from cotenant.api.builtin import Namespace
 from cotenant.kube.client import Client
@@ -20,6 +19,7 @@ from cotenant.runtime import reflector as module
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.reflector import Reflector
 from cotenant.runtime.store import Store
+from endpoint import Endpoint, Reply, Stream, event, listing, namespace, refusal, status
 
 
 class Watched:

@@ -76,6 +76,7 @@ def foreign(source: Party, target: Party, who: Identity, catalogue: Sequence[Ser
     for namespace in target.namespaces:
         everything = Action("*", resource.SELF_SUBJECT_RULES_REVIEWS, namespace=namespace)
         yield Attempt("grants", source.name, target.name, who, everything, "rules")
+        yield from _itself("foreign", source, target, who, namespace)
         for what in catalogue:
             for verb in what.verbs:
                 yield _attempt("foreign", source, target, who, verb, what, namespace)
@@ -85,8 +86,8 @@ def cluster(party: Party, who: Identity, platform_namespaces: Iterable[str] = ()
     """What no member has anywhere: the cluster's own things, all namespaces at once, the system's namespaces."""
     wide = [
         *(("list", kind) for kind in CLUSTER_READS),
-        *((verb, kind) for kind in (resource.NAMESPACES, resource.TENANTS) for verb in ("create", "patch", "delete")),
-        *((verb, kind) for kind in CLUSTER_WRITES for verb in ("create", "patch")),
+        ("create", resource.NAMESPACES),
+        *((verb, kind) for kind in CLUSTER_WRITES for verb in ("create", "patch", "delete")),
         *((verb, kind) for kind in (resource.PODS, resource.SECRETS) for verb in ("list", "watch", "create")),
     ]
     for verb, kind in dict.fromkeys(wide):
@@ -108,6 +109,7 @@ def fence(party: Party, who: Identity, catalogue: Iterable[Served]) -> Iterator[
     """Writes to what keeps a space in bounds, in the own spaces."""
     fenced = [what for what in catalogue if what.resource.plural in FENCE]
     for namespace in party.spaces:
+        yield from _itself("fence", party, party, who, namespace)
         for what in fenced:
             for verb in what.verbs:
                 if verb in FENCE_VERBS:
@@ -119,7 +121,9 @@ def control(
 ) -> Iterator[Attempt]:
     """What the roles of a member give: all of it in one own space, one thing in each other one and in the home."""
     given = [rule for role in who.roles for rule in rules.get(role, ())]
-    works = [(verb, what) for what in catalogue for verb in what.verbs if any(grants(rule, verb, what) for rule in given)]
+    works = [
+        (verb, what) for what in catalogue for verb in what.verbs if any(grants(rule, verb, what) for rule in given)
+    ]
     for number, namespace in enumerate(party.spaces):
         for verb, what in works if number == 0 else works[:1]:
             # A watch that is allowed lasts a second; asking whether it is takes none.
@@ -154,6 +158,8 @@ CLUSTER_READS = (
     resource.CONFIG_MAPS,
 )
 CLUSTER_WRITES = (
+    resource.TENANTS,
+    resource.TENANT_PROFILES,
     resource.CLUSTER_ROLES,
     resource.CLUSTER_ROLE_BINDINGS,
     resource.NODES,
@@ -169,6 +175,16 @@ IMPERSONATED = (
     (resource.SERVICE_ACCOUNTS, ""),
 )
 """Resources of the verb impersonate; the first two are no objects."""
+
+
+def _itself(claim: Claim, source: Party, target: Party, who: Identity, namespace: str) -> Iterator[Attempt]:
+    """The namespace as an object. It does exist, so what would change it is only asked for."""
+    for verb in ("get", "update", "patch", "delete"):
+        action = Action(verb, resource.NAMESPACES, namespace=namespace, name=namespace)
+        if verb != "get":
+            yield Attempt(claim, source.name, target.name, who, action, "review")
+        elif claim == "foreign":
+            yield Attempt(claim, source.name, target.name, who, action)
 
 
 def _attempt(

@@ -61,7 +61,9 @@ def identity(subject: Subject, roles: Iterable[str]) -> Identity:
     return Identity(f"system:serviceaccount:{space}:{name}", groups, f"serviceAccount {space}/{name}", granted)
 
 
-def party(tenant: Tenant, namespaces: Iterable[Namespace], platform: Platform, now: datetime, *, cordoned: bool) -> Party:
+def party(
+    tenant: Tenant, namespaces: Iterable[Namespace], platform: Platform, now: datetime, *, cordoned: bool
+) -> Party:
     """A tenant with its namespaces, which are found by their labels."""
     name = tenant.metadata.name
     granted = access(tenant.spec.members or (), platform, now)

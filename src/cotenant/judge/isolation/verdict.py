@@ -17,6 +17,15 @@ State = Literal["PROVEN", "BROKEN", "INCOMPLETE"]
 ANSWERED_BY_ADMISSION = (400, 404, 405, 409, 415, 422)
 """Answers of what comes after authorization: whoever gets one of these has passed it."""
 
+CLUSTER_SCOPED = {"nodes", "persistentvolumes", "componentstatuses", "clusterroles", "clusterrolebindings"} | {
+    "ingressclasses",
+    "ipaddresses",
+    "servicecidrs",
+    "tenants",
+    "tenantprofiles",
+}
+"""Resources that a rule lists for every namespace although no namespace has them; the claim "cluster" is about those."""
+
 
 class Answer(Struct, frozen=True):
     """What came back: HTTP status (0: nothing came), the message of a metav1.Status, and of a review its verdict or rules."""
@@ -82,7 +91,7 @@ def let_through(attempt: Attempt, answer: Answer) -> str:
     if answer.allowed:
         return answer.message or "SubjectAccessReview: allowed"
     if answer.status == 404:
-        return f'RBAC let it pass; only then: {answer.message or "not found"}'
+        return f"RBAC let it pass; only then: {answer.message or 'not found'}"
     if answer.status < 300:
         return f"HTTP {answer.status}: {attempt.action} works"
     return f"RBAC let it pass; refused only by {layer(answer.status, answer.message)}: {answer.message}"
@@ -105,10 +114,14 @@ def _pod_security(attempt: Attempt, answer: Answer) -> Verdict:
 
 def _rules(rules: Iterable[Mapping[str, Any]]) -> Verdict:
     """No rule may give anything in the API groups tried, be it on a single object by its name."""
-    found = [rule for rule in rules if any(group == "*" or group in GROUPS for group in rule.get("apiGroups") or [""])]
+    found = [rule for rule in rules if _tried(rule) and not CLUSTER_SCOPED.issuperset(rule.get("resources") or ())]
     if not found:
         return Verdict("DENIED", "PROVEN", "RBAC", "SelfSubjectRulesReview: no rule")
     return Verdict("ALLOWED", "BROKEN", message="; ".join(map(_spoken, found)))
+
+
+def _tried(rule: Mapping[str, Any]) -> bool:
+    return any(group == "*" or group in GROUPS for group in rule.get("apiGroups") or [""])
 
 
 def _spoken(rule: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ namespace, and for a namespace itself only the new object, so that stripping the
 
 from __future__ import annotations
 
+import json
+
 from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.rights import bindable
@@ -91,7 +93,7 @@ def _leash(platform: Platform) -> Manifest:
             ),
             _denial(
                 "request.resource.resource != 'rolebindings' || request.operation == 'DELETE' || "
-                f"(object.roleRef.kind == 'ClusterRole' && object.roleRef.name in {bindable(platform)})",
+                f"(object.roleRef.kind == 'ClusterRole' && object.roleRef.name in {json.dumps(bindable(platform))})",
                 "'COTENANT-LEASH-4: cotenant may not bind ' + object.roleRef.kind + ' ' + object.roleRef.name + "
                 "': it binds the roles that the installation names; see: cotenant install --roles'",
             ),

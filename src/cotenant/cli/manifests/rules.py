@@ -1,0 +1,135 @@
+"""The CEL rules of the definitions, as far as they can be told without a cluster: same rule, same message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+from cotenant.api import scalars
+from cotenant.api.rule import Rule
+from cotenant.api.space import SAME, Space
+from cotenant.api.tenant import Member, Peer, SpaceBounds, Tenant, TenantSpacesSpec
+from cotenant.model.quantity import parse
+
+Holds = Callable[[Any], bool]
+SUBJECTS = ("group", "user", "serviceAccount", "iamRole", "iamUser")
+TARGETS = ("tenant", "namespaceLabels", "cidr")
+PREFIXES = ("kube-", "home-", "cotenant", "aws-", "amazon-", "eks-")
+LABEL_KEY = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+
+
+def shaped(pattern: str) -> Holds:
+    """Whether a text has this form, all of it."""
+    whole = re.compile(pattern.removeprefix("^").removesuffix("$"), re.ASCII)
+    return lambda text: isinstance(text, str) and whole.fullmatch(text) is not None
+
+
+def is_quantity(value: Any) -> bool:
+    """Whether a quantity is one, and not negative."""
+    try:
+        return parse(value) >= 0
+    except (ValueError, TypeError, ArithmeticError):
+        return False
+
+
+def is_cidr(value: Any) -> bool:
+    """Whether an address range is one; CEL wants the prefix length written out."""
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        return False
+    return "/" in value
+
+
+def inside(peer: Mapping[str, Any]) -> bool:
+    """Whether each exception lies in the range that it is taken out of."""
+    parts, whole = peer.get("except") or [], peer.get("cidr")
+    if not whole or not is_cidr(whole):
+        return True
+    outer = ip_network(whole, strict=False)
+    for part in filter(is_cidr, parts):
+        inner = ip_network(part, strict=False)
+        if inner.version != outer.version or not inner.subnet_of(outer):  # type: ignore[arg-type]  # versions are equal
+            return False
+    return True
+
+
+def name_of(manifest: Mapping[str, Any]) -> str:
+    """metadata.name, or nothing."""
+    metadata = manifest.get("metadata")
+    return str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+
+
+def one_of(names: tuple[str, ...]) -> Holds:
+    """Whether exactly one of these fields is there."""
+    return lambda found: sum(name in found for name in names) == 1
+
+
+def declared_fit(spaces: Mapping[str, Any]) -> bool:
+    """Whether no more spaces are declared than allowed."""
+    declared, limit = spaces.get("declared"), spaces.get("limit")
+    return not (isinstance(declared, list) and isinstance(limit, int)) or len(declared) <= limit
+
+
+def countable(key: str) -> bool:
+    """Whether a ResourceQuota counts this."""
+    return "/" in key or key in scalars._PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")  # noqa: SLF001 - the rule's own list
+
+
+def floor_below_ceiling(bounds: Mapping[str, Any]) -> bool:
+    """Whether no minimum exceeds its maximum."""
+    low, high = bounds.get("min") or {}, bounds.get("max") or {}
+    return all(
+        parse(low[key]) <= parse(high[key]) for key in low.keys() & high.keys() if is_quantity(low[key]) and is_quantity(high[key])
+    )
+
+
+def no_system(member: Mapping[str, Any]) -> bool:
+    """Whether neither user nor group is one of Kubernetes' own."""
+    return not any(str(member.get(kind, "")).startswith("system:") for kind in ("user", "group"))
+
+
+def free(manifest: Mapping[str, Any]) -> bool:
+    """Whether a tenant may have this name."""
+    name = name_of(manifest)
+    return name not in ("default", "home") and not name.startswith(PREFIXES)
+
+
+OFFLINE: dict[Rule, Holds] = {
+    scalars.NAME: shaped(scalars.DNS_LABEL),
+    scalars.QUANTITY: is_quantity,
+    scalars.CIDR: is_cidr,
+    scalars.IAM_ROLE: shaped(r"arn:aws[-a-z]*:iam::[0-9]{12}:role/.+"),
+    scalars.IAM_USER: shaped(r"arn:aws[-a-z]*:iam::[0-9]{12}:user/.+"),
+    scalars.NAMING[0]: lambda text: "{space}" in text,
+    scalars.NAMING[1]: shaped(r"([-a-z0-9]|\{tenant\}|\{space\})*"),
+    scalars.REGISTRY: lambda text: text.endswith("/") and len(text) > 1,
+    scalars.PRIORITY: lambda text: not text.startswith("system-"),
+    scalars.HOST: shaped(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),
+    scalars.LABEL_VALUE: shaped(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"),
+    scalars.QUOTA_KEYS: lambda amounts: all(map(countable, amounts)),
+    SpaceBounds.RULES[0]: floor_below_ceiling,
+    scalars.LABEL_KEYS: lambda labels: all(map(shaped(LABEL_KEY), labels)),
+    Member.RULES[0]: one_of(SUBJECTS),
+    Member.RULES[1]: no_system,
+    TenantSpacesSpec.RULES[0]: declared_fit,
+    Peer.RULES[0]: one_of(TARGETS),
+    Peer.RULES[1]: lambda peer: "except" not in peer or "cidr" in peer,
+    Peer.RULES[2]: inside,
+    Space.RULES[0]: lambda one: len(name_of(one)) <= 50,
+    Space.RULES[1]: lambda one: not name_of(one) or shaped(scalars.DNS_LABEL)(name_of(one)),
+    Tenant.RULES[0]: lambda one: len(name_of(one)) <= 40,
+    Tenant.RULES[1]: lambda one: not name_of(one) or shaped(scalars.DNS_LABEL)(name_of(one)),
+    Tenant.RULES[2]: free,
+}
+"""Every rule that looks at one manifest."""
+TRANSITIONS = {SAME, Space.RULES[2]}
+"""Rules that compare with what the cluster has."""
+
+
+def broken(rule: Rule, value: Any) -> bool:
+    """Whether a value breaks a rule. A rule that nobody wrote down here holds: the API server still has it."""
+    holds = OFFLINE.get(rule)
+    return holds is not None and not holds(value)

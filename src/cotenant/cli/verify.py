@@ -1,0 +1,141 @@
+"""`cotenant verify`: proves that tenants are isolated, and shows the evidence."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from cotenant.cli import Failure
+from cotenant.cli.connect import Cluster, ask
+from cotenant.cli.output import paint, say
+from cotenant.controllers.verify import Progress, Question, UnknownTenant
+from cotenant.controllers.verify import verify as prove
+from cotenant.judge.isolation import table
+from cotenant.judge.isolation.report import Report
+from cotenant.kube.client import Client
+from cotenant.kube.errors import Forbidden, NotFound
+from cotenant.kube.resource import CONFIG_MAPS
+from cotenant.model.platform import Platform
+from cotenant.render.install.values import SETTINGS
+from cotenant.settings import Settings
+
+COLOURS = {"BROKEN": "red", "UNKNOWN": "yellow", "INCOMPLETE": "yellow", "PROVEN": "green"}
+
+
+@click.command()
+@click.argument("tenants", nargs=-1, metavar="[TENANT...]")
+@click.option("-A", "--all", "everybody", is_flag=True, help="Every tenant; so it is without TENANT, too.")
+@click.option("--static", "static", is_flag=True, help="Ask by SubjectAccessReview only; needs no impersonation.")
+@click.option("--live", "live", is_flag=True, help="Try everything as each member (default).")
+@click.option("--level", type=click.Choice(["1"]), default="1", expose_value=False, help="1: the Kubernetes API.")
+@click.option("--seed", type=int, help="Of the sample that is tried above ten tenants.")
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Format."
+)
+@click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
+@click.option("--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, else ~/.kube/config.")
+def verify(
+    *,
+    tenants: tuple[str, ...],
+    everybody: bool,
+    static: bool,
+    live: bool,
+    seed: int | None,
+    output: str,
+    context: str | None,
+    kubeconfig: str | None,
+) -> int:
+    """Prove that tenants are isolated, with evidence.
+
+    Every verb on every namespaced resource is tried as each member of each tenant in the namespaces of each other one,
+    and what a member may do at home is tried too. Nothing is changed, also where isolation is broken: dry runs, names
+    that no object has, and SubjectAccessReview for the rest. You need the right to impersonate, else only the latter.
+
+    Exit codes: 0 all proven; 1 something is broken; 2 nothing could be tried; 3 something could not be proven.
+    """
+    if static and live:
+        raise click.UsageError("--static and --live exclude each other")
+    if everybody and tenants:
+        raise click.UsageError("-A and names of tenants exclude each other")
+
+    async def work(cluster: Cluster) -> Report:
+        say(f"cluster {cluster.name}: nothing will be changed")
+        asked = question(tenants, seed=seed, static=static, platform=await platform(cluster.client))
+        with progress() as moved:
+            return await prove(cluster.client, asked, moved)
+
+    try:
+        report = ask(work, context=context, kubeconfig=kubeconfig)
+    except UnknownTenant as unknown:
+        raise Failure(str(unknown)) from unknown
+    if not report.checks:
+        raise Failure("there is no member of a tenant to try anything as; make a tenant: cotenant create tenant")
+    click.echo(report.json().decode() if output == "json" else coloured(table.text(report)))
+    return report.exit_code
+
+
+def question(
+    tenants: tuple[str, ...] = (), *, seed: int | None = None, static: bool = False, platform: Platform
+) -> Question:
+    """What to prove, with a new name that no object can have."""
+    return Question(
+        nowhere=f"cotenant-verify-{secrets.token_hex(20)}",
+        seed=random.SystemRandom().randrange(1_000_000) if seed is None else seed,
+        now=datetime.now(UTC),
+        only=tenants,
+        static=static,
+        platform=platform,
+    )
+
+
+async def platform(client: Client) -> Platform:
+    """What the installation allows, from its ConfigMap; the built-in values where that cannot be read."""
+    try:
+        found = await client.get(CONFIG_MAPS, SETTINGS, Platform().namespace)
+    except (NotFound, Forbidden):
+        return Platform()
+    return msgspec.json.decode(found.get("data", {}).get("settings.json", "{}"), type=Settings).platform
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar on a terminal, a line every ten per cent in a pipe; on stderr."""
+    if not sys.stderr.isatty():
+        yield _in_lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("trying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("trying", total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _in_lines() -> Callable[[int, int], None]:
+    said = 0
+
+    def moved(done: int, total: int) -> None:
+        nonlocal said
+        if done * 10 // total > said:
+            said = done * 10 // total
+            say(f"tried {done:,} of {total:,}")
+
+    return moved
+
+
+def coloured(text: str) -> str:
+    """The verdict at the beginning of a line in colour."""
+    lines = []
+    for line in text.splitlines():
+        colour = next((found for word, found in COLOURS.items() if line.startswith(word)), None)
+        lines.append(paint(line, colour) if colour else line)
+    return "\n".join(lines)

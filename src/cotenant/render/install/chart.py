@@ -1,0 +1,112 @@
+"""Templates of the Helm chart, made from the same manifests as `cotenant install`, so that the two cannot differ.
+
+`python -m cotenant.render.install.chart --write DIR` writes DIR/templates, `--check DIR` compares. Each value of the
+chart is rendered as a marker first; markers become template expressions. The namespace is the release's: helm makes it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cotenant.model.platform import Platform
+from cotenant.render import install
+from cotenant.render.install.rights import bindable
+from cotenant.render.install.values import InstallValues, Manifest
+
+_MARK = "zzz-"
+_PLATFORM = Platform(namespace="zzz-namespace", roles=("zzz-role",))
+_VALUES = InstallValues(
+    image="zzz-image", replicas=88_888, log_level="zzz-log", memory_limit="zzz-memory", platform=_PLATFORM
+)
+EXPRESSIONS = {
+    # In CEL, in YAML, and in the JSON of the settings: a list in JSON is right in all three.
+    '["cotenant:zzz-role", "cotenant:home-owner", "cotenant:home-viewer"]': '{{ include "cotenant.bindable" . }}',
+    "zzz-bindable": '{{ include "cotenant.bindable" . }}',
+    "zzz-roles": "{{ toJson .Values.roles }}",
+    "zzz-namespace": "{{ .Release.Namespace }}",
+    "zzz-image": "{{ .Values.image | quote }}",
+    "zzz-log": "{{ .Values.logLevel | quote }}",
+    "zzz-memory": "{{ .Values.memoryLimit | quote }}",
+    "88888": "{{ .Values.replicas }}",
+}
+"""Marker, as it stands in the YAML -> template expression."""
+HELPERS = """{{/* ClusterRoles that the operator may bind, as JSON: one a role of the platform, and those of the home. */}}
+{{- define "cotenant.bindable" -}}
+{{- $names := list -}}
+{{- range .Values.roles }}{{- $names = append $names (printf "cotenant:%s" .) -}}{{- end -}}
+{{- toJson (concat $names (list "cotenant:home-owner" "cotenant:home-viewer")) -}}
+{{- end -}}
+"""
+_HEAD = "{{- /* Generated from src/cotenant/render/install: change that and run make generate. */}}\n"
+
+
+def files() -> dict[str, str]:
+    """File name below templates/ -> text."""
+    parts = {
+        "identity.yaml": [each for each in install.ground(_VALUES) if each["kind"] != "Namespace"],
+        "policies.yaml": install.deny(_PLATFORM),
+        "roles.yaml": install.grant(_VALUES),
+        "operator.yaml": install.run(_VALUES),
+    }
+    return {"_helpers.tpl": HELPERS} | {name: _HEAD + _template(manifests) for name, manifests in parts.items()}
+
+
+def _template(manifests: list[Manifest]) -> str:
+    text = yaml.dump_all(map(_marked, manifests), Dumper=_Dumper, sort_keys=False, width=10_000)
+    text = re.sub(r'\[\s*"zzz-role"\s*\]', "zzz-roles", text)  # the settings, over several lines
+    for marker, expression in EXPRESSIONS.items():
+        text = text.replace(marker, expression)
+    if _MARK in text:
+        raise ValueError("a value of the chart stands where no template expression is known for it")
+    return text
+
+
+def _marked(manifest: Manifest) -> Manifest:
+    """The names that may be bound become one marker: YAML would write the list over several lines."""
+    rules = [
+        rule | {"resourceNames": "zzz-bindable"} if rule.get("resourceNames") == bindable(_PLATFORM) else rule
+        for rule in manifest.get("rules", ())
+    ]
+    return manifest | ({"rules": rules} if rules else {})
+
+
+class _Dumper(yaml.SafeDumper):
+    """Text that holds a marker in quotes is a literal block: no escaping gets between marker and expression."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - overridden
+        """Templates are read by people: nothing is abbreviated."""
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    literal = "\n" in text or f'"cotenant:{_MARK}' in text
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if literal else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def main(arguments: list[str]) -> int:
+    """`--write DIR` or `--check DIR`; 1 where a file differs, 2 for a wrong call."""
+    match arguments:
+        case ["--write", folder]:
+            for name, text in files().items():
+                Path(folder, "templates", name).write_text(text, encoding="utf-8")
+            return 0
+        case ["--check", folder]:
+            paths = {Path(folder, "templates", name): text for name, text in files().items()}
+            stale = [path for path, text in paths.items() if not path.is_file() or path.read_text("utf-8") != text]
+            sys.stderr.writelines(f"{path} is not what the manifests say\n" for path in stale)
+            return 1 if stale else 0
+        case _:
+            sys.stderr.write(f"{__doc__}\n")
+            return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+"""One control plane with cotenant and a running operator for every test that says `cluster`."""
+
+from __future__ import annotations
+
+import pytest
+
+from installation import Cluster
+
+_CLUSTER = pytest.StashKey[Cluster]()
+_LOG_START = pytest.StashKey[int]()
+
+
+@pytest.fixture(scope="session")
+def installation(control_plane_ha, tmp_path_factory, pytestconfig):
+    """A plane of its own with two API servers: other tests want theirs without an operator."""
+    found = Cluster(control_plane_ha, tmp_path_factory.mktemp("operator"))
+    found.install()
+    found.operator.start()
+    pytestconfig.stash[_CLUSTER] = found
+    yield found
+    found.operator.stop()
+
+
+@pytest.fixture
+def cluster(installation):
+    """The installation with its operator running, whatever the test before did to it."""
+    if not installation.operator.running:
+        installation.operator.kill()
+        installation.operator.start()
+    return installation
+
+
+def pytest_runtest_setup(item):
+    found = item.config.stash.get(_CLUSTER, None)
+    if found is not None and found.operator.log.exists():
+        item.stash[_LOG_START] = found.operator.log.stat().st_size
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the operator said meanwhile."""
+    report = yield
+    found = item.config.stash.get(_CLUSTER, None)
+    if report.failed and found is not None and _LOG_START in item.stash:
+        report.sections.append(("operator", found.operator.tail(item.stash[_LOG_START])))
+    return report

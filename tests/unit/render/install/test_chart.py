@@ -1,0 +1,117 @@
+"""The chart says what `cotenant install` applies: templates filled in by a few lines, compared as manifests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from cotenant import __version__
+from cotenant.model.platform import Platform
+from cotenant.render.install import InstallValues, render
+from cotenant.render.install.chart import files, main
+
+CHART = Path(__file__).parents[4] / "charts" / "cotenant"
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+
+
+def filled(values: dict, namespace: str) -> list[dict]:
+    """What helm would render: every expression of the templates has one meaning, given here."""
+    bindable = [*(f"cotenant:{role}" for role in values["roles"]), "cotenant:home-owner", "cotenant:home-viewer"]
+    meaning = {
+        '{{ include "cotenant.bindable" . }}': json.dumps(bindable),
+        "{{ toJson .Values.roles }}": json.dumps(values["roles"]),
+        "{{ .Release.Namespace }}": namespace,
+        "{{ .Values.image | quote }}": json.dumps(values["image"]),
+        "{{ .Values.logLevel | quote }}": json.dumps(values["logLevel"]),
+        "{{ .Values.memoryLimit | quote }}": json.dumps(values["memoryLimit"]),
+        "{{ .Values.replicas }}": str(values["replicas"]),
+    }
+    manifests = []
+    for path in sorted((CHART / "templates").glob("*.yaml")):
+        text = path.read_text().partition("\n")[2]
+        for expression, value in meaning.items():
+            text = text.replace(expression, value)
+        assert "{{" not in text, path
+        manifests.extend(yaml.safe_load_all(text))
+    return manifests
+
+
+def comparable(manifests: list[dict]) -> dict:
+    found = {}
+    for manifest in manifests:
+        if "settings.json" in manifest.get("data", {}):
+            manifest |= {"data": json.loads(manifest["data"]["settings.json"])}
+        found[manifest["kind"], manifest["metadata"]["name"]] = manifest
+    return json.loads(json.dumps({" ".join(key): value for key, value in found.items()}))
+
+
+@pytest.mark.parametrize(
+    ("values", "namespace"),
+    [
+        (DEFAULTS, "cotenant-system"),
+        (DEFAULTS | {"roles": ["owner", "developer"], "replicas": 3, "image": "r.example.com/c@sha256:0"}, "tenancy"),
+    ],
+)
+def test_the_chart_renders_what_install_applies(values, namespace):
+    platform = Platform(namespace=namespace, roles=tuple(values["roles"]))
+    expected = render(
+        InstallValues(
+            image=values["image"],
+            replicas=values["replicas"],
+            platform=platform,
+            log_level=values["logLevel"],
+            memory_limit=values["memoryLimit"],
+        )
+    )
+
+    # helm makes the namespace, and takes the definitions from crds/.
+    apart = ("Namespace", "CustomResourceDefinition")
+    assert comparable(filled(values, namespace)) == comparable([m for m in expected if m["kind"] not in apart])
+
+
+def test_the_committed_templates_are_what_the_manifests_say():
+    for name, text in files().items():
+        assert (CHART / "templates" / name).read_text() == text, name
+
+
+def test_the_values_left_out_are_those_of_install():
+    values = InstallValues()
+
+    assert {
+        "image": values.image,
+        "replicas": values.replicas,
+        "roles": list(values.platform.roles),
+        "logLevel": values.log_level,
+        "memoryLimit": values.memory_limit,
+    } == DEFAULTS
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == __version__
+
+
+def test_the_schema_of_the_values_takes_the_right_and_refuses_the_wrong():
+    jsonschema.validate(DEFAULTS, SCHEMA)
+    for wrong in (
+        {"replicas": 0},
+        {"roles": []},
+        {"roles": ["a b"]},
+        {"imge": "x"},
+        {"logLevel": "loud"},
+        {"image": ""},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(DEFAULTS | wrong, SCHEMA)
+
+
+def test_check_finds_a_template_that_was_edited_by_hand(tmp_path, capsys):
+    (tmp_path / "templates").mkdir()
+    assert main(["--write", str(tmp_path)]) == 0
+    assert main(["--check", str(tmp_path)]) == 0
+    (tmp_path / "templates" / "roles.yaml").write_text("edited")
+
+    assert main(["--check", str(tmp_path)]) == 1
+    assert "roles.yaml" in capsys.readouterr().err
+    assert main([]) == 2
