@@ -60,17 +60,21 @@ def given_tenant(
     spaces: Sequence[str] = (),
     members: Sequence[Manifest] = (),
     ready: bool = True,
+    limit: int = 5,
+    create: Sequence[str] | None = None,
+    naming: str | None = None,
     annotations: Mapping[str, str] | None = None,
     **spec: Any,
 ) -> Team:
     """A Tenant `base-xxxx` (or exactly `named`), its declared spaces usable. Its owners are the group `<name>-owners`.
 
-    `spec` overrides what is said here; images of the examples run as root, hence Pod Security baseline.
+    `spaces` are those that it declares; limit, create and naming are leaves of spec.spaces; `spec` overrides what is said here; images of the examples run as root, hence Pod Security baseline.
     """
     team = Team(cluster, named or f"{base}-{secrets.token_hex(2)}")
     owners = [] if named and members else [{"role": "owner", "group": f"{team.name}-owners"}]
     wanted: Manifest = {"members": [*owners, *members], "pods": {"security": "baseline"}, **spec}
-    wanted["spaces"] = {"declared": list(spaces), "limit": 5, **spec.get("spaces", {})}
+    leaves = {"declared": list(spaces), "limit": limit, "create": create, "naming": naming}
+    wanted["spaces"] = {key: value for key, value in leaves.items() if value is not None}
     metadata: Manifest = {"name": team.name, "annotations": dict(annotations or {})}
     cluster.apply({"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": metadata, "spec": wanted})
     if ready:

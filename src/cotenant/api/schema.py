@@ -1,6 +1,6 @@
 """CustomResourceDefinitions of cotenant's kinds, generated from the wire types.
 
-`python -m cotenant.api.schema --write DIR` writes the YAML that the chart carries, `--check DIR` compares it.
+`python -m cotenant.api.schema --write [DIR]` writes the YAML that the chart carries, `--check [DIR]` compares it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.structural import schema_of
 from cotenant.api.tenant import Tenant
+
+
+CHART = "charts/cotenant/crds"
 
 
 class Column(Struct, frozen=True):
@@ -161,8 +164,8 @@ def files() -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """`--write DIR` or `--check DIR`; 1 where a file differs from the types, 2 for a wrong call."""
-    match arguments:
+    """`--write [DIR]` or `--check [DIR]`; 1 where a file differs from the types, 2 for a wrong call."""
+    match arguments if len(arguments) != 1 else [*arguments, CHART]:
         case ["--write", folder]:
             for name, text in files().items():
                 Path(folder, name).write_text(text, encoding="utf-8")

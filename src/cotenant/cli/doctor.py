@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import click
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from cotenant.api import keys
 from cotenant.api.schema import crds
-from cotenant.cli.install import cluster_of, connect, say
+from cotenant.cli.connect import Cluster, ask, cluster_flags
+from cotenant.cli.output import document, output_flag, say, write
 from cotenant.cli.survey import Facts, survey
-from cotenant.kube.errors import ApiError
 from cotenant.render.install import GUARD, LEASH
 
 OLDEST, NEWEST = (1, 33), (1, 36)
@@ -189,46 +188,33 @@ def exit_code(findings: Iterable[Finding], *, partly: bool) -> int:
 
 @click.command("doctor")
 @click.option("--pre", is_flag=True, help="Before installing: can this cluster host cotenant?")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Format.")
-@click.option("--context", help="Context of the kubeconfig.")
-@click.option("--kubeconfig", type=click.Path(), help="Path of the kubeconfig.")
-def command(*, pre: bool, output: str, context: str | None, kubeconfig: str | None) -> None:
+@output_flag("json", "yaml")
+@cluster_flags
+@click.pass_context
+def command(ctx: click.Context, *, pre: bool, output: str | None, **flags: Any) -> None:
     """Look at the cluster and say what is wrong and what mends it.
 
     Exit 0: nothing fails; 1: something does; 2: no answer; 3: not everything could be looked at.
     """
-    raise SystemExit(asyncio.run(_run(kubeconfig, context, before=pre, output=output)))
+
+    async def work(cluster: Cluster) -> Facts:
+        say(f"cluster {cluster.name}")
+        return await survey(cluster.client)
+
+    facts = ask(work, **flags)
+    findings = diagnose(facts, datetime.now(UTC), before=pre)
+    if output:
+        write(document("Doctor", findings=[asdict(finding) for finding in findings], unseen=facts.unseen), output)
+    else:
+        click.echo("\n".join(lines(findings, facts.unseen)))
+    ctx.exit(exit_code(findings, partly=bool(facts.unseen)))
 
 
-async def _run(kubeconfig: str | None, context: str | None, *, before: bool, output: str) -> int:
-    try:
-        client = await connect(kubeconfig, context)
-    except ApiError as error:
-        say(f"cotenant doctor: {error}")
-        return 2
-    try:
-        say(f"cluster {cluster_of(client)}")
-        facts = await survey(client)
-    except ApiError as error:
-        say(f"cotenant doctor: {error}")
-        return 2
-    finally:
-        await client.close()
-    findings = diagnose(facts, datetime.now(UTC), before=before)
-    _print(findings, facts.unseen, output)
-    return exit_code(findings, partly=bool(facts.unseen))
-
-
-def _print(findings: list[Finding], unseen: list[str], output: str) -> None:
-    if output == "json":
-        listed = [{"level": f.level, "what": f.what, "detail": f.detail, "fix": f.fix} for f in findings]
-        document = {"apiVersion": "cli.cotenant.dev/v1", "kind": "Doctor", "findings": listed, "unseen": unseen}
-        click.echo(json.dumps(document, indent=2))
-        return
+def lines(findings: list[Finding], unseen: list[str]) -> Iterable[str]:
+    """The findings for a person: level, subject, detail, and the fix below."""
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
-        click.echo(f"{finding.level:<4}  {finding.what:<{width}}  {finding.detail}")
+        yield f"{finding.level:<4}  {finding.what:<{width}}  {finding.detail}"
         if finding.fix:
-            click.echo(f"{'':4}  {'':<{width}}  -> {finding.fix}")
-    for what in unseen:
-        click.echo(f"{'?':<4}  {what}")
+            yield f"{'':4}  {'':<{width}}  -> {finding.fix}"
+    yield from (f"{'?':<4}  {what}" for what in unseen)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 from msgspec import Struct
 
-from cotenant.cli import proof
+from cotenant.api.scalars import DNS_LABEL
+from cotenant.cli import Failure, proof
+from cotenant.cli.connect import Cluster, ask, cluster_flags
+from cotenant.cli.output import say, yaml_text
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
@@ -120,79 +124,44 @@ async def _proven(client: Client, platform: Platform, progress: Progress) -> tup
     return ()
 
 
-async def connect(kubeconfig: str | None, context: str | None) -> Client:
-    """A client for the cluster of the flags; ConfigurationError where there is none."""
-    from cotenant.kube.transport import Transport
-
-    return Client(await Transport.load(kubeconfig, context))
-
-
-def cluster_of(client: Client) -> str:
-    """The name of the cluster as its user knows it: context and address."""
-    context = client.transport.context
-    return f"{context} ({client.host})" if context else client.host
-
-
-def say(line: str) -> None:
-    """Progress goes to stderr; stdout is for data."""
-    click.echo(line, err=True)
-
-
 @click.command("install")
 @click.option("--render", is_flag=True, help="Print the manifests and touch no cluster.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Return when the policies are proven to deny.")
 @click.option("--image", help="Image of the operator, with registry and tag or digest.")
 @click.option("--replicas", type=click.IntRange(1, 9), default=2, show_default=True, help="Replicas of the operator.")
-@click.option("--roles", help="Roles that members may have, besides owner, editor and viewer: a,b,c.")
+@click.option("--roles", metavar="A,B", help="Roles that members may have, besides owner, editor and viewer.")
 @click.option("--no-operator", is_flag=True, help="Everything but the Deployment: run `cotenant operator` yourself.")
-@click.option("--context", help="Context of the kubeconfig.")
-@click.option("--kubeconfig", type=click.Path(), help="Path of the kubeconfig.")
+@cluster_flags
 def command(
-    *,
-    render: bool,
-    wait: bool,
-    image: str | None,
-    replicas: int,
-    roles: str | None,
-    no_operator: bool,
-    context: str | None,
-    kubeconfig: str | None,
+    *, render: bool, wait: bool, image: str | None, replicas: int, roles: str | None, no_operator: bool, **flags: Any
 ) -> None:
-    """Put cotenant into a cluster, or bring it up to date. Exit 0: done; 2: it could not be done."""
-    values = _values(image, replicas, roles)
-    if render:
-        import yaml
+    """Put cotenant into a cluster, or bring it up to date.
 
-        manifests = objects.render(values, with_operator=not no_operator)
-        click.echo(yaml.safe_dump_all(manifests, sort_keys=False, width=160), nl=False)
+    Applies the same objects as the chart; nothing that exists is deleted. Exit 0: done; 2: it could not be done.
+    """
+    values = _values(image, replicas, roles)
+    manifests = objects.render(values, with_operator=not no_operator)
+    if render:
+        click.echo(yaml_text(*manifests), nl=False)
         return
-    raise SystemExit(asyncio.run(_run(values, kubeconfig, context, wait=wait, with_operator=not no_operator)))
+
+    async def work(cluster: Cluster) -> Installed:
+        say(f"cluster {cluster.name}: applying {len(manifests)} objects; nothing that exists is deleted")
+        return await install(cluster.client, values, progress=say, wait=wait, with_operator=not no_operator)
+
+    try:
+        done = ask(work, **flags)
+    except proof.NotProven as error:
+        raise Failure(str(error)) from error
+    say(f"installed: {done.applied} objects, {done.changed} changed")
 
 
 def _values(image: str | None, replicas: int, roles: str | None) -> InstallValues:
     wanted = tuple(dict.fromkeys((*BUILT_IN_ROLES, *filter(None, (roles or "").split(",")))))
-    values = InstallValues(replicas=replicas, platform=Platform(roles=wanted))
-    return InstallValues(image=image, replicas=replicas, platform=values.platform) if image else values
-
-
-async def _run(
-    values: InstallValues, kubeconfig: str | None, context: str | None, *, wait: bool, with_operator: bool
-) -> int:
-    from cotenant.kube.errors import ApiError
-
-    try:
-        client = await connect(kubeconfig, context)
-    except ApiError as error:
-        say(f"cotenant install: {error}")
-        return 2
-    try:
-        total = len(objects.render(values, with_operator=with_operator))
-        say(f"cluster {cluster_of(client)}: applying {total} objects; nothing that exists is deleted")
-        done = await install(client, values, progress=say, wait=wait, with_operator=with_operator)
-    except (ApiError, proof.NotProven) as error:
-        say(f"cotenant install: {error}")
-        return 2
-    finally:
-        await client.close()
-    say(f"installed: {done.applied} objects, {done.changed} changed")
-    return 0
+    for role in wanted:
+        if not re.fullmatch(DNS_LABEL, role):
+            raise click.BadParameter(f"{role!r} is no role: a-z, 0-9 and -", param_hint="--roles")
+    platform = Platform(roles=wanted)
+    if image:
+        return InstallValues(image=image, replicas=replicas, platform=platform)
+    return InstallValues(replicas=replicas, platform=platform)

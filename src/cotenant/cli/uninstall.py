@@ -9,10 +9,13 @@ import click
 from msgspec import Struct
 
 from cotenant.api import keys
-from cotenant.cli.install import MANAGER, Progress, cluster_of, connect, say
+from cotenant.cli import Failure
+from cotenant.cli.connect import Cluster, ask, cluster_flags
+from cotenant.cli.install import MANAGER, Progress
+from cotenant.cli.output import say
 from cotenant.kube import resource
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError, Conflict, Forbidden, NotFound
+from cotenant.kube.errors import Conflict, Forbidden, NotFound
 from cotenant.kube.resource import Resource
 from cotenant.model.platform import Platform
 from cotenant.render import install as objects
@@ -135,48 +138,37 @@ async def _let_go(client: Client, kind: Resource, item: dict[str, Any], finalize
 @click.command("uninstall")
 @click.option("--orphan", is_flag=True, help="Leave everything that belongs to tenants where it is. The only way.")
 @click.option("--yes", is_flag=True, help="Do not ask for the name of the cluster.")
-@click.option("--context", help="Context of the kubeconfig.")
-@click.option("--kubeconfig", type=click.Path(), help="Path of the kubeconfig.")
-def command(*, orphan: bool, yes: bool, context: str | None, kubeconfig: str | None) -> None:
-    """Take the operator out of a cluster; tenants keep working. Exit 0: done; 2: not done."""
+@cluster_flags
+def command(*, orphan: bool, yes: bool, **flags: Any) -> None:
+    """Take the operator out of a cluster; tenants keep working.
+
+    Exit 0: done; 2: not done.
+    """
     if not orphan:
         say(REFUSAL)
-        raise SystemExit(2)
-    raise SystemExit(asyncio.run(_run(kubeconfig, context, yes=yes)))
+        raise Failure("uninstall needs --orphan")
+    platform = Platform()
+
+    async def work(cluster: Cluster) -> Uninstalled:
+        if not yes and not await _confirmed(cluster):
+            raise Failure("that is not the name of the cluster; nothing was done")
+        return await uninstall(cluster.client, platform, progress=say)
+
+    done = ask(work, **flags)
+    say(f"uninstalled: {done.removed} objects removed, {done.released} Tenants and Spaces let go")
+    say(KEPT.format(namespace=platform.namespace))
 
 
-async def _run(kubeconfig: str | None, context: str | None, *, yes: bool) -> int:
-    try:
-        client = await connect(kubeconfig, context)
-    except ApiError as error:
-        say(f"cotenant uninstall: {error}")
-        return 2
-    try:
-        if not yes and not await _confirmed(client):
-            say("Nothing was done: that is not the name of the cluster.")
-            return 2
-        platform = Platform()
-        done = await uninstall(client, platform, progress=say)
-        say(f"uninstalled: {done.removed} objects removed, {done.released} Tenants and Spaces let go")
-        say(KEPT.format(namespace=platform.namespace))
-    except ApiError as error:
-        say(f"cotenant uninstall: {error}")
-        return 2
-    finally:
-        await client.close()
-    return 0
-
-
-async def _confirmed(client: Client) -> bool:
+async def _confirmed(cluster: Cluster) -> bool:
     """Shows the cluster and the numbers, and asks for the cluster's name."""
     counts = {}
     for kind in (resource.TENANTS, resource.SPACES):
         try:
-            counts[kind.plural] = len((await client.list(kind)).items)
+            counts[kind.plural] = len((await cluster.client.list(kind)).items)
         except NotFound:
             counts[kind.plural] = 0
-    name = client.transport.context or client.host
-    say(f"cluster {cluster_of(client)}: {counts['tenants']} tenants with {counts['spaces']} spaces stay, unattended")
+    name = cluster.client.transport.context or cluster.client.host
+    say(f"cluster {cluster.name}: {counts['tenants']} tenants with {counts['spaces']} spaces stay, unattended")
     typed: str = click.prompt(
         f"Type the name of the cluster to go on ({name})", default="", show_default=False, err=True
     )

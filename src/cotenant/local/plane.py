@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -79,6 +80,20 @@ class LocalControlPlane(Handle):
             state.write(self._layout.state, replace(self.state, until=until))
             self._processes.detach(seconds)
             self._processes = None
+
+    def run(self, name: str, argv: Sequence[str]) -> Program:
+        """One program more, such as an operator: it ends with the plane at the latest; its output is in `logs(name)`.
+
+        The same name again replaces one that has ended.
+        """
+        with self._life:
+            if self._processes is None:
+                raise ControlPlaneError("not started")
+            process = self._processes.start(name, argv, self._layout.log(name))
+            program = Program(process.name, process.pid, process.born)
+            others = tuple(each for each in self.state.programs if each.name != name)
+            state.write(self._layout.state, replace(self.state, programs=(*others, program)))
+            return program
 
     def __enter__(self) -> Self:
         return self.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 SUFFIXES = {
     "": Fraction(1),
@@ -30,6 +31,7 @@ SUFFIXES = {
 SHAPE = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?", re.ASCII)
 
 
+@lru_cache(maxsize=8192)
 def parse(quantity: str | int) -> Fraction:
     """The value of a quantity. Raises ValueError for what is none."""
     if isinstance(quantity, int):

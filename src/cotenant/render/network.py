@@ -8,6 +8,7 @@ depends on the cluster: condition NetworkIsolated.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
@@ -85,9 +86,15 @@ def internet(cluster_cidrs: Iterable[str]) -> list[Rule]:
 
 def block(cidr: str, excepted: Iterable[str]) -> Rule:
     """An ipBlock with those of `excepted` that lie strictly inside it: the API server refuses any other."""
+    inside = strictly_inside(cidr, tuple(excepted))
+    return {"ipBlock": {"cidr": cidr, **({"except": list(inside)} if inside else {})}}
+
+
+@lru_cache(maxsize=4096)
+def strictly_inside(cidr: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the ranges that are smaller than the whole and lie in it, sorted, each once."""
     whole = ip_network(cidr, strict=False)
-    inside = sorted({part for part in excepted if within(part, cidr) and ip_network(part, strict=False) != whole})
-    return {"ipBlock": {"cidr": cidr, **({"except": inside} if inside else {})}}
+    return tuple(sorted({part for part in parts if within(part, cidr) and ip_network(part, strict=False) != whole}))
 
 
 def within(part: str, whole: str) -> bool:

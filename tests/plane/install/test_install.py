@@ -97,9 +97,8 @@ def test_uninstall_wants_the_name_of_the_cluster(control_plane, installed):
 
 
 def run(plane, command: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    program = f"from cotenant.cli.{command} import command; command()"
     return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
+        [sys.executable, "-c", "from cotenant.cli import main; main()", command, *arguments],
         env=plane.environment(plane.kubeconfig),
         input=stdin,
         capture_output=True,
