@@ -229,8 +229,9 @@ def expect_denied(answer: Answer, *, by: str = "", saying: str = "") -> None:
     kubectl's beginning of the line varies by verb and version, so `saying` starts where the resource is named.
     """
     assert not answer.ok, f"this was not refused: {answer}"
+    marks = {403: " is forbidden: ", 422: " is invalid: "}
     reason = re.search(r"Error from server \((\w+)\)", answer.err)
-    status = CODES.get(reason[1], 400) if reason else 422 if " is invalid: " in answer.err else 0
+    status = CODES.get(reason[1], 400) if reason else next((code for code in marks if marks[code] in answer.err), 0)
     if by:
         assert layer(status, answer.err) == by, f"refused by {layer(status, answer.err)}, not by {by}: {answer}"
     assert saying in answer.err, f"expected {saying!r} in {answer}"

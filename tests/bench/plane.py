@@ -10,15 +10,31 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
+from cotenant.api.space import Space
 from cotenant.kube.client import Client
-from cotenant.kube.resource import TENANTS, resource_of
+from cotenant.kube.resource import SPACES, TENANTS, resource_of
 from cotenant.kube.transport import Transport
 from cotenant.local import LocalControlPlane
+from cotenant.local.audit import Mark, Request
 from cotenant.render.install import InstallValues, render
+
+ROBOT = "system:serviceaccount:cotenant-system:cotenant"
+
+
+class Event(msgspec.Struct):
+    """A watch event of a Space, or a bookmark."""
+
+    type: str
+    object: Space
+
+
+EVENT = msgspec.json.Decoder(Event)
 
 
 class Bench:
@@ -27,6 +43,7 @@ class Bench:
     def __init__(self) -> None:
         self.plane = LocalControlPlane(nodes=1)
         self.operator: subprocess.Popen[bytes] | None = None
+        self.robot_name = ROBOT
 
     @staticmethod
     @asynccontextmanager
@@ -72,6 +89,25 @@ class Bench:
         while not await asyncio.to_thread(self.ready):
             await asyncio.sleep(0.02)
         return time.monotonic() - began
+
+    async def until_ready(self, spaces: int, report: Callable[[int], None]) -> None:
+        """Returns when so many Spaces say that they are ready; asks a watch, so that asking costs nothing."""
+        ready: set[str] = set()
+        query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+        async for lines in self.client.stream(SPACES, query=query, idle=120.0):
+            for line in lines:
+                event = EVENT.decode(line)
+                if event.type in ("ADDED", "MODIFIED") and event.object.status.phase == "Ready":
+                    ready.add(event.object.metadata.key)
+                    if len(ready) % 500 == 0:
+                        report(len(ready))
+            if len(ready) >= spaces:
+                return
+
+    def writes(self, mark: Mark) -> list[Request]:
+        """Writes of the operator since the mark that changed something."""
+        calls = self.plane.audit_since(mark, writes=True, user=ROBOT)
+        return [call for call in calls if call.code < 400 and call.code != 0]
 
     def ready(self) -> bool:
         """Whether /readyz says so."""

@@ -18,7 +18,6 @@ from cotenant.api.space import Space
 from cotenant.api.structural import schema_of
 from cotenant.api.tenant import Tenant
 
-
 CHART = "charts/cotenant/crds"
 
 

@@ -63,17 +63,17 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(" ".join(message.split()))
-        self.exit_code = code
+        self.code = code
 
 
 class Lazy(click.Group):
     """A group whose commands are imported when they are used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Every name, in the order of --help."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """The command; its module is imported now."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
@@ -82,7 +82,19 @@ class Lazy(click.Group):
         command: click.Command = getattr(import_module(f"{__name__}.{module}"), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that a word names, or the one that was probably meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise click.UsageError(f"no such command: {args[0]}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """The sections, from the table above: nothing is imported for --help."""
         for title, entries in SECTIONS.items():
             with formatter.section(title):
@@ -119,15 +131,16 @@ def answer(given: list[str], name: str) -> int:
         code: Any = cotenant.main(given, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as asked:
-        click.echo(asked.ctx.get_help() if asked.ctx else "", err=True)
-        return FAILED
+        whole = asked.ctx.parent is None
+        click.echo(asked.ctx.get_help(), err=not whole)
+        return ANSWERED if whole else FAILED
     except click.UsageError as error:
         where = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
         return complain(f"{lowered(error.format_message())}{where}", error.exit_code)
     except click.ClickException as error:
         if verbose and error.__cause__:
             raise error.__cause__ from None
-        return complain(error.format_message(), error.exit_code)
+        return complain(error.format_message(), error.code if isinstance(error, Failure) else error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo(err=True)
         return INTERRUPTED
@@ -163,7 +176,7 @@ def sentence(error: Exception) -> str:
 
 
 def lowered(text: str) -> str:
-    """click begins its messages with a capital letter and ends them with a full stop; behind `error:` they do not."""
+    """Click begins its messages with a capital letter and ends them with a full stop; behind `error:` they do not."""
     return (text[:1].lower() + text[1:]).rstrip(".")
 
 

@@ -191,7 +191,7 @@ def exit_code(findings: Iterable[Finding], *, partly: bool) -> int:
 @output_flag("json", "yaml")
 @cluster_flags
 @click.pass_context
-def command(ctx: click.Context, *, pre: bool, output: str | None, **flags: Any) -> None:
+def command(ctx: click.Context, /, *, pre: bool, output: str | None, **flags: Any) -> None:
     """Look at the cluster and say what is wrong and what mends it.
 
     Exit 0: nothing fails; 1: something does; 2: no answer; 3: not everything could be looked at.

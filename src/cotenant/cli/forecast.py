@@ -132,9 +132,7 @@ class Forecast:
             made = kept(there, made, step.ref.kind)
         store.upsert(made)
 
-    def note(
-        self, verb: Verb, wanted: Manifest, why: str, tenant: str, space: str, ref: Ref | None = None
-    ) -> None:
+    def note(self, verb: Verb, wanted: Manifest, why: str, tenant: str, space: str, ref: Ref | None = None) -> None:
         """Remembers a write; what is made and then changed is made in its last form."""
         ref = ref or ref_of(wanted)
         before = self.writes.get(ref)
@@ -151,7 +149,9 @@ class Forecast:
             found = gather_space(self.world, key, self.platform, self.now)
             assert found is not None
             status = judge_space(SpaceFacts(found, render_space(found), Outcome()), now)
-            self.world.spaces.upsert(structs.replace(found.space, status=status, metadata=unversioned(found.space.metadata)))
+            self.world.spaces.upsert(
+                structs.replace(found.space, status=status, metadata=unversioned(found.space.metadata))
+            )
         whole = gather_tenant(self.world, tenant, self.platform, self.now)
         if whole is not None:
             status_ = judge_tenant(TenantFacts(whole, render_tenant(whole), Outcome()), now)

@@ -21,7 +21,11 @@ Row = Sequence[str]
 def output_flag(*formats: str) -> Callable[[F], F]:
     """-o with these formats besides the table."""
     return click.option(
-        "-o", "--output", type=click.Choice(formats or FORMATS), metavar="FORMAT", help=f"{'|'.join(formats or FORMATS)}"
+        "-o",
+        "--output",
+        type=click.Choice(formats or FORMATS),
+        metavar="FORMAT",
+        help=f"{'|'.join(formats or FORMATS)}",
     )
 
 
@@ -57,7 +61,7 @@ def yaml_text(*documents: Any) -> str:
     import yaml
 
     class Dumper(yaml.CSafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
             """Anchors are for machines; the same object twice is written twice."""
             return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import click
+from msgspec import structs
 
 from cotenant.api.builtin import ClusterRole
 from cotenant.api.keys import GROUP, home_of
@@ -31,8 +32,8 @@ def render(*, files: tuple[str, ...], native: bool, roles: str | None, output: s
     """
     found = load(files)
     platform = merged({}, os.environ).platform
-    wanted = (*platform.roles, *(one for one in (roles or "").split(",") if one))
-    forecast = offline(found, Platform(**{f: getattr(platform, f) for f in Platform.__struct_fields__} | {"roles": wanted}))
+    more = tuple(one for one in (roles or "").split(",") if one)
+    forecast = offline(found, structs.replace(platform, roles=(*platform.roles, *more)))
     for line in notes(found, forecast):
         say(line)
     writes = [one for one in forecast.ordered() if not (native and one.ref.api_version.startswith(GROUP))]
@@ -74,11 +75,12 @@ def notes(found: Manifests, forecast: Forecast) -> list[str]:
         lines.append("no Tenant in these files: nothing to render")
     for tenant in sorted(forecast.world.tenants.items(), key=lambda one: one.metadata.name):
         lines += [
-            f"tenant {tenant.metadata.name}: {one.reason}: {one.message}" for one in shortcomings(tenant.status.conditions)
+            f"tenant {tenant.metadata.name}: {one.reason}: {one.message}"
+            for one in shortcomings(tenant.status.conditions)
         ]
     for space in sorted(forecast.world.spaces.items(), key=lambda one: one.metadata.key):
         for one in shortcomings(space.status.conditions):
-            lines.append(f"space {space.metadata.key}: {one.reason}: {one.message}")  # noqa: PERF401 - reads better
+            lines.append(f"space {space.metadata.key}: {one.reason}: {one.message}")
     return lines
 
 

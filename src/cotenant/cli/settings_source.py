@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -33,15 +34,15 @@ def merged(flags: Mapping[str, Any], environment: Mapping[str, str], text: str =
     stored = in_config_map(text)
     variables, of_platform = in_environment(environment)
     given = {key: value for key, value in flags.items() if value is not None}
-    platform = build(Platform, stored.get("platform", {}), of_platform, {})
+    facts = build(Platform, stored.get("platform", {}), of_platform, {})
     own = {key: value for key, value in stored.items() if key != "platform"}
-    settings = build(Settings, own, variables, given)
+    settings: Settings = build(Settings, own, variables, given)
     if not settings.retry_period < settings.renew_deadline < settings.lease_duration:
         raise Failure(
             f"retryPeriod {settings.retry_period:g} < renewDeadline {settings.renew_deadline:g} < leaseDuration "
             f"{settings.lease_duration:g} must hold, or two replicas may act at once"
         )
-    return structs.replace(settings, platform=platform)
+    return structs.replace(settings, platform=facts)
 
 
 def in_config_map(text: str) -> dict[str, Any]:
@@ -67,8 +68,9 @@ def in_environment(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict
                 break
         else:
             # Not an error: a Service named cotenant makes the kubelet set COTENANT_SERVICE_HOST and more.
-            if guess := near(name, [one for fields in names for one in fields]):
-                say(f"warning: {variable} is no setting{guess}".replace(guess.rsplit(" ", 1)[-1], ""))
+            close = get_close_matches(name, [one for fields in names for one in fields], 1, 0.8)
+            if close:
+                say(f"warning: {variable} is no setting; did you mean {PREFIX}{close[0].upper()}?")
     return found
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cotenant.api.keys import ADOPT, DECLARED, DELETED, SPACE, SPACE_FINALIZER, TENANT
+from cotenant.api.keys import ADOPT, CONFIRM_DELETE, DECLARED, DELETED, SPACE, SPACE_FINALIZER, TENANT
 from cotenant.api.meta import ObjectMeta
-from cotenant.api.space import SpaceStatus
+from cotenant.api.space import Space, SpaceStatus
 from cotenant.apply.engine import Engine
 from cotenant.controllers.finalizer import hold, release
 from cotenant.controllers.gather import gather_space
@@ -18,7 +18,7 @@ from cotenant.controllers.world import World
 from cotenant.judge.space import SpaceFacts, judge_space
 from cotenant.kube.client import Client
 from cotenant.kube.resource import NAMESPACES, SPACES
-from cotenant.model.deletion import Fate, fate, wants_deletion
+from cotenant.model.deletion import Fate, confirmed, fate, wants_deletion
 from cotenant.model.finding import Finding, Outcome, Ref
 from cotenant.model.plan import Plan
 from cotenant.model.platform import Platform
@@ -125,7 +125,7 @@ class SpaceController:
             farewell = Finding("DeletingNamespace", f"namespace {namespace.name} is being deleted")
         else:
             await self.forget(namespace)
-            farewell = Finding("WaitsForRelease", f"namespace {namespace.name} is kept; an administrator releases it")
+            farewell = waits(space, namespace.name)
         await self.tell(space.metadata.key, SpaceFacts(found, Plan(), Outcome(), farewell))
         return Result(after=self.resync)
 
@@ -138,6 +138,15 @@ class SpaceController:
         self.world.remember(
             Ref("v1", "Namespace", "", namespace.name), await self.client.merge(NAMESPACES, namespace.name, patch)
         )
+
+
+def waits(space: Space, namespace: str) -> Finding:
+    """What a deleted Space waits for while its namespace stays."""
+    if space.spec.deletion_policy == "Delete" and not confirmed(space.metadata):
+        name, home = space.metadata.name, space.metadata.namespace
+        confirm = f"kubectl annotate cosp {name} -n {home} {CONFIRM_DELETE}={name}"
+        return Finding("DeletionNotConfirmed", f"namespace {namespace} is kept; to delete it: {confirm}")
+    return Finding("WaitsForRelease", f"namespace {namespace} is kept until an administrator releases or deletes it")
 
 
 def reference(metadata: ObjectMeta) -> dict[str, str]:

@@ -19,10 +19,11 @@ from cotenant.kube.errors import NotFound
 from cotenant.kube.resource import ROLE_BINDINGS, SPACES, TENANTS
 from cotenant.model.deletion import confirmed
 from cotenant.model.finding import Outcome, Ref
+from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Plan
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantSnapshot
-from cotenant.render.tenant import home_is_ours, render_tenant
+from cotenant.render.tenant import render_tenant
 from cotenant.runtime.controller import Result
 
 PATIENCE = 2.0
@@ -106,7 +107,12 @@ class TenantController:
                 await self.client.delete(SPACES, space.metadata.name, space.metadata.namespace, uid=space.metadata.uid)
         if found.spaces or found.namespaces:
             return False
-        home = await self.guard.namespace(found.home.metadata.name) if found.home and home_is_ours(found) else None
+        name = found.tenant.metadata.name
+        home = (
+            await self.guard.namespace(found.home.metadata.name)
+            if found.home and home_is_ours(found.home, name)
+            else None
+        )
         if home is None:
             return True
         await self.guard.delete(home)

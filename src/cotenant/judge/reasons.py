@@ -33,7 +33,6 @@ REASONS: dict[str, str] = {
     "NotIsolated": "spec.network.isolation is none.",
     # PolicyEnforced, Verified
     "NotEnforced": "The message names the fields that this version does not enforce. Do not rely on them.",
-    "NothingToEnforce": "Nothing to do: the tenant sets no field that needs an admission policy.",
     "NotVerified": "Run cotenant verify.",
     # Ready of a Space
     "TenantNotFound": "The Space is in a namespace that is no tenant's home, or its Tenant is gone. It is ignored; nothing is deleted.",

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from cotenant.api.keys import CONFIRM_DELETE, DECLARED, TENANT
+from cotenant.api.keys import CONFIRM_DELETE, DECLARED
 from cotenant.api.meta import Condition
 from cotenant.api.space import Space
 from cotenant.api.tenant import Member, SpacesCount, TenantStatus
 from cotenant.judge import quota
 from cotenant.judge.chain import Chain, conditions, progress
 from cotenant.model.finding import Finding, Outcome
+from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Plan
 from cotenant.model.snapshot import TenantSnapshot
 
@@ -52,15 +53,15 @@ def profile_exists(facts: TenantFacts) -> Finding | None:
     )
 
 
-def home_is_ours(facts: TenantFacts) -> Finding | None:
+def home_free(facts: TenantFacts) -> Finding | None:
     """A home namespace that somebody else made is never touched."""
     home = facts.found.home
-    if home and home.metadata.labels.get(TENANT) != facts.found.tenant.metadata.name:
-        return Finding(
-            "HomeNamespaceTaken",
-            f"namespace {home.metadata.name} exists and is not ours; rename the tenant or remove it",
-        )
-    return None
+    if home is None or home_is_ours(home, facts.found.tenant.metadata.name):
+        return None
+    return Finding(
+        "HomeNamespaceTaken",
+        f"namespace {home.metadata.name} exists and is not ours; rename the tenant or remove it",
+    )
 
 
 def applied(facts: TenantFacts) -> Finding | None:
@@ -159,31 +160,32 @@ def enforcement_proven(facts: TenantFacts) -> Finding | None:
 
 
 def rules_enforced(facts: TenantFacts) -> Finding | None:
-    """Fields that this version writes down but does not enforce are named, lest somebody relies on them."""
+    """Rules that this version writes down but does not enforce are named, lest somebody relies on them."""
     rules = facts.found.view.rules if facts.found.view else None
     if rules is None:
         return Finding("ProfileNotFound", "the rules are not known", "Unknown")
     wants = {
         "pods.registries": rules.pods.registries is not None,
-        "pods.priorityClasses": rules.pods.priority_classes is not None,
         "pods.runtimeClasses": rules.pods.runtime_classes is not None,
         "pods.allowExec": rules.pods.allow_exec is False,
         "nodes": rules.nodes.pool is not None,
         "ingress.classes": rules.ingress.classes is not None,
-        "ingress.hosts": bool(rules.ingress.hosts),
         "storage.classes": rules.storage.classes is not None,
-        "serviceAccounts.iamRoles": bool(rules.service_accounts.iam_roles),
         "enforcement": rules.enforcement != "enforce",
+        # These have built-in values that refuse something, so they are never without effect.
+        "pods.priorityClasses": True,
+        "ingress.hosts": True,
+        "serviceAccounts.iamRoles": True,
     }
     named = ", ".join(name for name, wanted in wants.items() if wanted)
-    return Finding("NotEnforced", f"this version does not enforce: {named}") if named else None
+    return Finding("NotEnforced", f"this version does not enforce: {named}")
 
 
 READY: Chain[TenantFacts] = Chain(
     "Ready",
     going,
     profile_exists,
-    home_is_ours,
+    home_free,
     applied,
     roles_allowed,
     roles_exist,
@@ -205,7 +207,7 @@ ACCESS: Chain[TenantFacts] = Chain(
 )
 IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_managed, good=Finding("NoIAMMembers", "", "True"))
 NETWORK: Chain[TenantFacts] = Chain("NetworkIsolated", enforcement_proven, good=GOOD)
-POLICY: Chain[TenantFacts] = Chain("PolicyEnforced", rules_enforced, good=Finding("NothingToEnforce", "", "True"))
+POLICY: Chain[TenantFacts] = Chain("PolicyEnforced", rules_enforced, good=GOOD)
 VERIFIED = ("Verified", Finding("NotVerified", "run: cotenant verify", "Unknown"))
 
 
@@ -217,7 +219,7 @@ def judge_tenant(facts: TenantFacts, now: str) -> TenantStatus:
     found += [("QuotaSynced", quota.SYNCED.judge(facts.found)), VERIFIED, *progress(ready)]
     return TenantStatus(
         observed_generation=tenant.metadata.generation,
-        home=facts.found.home.metadata.name if facts.found.home and home_is_ours(facts) is None else "",
+        home=facts.found.home.metadata.name if facts.found.home and home_free(facts) is None else "",
         spaces=SpacesCount(ready=sum(map(is_ready, spaces)), total=len(spaces)),
         conditions=conditions(found, tenant.status.conditions, tenant.metadata.generation, now),
     )

@@ -29,6 +29,7 @@ def layer(status: int, message: str) -> Layer:
     """The layer that refused; "other" if the answer does not say."""
     if status in (403, 422):
         for mark, found in MARKS:
-            if mark in message:
+            # Validation says "cannot" too; only 403 comes from RBAC.
+            if mark in message and (found != "RBAC" or status == 403):
                 return found
     return CODES.get(status, "other")

@@ -48,6 +48,17 @@ def place(space: Space, view: TenantView, own: Namespace | None, occupant: Names
     return Placement(name, problem=refusal(name, space, view, occupant))
 
 
+def home_is_ours(home: Namespace | None, tenant: str) -> bool:
+    """Whether a tenant's home is free or already its own; one that somebody else made is never touched.
+
+    Its label says so or, where somebody stripped that, the annotation that it has carried from birth.
+    """
+    if home is None:
+        return True
+    label = home.metadata.labels.get(TENANT)
+    return label == tenant or (label is None and home.metadata.annotations.get(ADOPT) == f"{tenant}/")
+
+
 def unfit(name: str, space: Space, view: TenantView) -> Finding | None:
     """Why nobody may have this name."""
     if reserved(name, view.platform.reserved_names):

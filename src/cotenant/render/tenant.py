@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cotenant.api.builtin import Manifest
-from cotenant.api.keys import API_VERSION, DECLARED, DELETED, SPACE, SPACE_FINALIZER, TENANT
+from cotenant.api.keys import API_VERSION, DECLARED, DELETED, SPACE, SPACE_FINALIZER
 from cotenant.api.space import Space
 from cotenant.model.allowance import SPACES
+from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Action, Plan, Step, difference, labels, manifest
 from cotenant.model.snapshot import TenantSnapshot, TenantView
 from cotenant.render import access, namespace, rules
@@ -17,7 +18,7 @@ from cotenant.render.space import surplus
 def render_tenant(found: TenantSnapshot) -> Plan:
     """What there should be in the home now. Empty while the profile is missing or the home is somebody else's."""
     view = found.view
-    if view is None or not home_is_ours(found):
+    if view is None or not home_is_ours(found.home, view.name):
         return Plan()
     if found.home and found.home.metadata.deletion_timestamp:
         return Plan(waiting=f"namespace {view.home} is being deleted")
@@ -32,11 +33,6 @@ def render_tenant(found: TenantSnapshot) -> Plan:
     keep = [rules.policy(view, view.home), *(wanted for wanted, _ in opening)]
     waiting = "" if count_in_force(found) else "the limit on spaces is not in force yet"
     return Plan(tuple(steps), tuple(surplus(found.children, keep)), waiting)
-
-
-def home_is_ours(found: TenantSnapshot) -> bool:
-    """Whether the home namespace is free or already this tenant's; one that somebody else made is never touched."""
-    return found.home is None or found.home.metadata.labels.get(TENANT) == found.tenant.metadata.name
 
 
 def home_step(found: TenantSnapshot, view: TenantView) -> Step:

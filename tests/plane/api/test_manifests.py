@@ -148,7 +148,11 @@ WRONG = {
         "spec.quota.accounting",
         '"native", "strict"',
     ),
-    "limits of nothing": (tenant(limits=[{"type": "Node"}]), "spec.limits[0].type", '"Container", "PersistentVolumeClaim", "Pod"'),
+    "limits of nothing": (
+        tenant(limits=[{"type": "Node"}]),
+        "spec.limits[0].type",
+        '"Container", "PersistentVolumeClaim", "Pod"',
+    ),
     "isolation by another word": (
         tenant(network={"isolation": "full"}),
         "spec.network.isolation",

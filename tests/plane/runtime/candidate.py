@@ -30,7 +30,8 @@ DURATION, DEADLINE, RETRY = 3.0, 2.0, 0.4
 
 
 def say(what: str, **more: object) -> None:
-    print(json.dumps({"at": time.monotonic(), "what": what} | more), flush=True)
+    sys.stdout.write(json.dumps({"at": time.monotonic(), "what": what} | more) + "\n")
+    sys.stdout.flush()
 
 
 async def main(kubeconfig: str, namespace: str, identity: str, agent: str, skew: float) -> None:

@@ -101,7 +101,7 @@ async def test_3_and_4_sigterm_hands_over_within_a_retry_period_to_warm_caches(
             ended = await a.until("ends")
             reads = [each for each in audit.since(mark, agent=f"{space}-b") if each.verb == "list"]
             assert (await a.process.wait()) == 0
-            assert [each["cached"] for each in b.said if each["what"] == "leads"][0] >= 20
+            assert next(each["cached"] for each in b.said if each["what"] == "leads") >= 20
 
     assert took - asked <= 1.2 * RETRY + SLACK
     assert ended - asked <= 1.5

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ def test_however_the_bytes_arrive_the_lines_are_the_same(lines: list[bytes], cut
     edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     cutter = Lines()
 
-    found = [line for a, b in zip(edges, edges[1:], strict=False) for line in cutter.feed(whole[a:b])]
+    found = [line for a, b in pairwise(edges) for line in cutter.feed(whole[a:b])]
 
     assert [line for line in lines if line] == found
     assert cutter.pending == 0

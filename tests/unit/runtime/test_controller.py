@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -160,7 +161,7 @@ async def test_failures_come_again_later_each_time_and_are_logged_once() -> None
             controller.queue.add("a")
             await asyncio.sleep(5)
 
-    waits = [b - a for a, b in zip(work.times, work.times[1:], strict=False)]
+    waits = [b - a for a, b in pairwise(work.times)]
     assert len(work.keys) == 7
     assert all(0.0025 * 2**n <= wait <= 0.0051 * 2**n + 0.001 for n, wait in enumerate(waits))
     assert [(line["event"], line["key"]) for line in logs] == [("reconcile failed", "a"), ("recovered", "a")]

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -190,6 +191,6 @@ async def test_a_part_that_fails_is_started_again_later_each_time() -> None:
         manager.stop()
         await task
 
-    waits = [round(b - a) for a, b in zip(times, times[1:], strict=False)]
+    waits = [round(b - a) for a, b in pairwise(times)]
     assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
     assert logs[0]["event"] == "part failed"

@@ -78,21 +78,22 @@ def document(source: str, first: int, text: str) -> Document | None:
         raise Broken(Problem(source, first, f"is no YAML: {' '.join(str(error).split())}")) from error
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == f"{TAG}null"):
         return None
-    builder = Builder(source, first, lines)
+    builder = Builder(source, first)
     value = builder.value(node, ())
     line = first + node.start_mark.line
     if not isinstance(value, dict):
         builder.problems.insert(0, Problem(source, line, "a manifest is a map that begins with apiVersion and kind"))
     if builder.problems:
         raise Broken(*builder.problems)
+    assert isinstance(value, dict)
     return Document(source, line, value, builder.lines)
 
 
 class Builder:
     """Turns nodes into plain values, remembers the line of each, and collects what only nodes show."""
 
-    def __init__(self, source: str, first: int, text: list[str]) -> None:
-        self.source, self.first, self.text = source, first, text
+    def __init__(self, source: str, first: int) -> None:
+        self.source, self.first = source, first
         self.lines: dict[Path, int] = {}
         self.problems: list[Problem] = []
         self.scalars = SafeConstructor()
@@ -149,14 +150,14 @@ class Builder:
 
     def key(self, node: yaml.ScalarNode) -> str:
         """A key, as text. YAML takes a bare `on` or `123` for something else; JSON knows only text."""
-        if fault := curly(node, self.text):
+        if fault := curly(node):
             self.fault(self.first + node.start_mark.line, fault)
         return str(node.value)
 
     def scalar(self, node: yaml.Node) -> object:
         """Text, number, truth or nothing."""
         line = self.first + node.start_mark.line
-        if fault := curly(node, self.text):
+        if fault := curly(node):
             self.fault(line, fault)
         try:
             return self.scalars.construct_object(node)

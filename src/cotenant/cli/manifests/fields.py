@@ -17,10 +17,23 @@ from cotenant.cli.manifests.problem import Path, spelled
 from cotenant.cli.manifests.rules import broken
 
 Fault = tuple[Path, str]
-METADATA = (
-    "name namespace labels annotations finalizers generateName ownerReferences uid resourceVersion generation "
-    "creationTimestamp deletionTimestamp deletionGracePeriodSeconds managedFields selfLink"
-).split()
+METADATA = [
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "finalizers",
+    "generateName",
+    "ownerReferences",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "selfLink",
+]
 """metav1.ObjectMeta whole: what `kubectl get -o yaml` prints may be given back."""
 WORDS = {bool: "true or false", int: "a whole number", str: "a text", list: "a list", dict: "a map", float: "a number"}
 

@@ -82,7 +82,9 @@ def floor_below_ceiling(bounds: Mapping[str, Any]) -> bool:
     """Whether no minimum exceeds its maximum."""
     low, high = bounds.get("min") or {}, bounds.get("max") or {}
     return all(
-        parse(low[key]) <= parse(high[key]) for key in low.keys() & high.keys() if is_quantity(low[key]) and is_quantity(high[key])
+        parse(low[key]) <= parse(high[key])
+        for key in low.keys() & high.keys()
+        if is_quantity(low[key]) and is_quantity(high[key])
     )
 
 

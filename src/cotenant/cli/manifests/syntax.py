@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import yaml
 
 QUOTES = {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00ab": '"', "\u00bb": '"'}
-KEY = re.compile(r"""^(?P<indent>\s*)(?P<dashes>(?:-\s+)*)(?P<key>"[^"]*"|'[^']*'|[^\s#'"&*!|>{}\[\]-][^#]*?):(?P<rest>\s.*|)$""")
+KEY = re.compile(
+    r"""^(?P<indent>\s*)(?P<dashes>(?:-\s+)*)(?P<key>"[^"]*"|'[^']*'|[^\s#'"&*!|>{}\[\]-][^#]*?):(?P<rest>\s.*|)$"""
+)
 BRACED = re.compile(r"^\{\w+\}\S")
 BRACED_VALUE = re.compile(r":\s+(\{\w+\}[^\s,}]\S*)")
 GLUED = re.compile(r"^(?:-\s+)?([A-Za-z][\w.-]*):([^\s:/]\S*)$")
@@ -17,7 +19,7 @@ BARE = re.compile(r"^[A-Za-z][\w./-]*$")
 ITEM = re.compile(r"^(?P<indent>\s*)-(\s|$)")
 
 
-def curly(node: yaml.Node, text: list[str]) -> str | None:
+def curly(node: yaml.Node) -> str | None:
     """The fault of a bare word that begins or ends with a curly quote: YAML takes it for a letter of the word."""
     word = str(node.value)
     if getattr(node, "style", None) or not word or not ({word[0], word[-1]} & QUOTES.keys()):

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cotenant.cli.story.manifests import BACKEND, DEVELOPER
+from cotenant.cli.story.manifests import BACKEND, DEVELOPER, HOG
 from cotenant.cli.story.stage import ADMIN, Actor, NotAsPromised, Stage
 
 DANA = Actor("dana", ("backend-developers",), "dana (backend-team, developer)", "backend-team-dev")
 LEE = Actor("lee", ("backend-leads",), "lee (backend-team, owner)", "home-backend-team")
 CAROL = Actor("carol", (), "carol (backend-team, developer)", "backend-team-dev")
 FINN = Actor("finn", ("frontend-developers",), "finn (frontend-team, developer)", "frontend-team-dev")
-COLUMNS = "custom-columns=POD:.metadata.name,{}".format(
-    ",".join(
-        f"{what.upper()}-{kind.upper()}:.spec.containers[0].resources.{kind}s.{what}"
-        for what in ("cpu", "memory")
-        for kind in ("request", "limit")
-    )
-)
 
 
 def two_tenants(stage: Stage) -> None:
@@ -54,14 +47,17 @@ def forbidden(stage: Stage) -> None:
 
 
 def quota(stage: Stage) -> None:
-    stage.voice.file("hog.yaml asks for 8 of the 2 CPUs that the team has", 'resources: {requests: {cpu: "8"}, …}')
+    stage.voice.file("hog.yaml", HOG)
     stage.refused(DANA, "apply -f hog.yaml", "quota", "exceeded quota: cotenant", "requested: requests.cpu=8")
-    stage.voice.shows("refused by the quota: no team can take what the others need")
+    stage.voice.shows("8 of the 2 CPUs that the team has: refused by the quota, and the others keep what they need")
 
 
 def defaults(stage: Stage) -> None:
-    text = stage.kubectl(DANA, f"get pods -o {COLUMNS}")
-    if "100m" not in text or "500m" not in text or "256Mi" not in text:
+    text = stage.kubectl(DANA, "get pods -o jsonpath='{.items[0].spec.containers[0].resources}'")
+    if (
+        '"requests":{"cpu":"100m","memory":"64Mi"}' not in text
+        or '"limits":{"cpu":"500m","memory":"256Mi"}' not in text
+    ):
         raise NotAsPromised("the defaults of the tenant are not filled in")
     stage.voice.shows("`create deployment` said nothing about resources; the limits of the tenant did")
 
@@ -103,7 +99,7 @@ def dead_operator(stage: Stage) -> None:
     stage.refused(DANA, "apply -f hog.yaml", "quota", "exceeded quota: cotenant")
     stage.refused(DANA, "run root --image=nginx --privileged", "pod security", "violates PodSecurity")
     stage.refused(LEE, "apply -f one-more.yaml", "quota", "count/spaces.cotenant.dev")
-    stage.kubectl(DANA, "scale deployment web --replicas=2")
+    stage.kubectl(DANA, "set image deployment web nginx=nginx:1.29")
     stage.voice.shows("with the operator dead everything is still refused, and everybody still works")
     stage.start_operator()
 
@@ -122,7 +118,7 @@ ACTS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("A resource hog hits the quota", quota),
     ("Limits nobody wrote down are there", defaults),
     ("A privileged pod is refused", privileged),
-    ("An owner makes a space by himself", self_service),
+    ("An owner makes a space and asks nobody", self_service),
     ("The number of spaces has a limit", limit),
     ("A member leaves", removed),
     ("The operator is killed, the isolation is not", dead_operator),

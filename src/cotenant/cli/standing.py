@@ -1,0 +1,124 @@
+"""Where a member stands: the tenant of a namespace, found with nothing but the rights of a member.
+
+A member may get the own namespace, whose label names the tenant; the tenant's home is home-<tenant>; Spaces may be
+listed there, and the SpacePolicy in it tells what members may know of their Tenant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cotenant.api.builtin import Namespace
+from cotenant.api.keys import API_VERSION, HOME_PREFIX, POLICY, SPACE, TENANT, home_of
+from cotenant.api.policy import SpacePolicy
+from cotenant.cli import PARTLY, Failure
+from cotenant.cli.connect import Cluster
+from cotenant.kube.client import Client
+from cotenant.kube.errors import Forbidden, NotFound
+from cotenant.kube.resource import NAMESPACES, ROLE_BINDINGS, SPACE_POLICIES, SPACES
+from cotenant.model.access import Subject
+
+ROLE_PREFIX = "cotenant-"
+
+
+class Standing(Struct, frozen=True):
+    """The tenant that a namespace belongs to, and the space that it is; "" in the home."""
+
+    tenant: str
+    namespace: str
+    space: str = ""
+
+    @property
+    def home(self) -> str:
+        """The tenant's home namespace."""
+        return home_of(self.tenant)
+
+
+async def standing(cluster: Cluster) -> Standing | None:
+    """The tenant of the namespace that was asked for; None if it is of none, or not to be seen."""
+    try:
+        found = await cluster.client.get(NAMESPACES, cluster.namespace, type=Namespace)
+    except (Forbidden, NotFound):
+        return None
+    tenant = found.metadata.labels.get(TENANT)
+    return Standing(tenant, cluster.namespace, found.metadata.labels.get(SPACE, "")) if tenant else None
+
+
+async def required(cluster: Cluster) -> Standing:
+    """The same, or a Failure: exit code 3 and the sentence to ask for."""
+    found = await standing(cluster)
+    if found is None:
+        raise nowhere(cluster)
+    return found
+
+
+def nowhere(cluster: Cluster) -> Failure:
+    """A member without a namespace to start from."""
+    where = f"namespace {cluster.namespace} is of no tenant that you can see"
+    ask = "ask an owner of your tenant: which namespace is mine?"
+    return Failure(f"{where}; {ask} Then: kubectl config set-context --current --namespace=NAME, or -n NAME", PARTLY)
+
+
+async def policy(client: Client, namespace: str) -> SpacePolicy | None:
+    """The rules in force in a namespace; None where there are none yet."""
+    try:
+        return await client.get(SPACE_POLICIES, POLICY, namespace, type=SpacePolicy)
+    except NotFound:
+        return None
+
+
+async def spaces_of(client: Client, home: str, labels: str = "") -> list[dict[str, Any]]:
+    """The Spaces in a home."""
+    return (await client.list(SPACES, home, labels=labels)).items
+
+
+async def as_tenant(client: Client, found: Standing) -> dict[str, Any]:
+    """What a member may know of the Tenant, in the shape of a Tenant."""
+    rules = await policy(client, found.home)
+    status: dict[str, Any] = {"home": found.home}
+    spec: dict[str, Any] = {}
+    if rules and rules.status:
+        mirror = rules.status
+        status |= {"conditions": msgspec.to_builtins(mirror.conditions)}
+        status |= {"spaces": msgspec.to_builtins(mirror.spaces)} if mirror.spaces else {}
+        spec |= {"spaces": {"limit": mirror.limit}} if mirror.limit is not None else {}
+        spec |= {"quota": {"hard": mirror.quota}} if mirror.quota else {}
+        spec |= {"limits": msgspec.to_builtins(mirror.limits)} if mirror.limits else {}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Tenant",
+        "metadata": {"name": found.tenant},
+        "spec": spec,
+        "status": status,
+    }
+
+
+async def roles_in(client: Client, namespace: str, user: str, groups: list[str]) -> list[str]:
+    """The roles that somebody has in a space, by our RoleBindings there. Forbidden is no role."""
+    try:
+        bindings = (await client.list(ROLE_BINDINGS, namespace)).items
+    except Forbidden:
+        return []
+    return sorted(
+        one["metadata"]["name"].removeprefix(ROLE_PREFIX)
+        for one in bindings
+        if one["metadata"]["name"].startswith(ROLE_PREFIX)
+        and any(means(subject, user, groups) for subject in one.get("subjects") or ())
+    )
+
+
+def means(subject: Subject, user: str, groups: list[str]) -> bool:
+    """Whether a subject of a RoleBinding is this user."""
+    if subject["kind"] == "Group":
+        return subject["name"] in groups
+    if subject["kind"] == "ServiceAccount":
+        return user == f"system:serviceaccount:{subject.get('namespace', '')}:{subject['name']}"
+    return subject["name"] == user
+
+
+def home_tenant(namespace: str) -> str:
+    """The tenant whose home a namespace is by its name; "" for any other."""
+    return namespace.removeprefix(HOME_PREFIX) if namespace.startswith(HOME_PREFIX) else ""

@@ -1,0 +1,109 @@
+"""`cotenant whoami`: who the cluster says you are, and what is yours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from msgspec import Struct, field, to_builtins
+
+from cotenant.cli import ANSWERED, PARTLY, complain
+from cotenant.cli.connect import NAMESPACE, Cluster, ask, cluster_flags
+from cotenant.cli.output import document, output_flag, write
+from cotenant.cli.standing import Standing, nowhere, policy, roles_in, spaces_of, standing
+from cotenant.kube.errors import Forbidden
+from cotenant.kube.resource import SELF_SUBJECT_REVIEWS, TENANTS
+
+REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+
+
+class Identity(Struct, rename="camel", omit_defaults=True):
+    """An answer of whoami."""
+
+    cluster: str
+    user: str
+    groups: list[str]
+    administrator: bool = False
+    """Whether this user may list every tenant."""
+    tenant: str = ""
+    home: str = ""
+    roles: list[str] = field(default_factory=list)
+    spaces: dict[str, str] = field(default_factory=dict)
+    """Space -> namespace."""
+    limit: int | None = None
+    hint: str = ""
+
+
+@click.command()
+@NAMESPACE
+@output_flag("json", "yaml")
+@cluster_flags
+def whoami(*, output: str | None, **flags: Any) -> int:
+    """Who the cluster says you are: user, groups, tenant, roles, spaces.
+
+    The tenant is that of the context's namespace, or of -n. Exit 0; 3 if you belong to none that can be seen from there.
+    """
+    found = ask(identify, **flags)
+    if output:
+        write(document("WhoAmI", **to_builtins(found)), output)
+    else:
+        for title, value in lines(found):
+            click.echo(f"{title + ':':<9}{value}")
+    if not found.tenant and not found.administrator:
+        return complain(found.hint, PARTLY)
+    return ANSWERED
+
+
+async def identify(cluster: Cluster) -> Identity:
+    """Asks the cluster, with the rights of a member."""
+    client = cluster.client
+    review = await client.create(SELF_SUBJECT_REVIEWS, REVIEW)
+    info = review.get("status", {}).get("userInfo", {})
+    me = Identity(cluster.name, info.get("username", ""), list(info.get("groups") or ()))
+    found = await standing(cluster)
+    if found is None:
+        me.hint = nowhere(cluster).message
+        try:
+            await client.list(TENANTS, limit=1)
+        except Forbidden:
+            return me
+        me.administrator = True
+        return me
+    try:
+        await belongings(cluster, found, me)
+    except Forbidden:
+        # Sees the namespace, and has no role of ours in its tenant: an administrator of something else.
+        me.hint = f"you see namespace {found.namespace}, and have no role in its tenant"
+    return me
+
+
+async def belongings(cluster: Cluster, found: Standing, me: Identity) -> None:
+    """Spaces and roles of the tenant that the namespace belongs to. Raises Forbidden for who may not list them."""
+    client = cluster.client
+    spaces = await spaces_of(client, found.home)
+    me.tenant, me.home = found.tenant, found.home
+    me.spaces = {one["metadata"]["name"]: one.get("status", {}).get("namespace", "") for one in spaces}
+    there = found.namespace if found.space else next((name for name in me.spaces.values() if name), "")
+    me.roles = await roles_in(client, there, me.user, me.groups) if there else []
+    if not there:
+        # Without a space there is only the home: it knows who may make one, not by which role.
+        home = await roles_in(client, found.home, me.user, me.groups)
+        me.roles = ["may create spaces"] if "create" in home else []
+    rules = await policy(client, found.home)
+    me.limit = rules.status.limit if rules and rules.status else None
+
+
+def lines(me: Identity) -> list[tuple[str, str]]:
+    """Titles and values for a person."""
+    found = [("Cluster", me.cluster), ("User", me.user), ("Groups", ", ".join(me.groups) or "-")]
+    if me.administrator:
+        found.append(("Tenants", "you may list all of them: cotenant get tenants"))
+    if me.tenant:
+        spaces = [f"{space} ({namespace or 'no namespace yet'})" for space, namespace in sorted(me.spaces.items())]
+        count = f"{len(spaces)} of {me.limit}: " if me.limit is not None else ""
+        found += [
+            ("Tenant", f"{me.tenant} (home {me.home})"),
+            ("Roles", ", ".join(me.roles) or "none of the tenant's"),
+            ("Spaces", count + (", ".join(spaces) or "none yet")),
+        ]
+    return found

@@ -1,0 +1,147 @@
+"""`make bench`: measures, prints every figure beside its range, and fails where one is outside.
+
+Figures are ratios against a plain script in the same run, or counts. Wall times are given where the promise is one; on
+a busy machine they say little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import yaml
+from tests.bench.onboarding import Run, by_cotenant, by_script, say, settled
+from tests.bench.plane import Bench
+from tests.bench.usable import calls_of_a_pod, latencies
+
+from cotenant.kube.resource import TENANTS
+
+RANGES = Path(__file__).with_name("ranges.yaml")
+Figures = dict[str, float]
+
+
+async def usual(tenants: int, spaces: int) -> Figures:
+    """200 tenants with 5 spaces, then what life with them costs."""
+    say(f"a plain script: {tenants} tenants with {spaces} spaces each")
+    script = await by_script(tenants, spaces)
+    async with Bench.fresh() as bench:
+        await bench.start_operator()
+        say("cotenant: the same")
+        run = await by_cotenant(bench, tenants, spaces)
+        found = compared(script, run, tenants)
+        say("nothing changes")
+        await settled(bench, 5)
+        found["writes while nothing changes"] = await settled(bench, 15)
+        found["operator memory, MiB"] = bench.memory()
+        say("new spaces by their owners")
+        times = await latencies(bench, min(100, tenants))
+        found["space usable p50, ms"] = median(times)
+        found["space usable p99, ms"] = times[int(len(times) * 0.99) - 1]
+        webhooks, calls = await calls_of_a_pod(bench)
+        found["webhook calls of a pod create"], found["operator calls of a pod create"] = webhooks, calls
+        await settled(bench, 5)
+        say("SIGKILL and restart")
+        found |= await restarted(bench)
+        return found
+
+
+async def ten_thousand(tenants: int, spaces: int) -> Figures:
+    """The same questions at 2,000 tenants with 5 spaces, and one edit among them."""
+    say(f"a plain script: {tenants} tenants with {spaces} spaces each")
+    script = await by_script(tenants, spaces)
+    async with Bench.fresh() as bench:
+        await bench.start_operator()
+        say("cotenant: the same")
+        run = await by_cotenant(bench, tenants, spaces)
+        found = {"onboarding ratio": run.seconds / script.seconds}
+        say("settling, then one tenant is edited")
+        while await settled(bench, 10):
+            say("  still writing")
+        found |= await edited(bench)
+        found["operator memory, MiB"] = bench.memory()
+        say("SIGKILL and restart")
+        found |= await restarted(bench)
+        return {f"ten thousand: {name}": value for name, value in found.items()}
+
+
+def compared(script: Run, run: Run, tenants: int) -> Figures:
+    """cotenant against the script."""
+    say(f"  script {script.seconds:.1f} s, {script.writes} writes; cotenant {run.seconds:.1f} s, {run.writes} writes")
+    return {
+        "onboarding ratio": run.seconds / script.seconds,
+        "onboarding writes per tenant over the script's": (run.writes - script.writes) / tenants,
+    }
+
+
+async def restarted(bench: Bench) -> Figures:
+    """A new process after SIGKILL: it knows its own Lease again, and finds nothing to write."""
+    bench.kill()
+    mark = bench.plane.audit_mark()
+    seconds = await bench.start_operator()
+    await asyncio.sleep(10)
+    writes = [call for call in bench.writes(mark) if call.resource != "leases"]
+    return {"restart to ready, seconds": seconds, "restart writes but the Lease's": len(writes)}
+
+
+async def edited(bench: Bench) -> Figures:
+    """A member more in one tenant: how long until the last of its bindings says so, and who else was touched."""
+    mark, began = bench.plane.audit_mark(), time.monotonic()
+    member = {"role": "editor", "group": "late-joiners"}
+    await bench.client.merge(TENANTS, "t7", {"spec": {"members": [member]}})
+    last = began
+    for _ in range(60):
+        await asyncio.sleep(0.1)
+        calls = [
+            call for call in bench.writes(mark) if call.resource == "rolebindings" and call.name == "cotenant-editor"
+        ]
+        last = time.monotonic()
+        if len(calls) >= 5:
+            break
+    await asyncio.sleep(3)
+    touched = [call for call in bench.writes(mark) if call.resource != "leases"]
+    others = [
+        one for one in touched if one.namespace and not (one.namespace.startswith("t7-") or one.namespace == "home-t7")
+    ]
+    return {"one tenant edited, seconds": last - began, "objects of others touched by the edit": len(others)}
+
+
+def help_time() -> float:
+    """Milliseconds of `cotenant --help`, the median of nine."""
+    times = []
+    for _ in range(9):
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-m", "cotenant", "--help"], check=True, capture_output=True)
+        times.append(1000 * (time.monotonic() - began))
+    return median(times)
+
+
+def report(found: Figures) -> int:
+    """The table; 1 if a figure is outside its range."""
+    ranges = yaml.safe_load(RANGES.read_text())
+    outside = 0
+    for name, value in found.items():
+        bound = ranges[name]["at most"]
+        bad = value > bound
+        outside += bad
+        print(f"{'OUT ' if bad else 'ok  '} {name:<55} {value:>10.2f}   at most {bound}")
+    return 1 if outside else 0
+
+
+def main() -> int:
+    """Measures and reports."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--ten-thousand", action="store_true", help="10,000 spaces instead of 1,000")
+    parser.add_argument("--tenants", type=int, help="so many tenants instead")
+    choice = parser.parse_args()
+    if choice.ten_thousand:
+        return report(asyncio.run(ten_thousand(choice.tenants or 2000, 5)))
+    return report({"help, ms": help_time()} | asyncio.run(usual(choice.tenants or 200, 5)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

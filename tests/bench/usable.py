@@ -1,0 +1,62 @@
+"""From an owner's create of a Space to the first pod admitted in it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.bench.plane import Bench
+
+from cotenant.kube.client import Client
+from cotenant.kube.errors import ApiError
+from cotenant.kube.resource import PODS, SPACES
+from cotenant.kube.transport import Transport
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"generateName": "first-"},
+    "spec": {"containers": [{"name": "main", "image": "registry.example/main:1"}]},
+}
+
+
+async def owner(bench: Bench, tenant: str) -> Client:
+    """A member with role owner, by client certificate."""
+    return Client(await Transport.load(str(bench.plane.user(f"{tenant}-alice", [f"{tenant}-owners"]))))
+
+
+async def usable(member: Client, tenant: str, name: str) -> float:
+    """Seconds until the pod is admitted; every refusal on the way is one of RBAC, of a quota, or a missing namespace."""
+    home = f"home-{tenant}"
+    space = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Space", "metadata": {"name": name, "namespace": home}}
+    began = time.monotonic()
+    await member.create(SPACES, space)
+    while True:
+        try:
+            await member.create(PODS, POD, f"{tenant}-{name}")
+        except ApiError:
+            await asyncio.sleep(0.005)
+        else:
+            return time.monotonic() - began
+
+
+async def latencies(bench: Bench, tenants: int) -> list[float]:
+    """One new Space in each of so many tenants, one after the other, in milliseconds, sorted."""
+    found = []
+    for number in range(tenants):
+        member = await owner(bench, f"t{number}")
+        found.append(1000 * await usable(member, f"t{number}", "extra"))
+        await member.close()
+    return sorted(found)
+
+
+async def calls_of_a_pod(bench: Bench) -> tuple[int, int]:
+    """Webhook calls, and API calls of the operator, that a tenant's pod create causes."""
+    member = await owner(bench, "t0")
+    metrics, mark = bench.plane.metrics(), bench.plane.audit_mark()
+    for _ in range(20):
+        await member.create(PODS, POD, "t0-s0")
+    webhooks = bench.plane.metrics().delta(metrics).sum("apiserver_admission_webhook_request_total")
+    calls = [call for call in bench.plane.audit_since(mark, user=bench.robot_name) if call.resource != "leases"]
+    await member.close()
+    return int(webhooks), len([call for call in calls if call.verb != "watch"])

@@ -1,0 +1,60 @@
+"""`cotenant doctor` against a real cluster: as administrator, as a member, and where no cluster answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.cluster
+
+
+def doctor(plane, *arguments: str, kubeconfig=None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from cotenant.cli import main; main()", "doctor", *arguments],
+        env=plane.environment(kubeconfig or plane.kubeconfig),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_before_an_installation_nothing_fails_on_a_plain_cluster(control_plane, installed):
+    answer = doctor(control_plane, "--pre")
+
+    assert answer.returncode == 0, answer.stdout
+    assert "enough to install" in answer.stdout
+    assert "not proven" in answer.stdout
+
+
+def test_after_an_installation_definitions_and_policies_are_well(control_plane, installed):
+    answer = doctor(control_plane, "-o", "json")
+
+    findings = json.loads(answer.stdout)["findings"]
+    assert not [f for f in findings if f["level"] == "FAIL" and f["what"] in ("definitions", "policies")]
+    assert {
+        "level": "ok",
+        "what": "policies",
+        "detail": "cotenant-guard denies, tried as a dry run",
+        "fix": "",
+    } in findings
+
+
+def test_who_may_not_look_is_told_what_was_not_seen(control_plane, installed, as_user):
+    answer = doctor(control_plane, kubeconfig=as_user("nobody-in-particular"))
+
+    assert answer.returncode == 3, answer.stdout
+    assert "cannot list resource" in answer.stdout
+
+
+def test_a_cluster_that_does_not_answer_is_exit_2(control_plane, tmp_path):
+    text = control_plane.kubeconfig.read_text()
+    dead = tmp_path / "kubeconfig"
+    dead.write_text(text.replace(control_plane.urls[0], "https://127.0.0.1:1"))
+
+    answer = doctor(control_plane, "--request-timeout", "2s", kubeconfig=dead)
+
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(("error:", "cluster"))

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cotenant.api.schema import crds
+from cotenant.cli.doctor import Finding, diagnose, exit_code, lines
+from cotenant.cli.survey import Facts
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DEFINITIONS = {crd["metadata"]["name"]: crd for crd in crds()}
+
+
+def healthy(**changes) -> Facts:
+    facts = {
+        "major": 1,
+        "minor": 36,
+        "validating_served": True,
+        "mutating_served": True,
+        "daemon_sets": {"aws-node": ["--enable-network-policy=true"]},
+        "definitions": DEFINITIONS,
+        "namespaces": {"default": {}, "home-acme": {"cotenant.dev/tenant": "acme"}},
+        "missing_rights": [],
+        "policies": {"cotenant-leash": "bound", "cotenant-guard": "bound"},
+        "guard_denies": True,
+        "led": True,
+        "holder": "pod-1",
+        "renewed": NOW - timedelta(seconds=3),
+    }
+    return Facts(**(facts | changes))
+
+
+def remarks(facts: Facts, *, before: bool = False) -> list[tuple[str, str, str]]:
+    return [(f.level, f.what, f.detail) for f in diagnose(facts, NOW, before=before) if f.level != "ok"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_healthy_cluster_gets_no_remark(before):
+    findings = diagnose(healthy(), NOW, before=before)
+
+    assert {finding.level for finding in findings} == {"ok"}
+    assert exit_code(findings, partly=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "what", "words"),
+    [
+        ({"minor": 29}, "FAIL", "version", "no ValidatingAdmissionPolicy"),
+        ({"minor": 32}, "WARN", "version", "untested"),
+        ({"minor": 37}, "WARN", "version", "untested"),
+        ({"validating_served": False}, "FAIL", "validating policies", "not served"),
+        ({"mutating_served": False}, "WARN", "mutating policies", "1.36"),
+        ({"daemon_sets": {"aws-node": ["--enable-network-policy=false"]}}, "WARN", "network policies", "is off"),
+        ({"daemon_sets": {}}, "WARN", "network policies", "not proven"),
+        ({"daemon_sets": {"cilium": []}}, "WARN", "network policies", "cilium is there"),
+        ({"namespaces": {"home-x": {}}}, "WARN", "namespaces", "home-x"),
+        ({"policies": {"cotenant-guard": "missing"}}, "FAIL", "policies", "missing"),
+        ({"policies": {"cotenant-leash": "not bound"}}, "FAIL", "policies", "not bound"),
+        ({"guard_denies": False}, "FAIL", "policies", "let through"),
+        ({"led": False, "renewed": None}, "FAIL", "operator", "no Lease"),
+        ({"renewed": NOW - timedelta(minutes=5)}, "FAIL", "operator", "300 s ago"),
+    ],
+)
+def test_what_is_wrong_gets_one_remark_with_a_fix(changes, level, what, words):
+    (remark,) = remarks(healthy(**changes))
+
+    assert remark[:2] == (level, what)
+    assert words in remark[2]
+    assert all(finding.fix for finding in diagnose(healthy(**changes), NOW, before=False) if finding.level != "ok")
+
+
+def test_definitions_that_miss_or_differ_are_named():
+    some = dict(DEFINITIONS)
+    del some["spaces.cotenant.dev"]
+    old = DEFINITIONS["tenants.cotenant.dev"]
+    some["tenants.cotenant.dev"] = {"spec": old["spec"] | {"versions": [{"schema": {}}]}}
+
+    assert remarks(healthy(definitions=some)) == [
+        ("WARN", "definitions", "tenants.cotenant.dev is of another version of cotenant"),
+        ("FAIL", "definitions", "spaces.cotenant.dev is missing"),
+    ]
+
+
+def test_another_tenancy_tool_is_named():
+    capsule = {"tenants.capsule.clastix.io": {"spec": {"group": "capsule.clastix.io"}}}
+
+    (remark,) = remarks(healthy(definitions=DEFINITIONS | capsule))
+    assert "Capsule" in remark[2]
+
+
+def test_before_an_installation_only_what_it_needs_is_asked():
+    facts = healthy(definitions={}, policies={}, guard_denies=None, led=False, renewed=None)
+    assert remarks(facts, before=True) == []
+
+    (remark,) = remarks(healthy(missing_rights=["clusterroles.rbac.authorization.k8s.io"]), before=True)
+    assert remark[:2] == ("FAIL", "your rights")
+
+
+def test_what_could_not_be_read_is_no_finding_and_exit_3():
+    blind = Facts(major=1, minor=36, unseen=["namespaces: forbidden"])
+
+    findings = diagnose(blind, NOW, before=False)
+
+    assert [finding.what for finding in findings] == ["version"]
+    assert exit_code(findings, partly=True) == 3
+    assert list(lines(findings, blind.unseen))[-1].startswith("?")
+
+
+def test_a_failure_weighs_more_than_what_was_not_seen():
+    assert exit_code([Finding("FAIL", "x", "y")], partly=True) == 1
+    assert exit_code([Finding("WARN", "x", "y")], partly=False) == 0
