@@ -112,7 +112,8 @@ class Operator:
         assert self.process is None
         self.port = free_port()
         kubeconfig = self.plane.service_account(PLATFORM.namespace, PLATFORM.service_account)
-        command = operator_command(str(kubeconfig), f"127.0.0.1:{self.port}")
+        command = [sys.executable, "-m", "cotenant", "operator", "--kubeconfig", str(kubeconfig)]
+        command += ["--http", f"127.0.0.1:{self.port}"]
         with self.log.open("ab") as log:
             # The same folder each time: its name is part of the identity by which a restart knows its own Lease.
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
@@ -242,20 +243,6 @@ class Cluster:
         """What the operator has written since the mark, without its Lease and events."""
         found = self.plane.audit_since(mark, user=OPERATOR, writes=True)
         return [one for one in found if not one.resource.endswith(("leases", "events"))]
-
-
-def operator_command(kubeconfig: str, address: str) -> list[str]:
-    import importlib.util
-    if importlib.util.find_spec("cotenant.cli.operator"):
-        return [sys.executable, "-m", "cotenant", "operator", "--kubeconfig", kubeconfig, "--http", address]
-    program = f"""
-import asyncio
-from cotenant.app import run
-from cotenant.settings import Settings
-from cotenant.model.platform import Platform
-asyncio.run(run(Settings(platform=Platform(roles={PLATFORM.roles!r}), http={address!r}), {kubeconfig!r}))
-"""
-    return [sys.executable, "-c", program]
 
 
 def spelled(labels: dict[str, str | None]) -> dict[str, str | None]:

@@ -117,7 +117,7 @@ def pod(name: str, namespace: str, *, resources: Manifest | None = None, restric
     """A pod with one container `c`."""
     container: Manifest = {"name": "c", "image": "nginx", "resources": resources or {}}
     if restricted:
-        container["securityContext"] = RESTRICTED
+        container["securityContext"] = dict(RESTRICTED)
     body = {"containers": [container], **spec}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": body}
 

@@ -42,6 +42,7 @@ async def usual(tenants: int, spaces: int) -> Figures:
         times = await latencies(bench, min(100, tenants))
         found["space usable p50, ms"] = median(times)
         found["space usable p99, ms"] = times[int(len(times) * 0.99) - 1]
+        await settled(bench, 8)
         webhooks, calls = await calls_of_a_pod(bench)
         found["webhook calls of a pod create"], found["operator calls of a pod create"] = webhooks, calls
         await settled(bench, 5)

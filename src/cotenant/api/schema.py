@@ -155,7 +155,7 @@ def files() -> dict[str, str]:
     """File name -> YAML, as committed under charts/cotenant/crds."""
     import yaml
 
-    head = "# Generated from src/cotenant/api: change the types there and run make generate.\n"
+    head = "# Generated from src/cotenant/api: change the types there and run make docs.\n"
     return {
         f"{crd(kind)['metadata']['name']}.yaml": head + yaml.safe_dump(crd(kind), sort_keys=False, width=160)
         for kind in KINDS

@@ -1,7 +1,7 @@
 """Carries out a Plan, step by step, and says what became of each object.
 
 Stops at the first step that fails. Plans are ordered so that what closes comes before what opens: whatever is missing
-then, nobody has got rights too early.
+then, nobody has got rights too early. Rights that go, go all the same: nobody keeps them because something else failed.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from typing import Any
 
 from cotenant.api.builtin import Manifest
 from cotenant.kube.client import Client
-from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
 from cotenant.kube.resource import resource_of
 from cotenant.model.denial import layer
 from cotenant.model.finding import Done, Outcome, Ref, Verb
-from cotenant.model.fingerprint import CONTENT, fingerprint
+from cotenant.model.fingerprint import CONTENT, fingerprint, ours
 from cotenant.model.plan import Plan, Step
 
 POSTED = {"Namespace", *CONTENT}
 """Kinds that are created by POST: two thirds of what an apply costs the API server. And a namespace is never applied
 into being, because that would take over one that somebody made in the meantime."""
+KEPT = ("uid", "resourceVersion", "annotations", "finalizers", "ownerReferences")
+"""Metadata that a replacement takes over from what is there."""
 Remember = Callable[[Ref, Manifest], None]
 """Told about every object that was written, so that the next look at the store sees it before the watch does."""
 
@@ -37,8 +39,10 @@ class Engine:
         for step in plan.steps:
             done.append(await self.step(step))
             if done[-1].bad:
-                return Outcome(tuple(done))
-        done.extend([await self.remove(ref) for ref in plan.prune])
+                break
+        failed = bool(done) and done[-1].bad
+        gone = [ref for ref in plan.prune if not failed or ref.kind == "RoleBinding"]
+        done.extend([await self.remove(ref) for ref in gone])
         return Outcome(tuple(done))
 
     async def step(self, step: Step) -> Done:
@@ -61,7 +65,15 @@ class Engine:
             except AlreadyExists:
                 if ref.kind == "Namespace":
                     raise
-        found = await self.client.apply(resource, bound(wanted, step.uid))
+        try:
+            found = await self.client.apply(resource, bound(wanted, step.uid))
+        except Invalid as error:
+            if ref.kind != "RoleBinding" or "roleRef" not in error.message:
+                raise
+            # A binding of ours that gives another role: Kubernetes lets nobody change that, so it is made anew.
+            await self.client.delete(resource, ref.name, ref.namespace)
+            self.remember(ref, await self.client.create(resource, wanted))
+            return "replaced"
         verb: Verb = "created" if step.action == "create" else "applied"
         kind = ref.kind
         if kind in CONTENT and fingerprint(kind, found) != fingerprint(kind, wanted):
@@ -92,12 +104,9 @@ def bound(wanted: Manifest, uid: str) -> Manifest:
 def replacement(wanted: Manifest, found: Manifest) -> Manifest:
     """What a PUT sends: our content, the metadata of others, the resourceVersion that was read."""
     have: dict[str, Any] = found["metadata"]
-    metadata = wanted["metadata"] | {
-        "labels": have.get("labels", {}) | wanted["metadata"].get("labels", {}),
-        "annotations": have.get("annotations", {}),
-        "resourceVersion": have["resourceVersion"],
-        "uid": have["uid"],
-    }
+    theirs = {key: value for key, value in have.get("labels", {}).items() if not ours(key)}
+    kept = {key: have[key] for key in KEPT if key in have}
+    metadata = wanted["metadata"] | kept | {"labels": theirs | wanted["metadata"].get("labels", {})}
     return wanted | {"metadata": metadata}
 
 

@@ -14,9 +14,9 @@ import msgspec
 from msgspec import structs
 
 from cotenant.api.builtin import Manifest, QuotaAmounts, ResourceQuota
-from cotenant.api.keys import COTENANT, SPACE, TENANT, home_of
+from cotenant.api.keys import COTENANT, SPACE, home_of
 from cotenant.api.meta import Condition, ObjectMeta
-from cotenant.controllers.gather import gather_space, gather_tenant, namespace_of
+from cotenant.controllers.gather import gather_space, gather_tenant, gather_view, namespace_of
 from cotenant.controllers.status import moment
 from cotenant.controllers.world import World, observed
 from cotenant.judge.space import SpaceFacts, judge_space
@@ -65,6 +65,11 @@ class Forecast:
             if not self.round(tenant):
                 break
         self.judge(tenant)
+
+    def view(self, name: str) -> TenantView | None:
+        """A tenant with its rules and members; None while it or its profile is missing."""
+        tenant = self.world.tenants.get(None, name)
+        return gather_view(self.world, tenant, self.platform, self.now) if tenant else None
 
     def round(self, tenant: str) -> bool:
         """One reconcile of everything that belongs to a tenant; whether anything was written."""
@@ -190,9 +195,3 @@ def shortcomings(conditions: list[Condition]) -> Iterator[Condition]:
             continue
         if one.status != "True" or one.reason in ("MemberExpired", "NoMembers"):
             yield one
-
-
-def tenant_of(manifest: Manifest) -> str:
-    """The tenant that an object of ours is labelled with."""
-    label: str = manifest["metadata"].get("labels", {}).get(TENANT, "")
-    return label

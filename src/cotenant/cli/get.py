@@ -122,7 +122,7 @@ def show(kind: str, items: Items, names: Sequence[str], output: str | None, *, h
     chosen = [one for one in items if not names or one["metadata"]["name"] in names]
     plural = f"{kind.lower()}s"
     if output in ("json", "yaml"):
-        write(document(f"{kind}List", items=chosen), output)
+        write(document(f"{kind}List", items=[without_managers(one) for one in chosen]), output)
     elif output == "name":
         for one in chosen:
             click.echo(f"{kind.lower()}.{GROUP}/{one['metadata']['name']}")
@@ -141,6 +141,11 @@ def show(kind: str, items: Items, names: Sequence[str], output: str | None, *, h
     for name in missing:
         complain(f'{plural}.{GROUP} "{name}" not found, or not yours', FAILED)
     return ANSWERED if not missing else PARTLY if chosen else FAILED
+
+
+def without_managers(item: dict[str, Any]) -> dict[str, Any]:
+    """The object without managedFields, as kubectl shows it."""
+    return item | {"metadata": {key: value for key, value in item["metadata"].items() if key != "managedFields"}}
 
 
 def tenant_row(item: dict[str, Any], now: datetime) -> list[str]:

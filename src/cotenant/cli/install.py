@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cotenant.api.scalars import DNS_LABEL
 from cotenant.cli import Failure, proof
@@ -20,6 +22,7 @@ from cotenant.kube.errors import NotFound
 from cotenant.model.platform import BUILT_IN_ROLES, Platform
 from cotenant.render import install as objects
 from cotenant.render.install import InstallValues
+from cotenant.render.install.values import NAME, SETTINGS
 
 MANAGER = "cotenant-install"
 SERVED_SECONDS = 30.0
@@ -124,29 +127,55 @@ async def _proven(client: Client, platform: Platform, progress: Progress) -> tup
     return ()
 
 
+async def running(client: Client) -> InstallValues | None:
+    """What an earlier installation chose, so that repeating it without a flag takes nothing back; None for a first one."""
+    try:
+        settings = await client.get(resource.CONFIG_MAPS, SETTINGS, Platform().namespace)
+    except NotFound:
+        return None
+    decoded = msgspec.json.decode(settings["data"]["settings.json"], type=dict[str, Any])
+    values = InstallValues(platform=msgspec.convert(decoded.get("platform", {}), Platform))
+    try:
+        spec = (await client.get(resource.DEPLOYMENTS, NAME, values.platform.namespace))["spec"]
+    except NotFound:
+        return values
+    return replace(values, image=spec["template"]["spec"]["containers"][0]["image"], replicas=spec["replicas"])
+
+
 @click.command("install")
 @click.option("--render", is_flag=True, help="Print the manifests and touch no cluster.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Return when the policies are proven to deny.")
 @click.option("--image", help="Image of the operator, with registry and tag or digest.")
-@click.option("--replicas", type=click.IntRange(1, 9), default=2, show_default=True, help="Replicas of the operator.")
+@click.option("--replicas", type=click.IntRange(1, 9), help="Replicas of the operator. At first: 2.")
 @click.option("--roles", metavar="A,B", help="Roles that members may have, besides owner, editor and viewer.")
 @click.option("--no-operator", is_flag=True, help="Everything but the Deployment: run `cotenant operator` yourself.")
 @cluster_flags
 def command(
-    *, render: bool, wait: bool, image: str | None, replicas: int, roles: str | None, no_operator: bool, **flags: Any
+    *,
+    render: bool,
+    wait: bool,
+    image: str | None,
+    replicas: int | None,
+    roles: str | None,
+    no_operator: bool,
+    **flags: Any,
 ) -> None:
     """Put cotenant into a cluster, or bring it up to date.
 
-    Applies the same objects as the chart; nothing that exists is deleted. Exit 0: done; 2: it could not be done.
+    Applies the same objects as the chart; nothing that exists is deleted. What an earlier installation chose stays
+    unless a flag says otherwise. Exit 0: done; 2: it could not be done.
     """
-    values = _values(image, replicas, roles)
-    manifests = objects.render(values, with_operator=not no_operator)
+    wanted = None if roles is None else _roles(roles)
     if render:
-        click.echo(yaml_text(*manifests), nl=False)
+        values = _chosen(InstallValues(), image, replicas, wanted)
+        click.echo(yaml_text(*objects.render(values, with_operator=not no_operator)), nl=False)
         return
 
     async def work(cluster: Cluster) -> Installed:
-        say(f"cluster {cluster.name}: applying {len(manifests)} objects; nothing that exists is deleted")
+        values = _chosen(await running(cluster.client) or InstallValues(), image, replicas, wanted)
+        total = len(objects.render(values, with_operator=not no_operator))
+        operator = "no operator" if no_operator else f"operator {values.image}"
+        say(f"cluster {cluster.name}: applying {total} objects, {operator}; nothing that exists is deleted")
         return await install(cluster.client, values, progress=say, wait=wait, with_operator=not no_operator)
 
     try:
@@ -156,12 +185,17 @@ def command(
     say(f"installed: {done.applied} objects, {done.changed} changed")
 
 
-def _values(image: str | None, replicas: int, roles: str | None) -> InstallValues:
-    wanted = tuple(dict.fromkeys((*BUILT_IN_ROLES, *filter(None, (roles or "").split(",")))))
-    for role in wanted:
+def _chosen(
+    values: InstallValues, image: str | None, replicas: int | None, roles: tuple[str, ...] | None
+) -> InstallValues:
+    """The values with what the flags say."""
+    platform = values.platform if roles is None else replace(values.platform, roles=roles)
+    return replace(values, platform=platform, image=image or values.image, replicas=replicas or values.replicas)
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    roles = tuple(dict.fromkeys((*BUILT_IN_ROLES, *filter(None, text.split(",")))))
+    for role in roles:
         if not re.fullmatch(DNS_LABEL, role):
             raise click.BadParameter(f"{role!r} is no role: a-z, 0-9 and -", param_hint="--roles")
-    platform = Platform(roles=wanted)
-    if image:
-        return InstallValues(image=image, replicas=replicas, platform=platform)
-    return InstallValues(replicas=replicas, platform=platform)
+    return roles

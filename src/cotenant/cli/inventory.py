@@ -19,7 +19,7 @@ from cotenant.controllers.gather import gather_space, gather_tenant
 from cotenant.judge.tenant import condition_of
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Forbidden
-from cotenant.model.allowance import hard
+from cotenant.model.allowance import Hard, hard, home_hard
 from cotenant.model.plan import Plan
 from cotenant.model.platform import Platform
 from cotenant.model.quantity import same
@@ -52,7 +52,9 @@ def tenant_tree(seen: Observation, name: str, platform: Platform, now: datetime,
     tenant = found.tenant
     root = Branch("Tenant", name, readiness(tenant), summary(tenant, found.view))
     home = Branch("Namespace", f"home-{name}", "", "home")
-    home.below = objects(seen, f"home-{name}", render_tenant(found), now)
+    if found.view:
+        home.below = [quota_branch(found.home_quota, home_hard(found.view), f"home-{name}")]
+    home.below += objects(seen, f"home-{name}", render_tenant(found), now)
     if found.home is None:
         home.state = "MISSING"
     if where is None or not where.space:
@@ -73,14 +75,13 @@ def space_branch(seen: Observation, found: SpaceSnapshot, now: datetime) -> Bran
     if found.namespace is None or found.view is None:
         return branch
     namespace = found.namespace.metadata.name
-    branch.below = [quota_branch(found, namespace), *objects(seen, namespace, render_space(found), now)]
+    full = quota_branch(found.quota, hard(found.view, space), namespace)
+    branch.below = [full, *objects(seen, namespace, render_space(found), now)]
     return branch
 
 
-def quota_branch(found: SpaceSnapshot, namespace: str) -> Branch:
+def quota_branch(there: ResourceQuota | None, wanted: Hard, namespace: str) -> Branch:
     """The ResourceQuota: as it should be, and how full."""
-    assert found.view is not None
-    there, wanted = found.quota, hard(found.view, found.space)
     if there is None:
         return Branch("ResourceQuota", COTENANT, "MISSING", f"in {namespace}")
     return Branch("ResourceQuota", COTENANT, "ok" if same(there.spec.hard, wanted) else "DRIFTED", filling(there))

@@ -10,23 +10,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
-import msgspec
 
 from cotenant.cli import Failure
 from cotenant.cli.connect import Cluster, ask
 from cotenant.cli.output import paint, say
+from cotenant.cli.settings_source import platform as platform_of
 from cotenant.controllers.verify import Progress, Question, UnknownTenant
 from cotenant.controllers.verify import verify as prove
 from cotenant.judge.isolation import table
 from cotenant.judge.isolation.report import Report
-from cotenant.kube.client import Client
-from cotenant.kube.errors import Forbidden, NotFound
-from cotenant.kube.resource import CONFIG_MAPS
 from cotenant.model.platform import Platform
-from cotenant.render.install.values import SETTINGS
-from cotenant.settings import Settings
 
-COLOURS = {"BROKEN": "red", "UNKNOWN": "yellow", "INCOMPLETE": "yellow", "PROVEN": "green"}
+COLOURS = {"BROKEN": "red", "NOT PROVEN": "yellow", "INCOMPLETE": "yellow", "PROVEN": "green"}
 
 
 @click.command()
@@ -67,7 +62,7 @@ def verify(
 
     async def work(cluster: Cluster) -> Report:
         say(f"cluster {cluster.name}: nothing will be changed")
-        asked = question(tenants, seed=seed, static=static, platform=await platform(cluster.client))
+        asked = question(tenants, seed=seed, static=static, platform=await platform_of(cluster.client))
         with progress() as moved:
             return await prove(cluster.client, asked, moved)
 
@@ -93,15 +88,6 @@ def question(
         static=static,
         platform=platform,
     )
-
-
-async def platform(client: Client) -> Platform:
-    """What the installation allows, from its ConfigMap; the built-in values where that cannot be read."""
-    try:
-        found = await client.get(CONFIG_MAPS, SETTINGS, Platform().namespace)
-    except (NotFound, Forbidden):
-        return Platform()
-    return msgspec.json.decode(found.get("data", {}).get("settings.json", "{}"), type=Settings).platform
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cotenant.api.builtin import Namespace
-from cotenant.api.keys import COTENANT, HOME_PREFIX, SPACE, home_of
+from cotenant.api.keys import COTENANT, HOME_PREFIX, SPACE, TENANT, home_of
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.controllers.world import World, spaces_of
@@ -37,7 +37,6 @@ def gather_space(world: World, key: str, platform: Platform, now: datetime) -> S
         space=space,
         view=seen,
         tenant_exists=True,
-        home=world.namespaces.get(None, space.metadata.namespace),
         namespace=namespace,
         occupant=occupant,
         quota=world.quotas.get(namespace.metadata.name, COTENANT) if namespace else None,
@@ -71,10 +70,15 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
 
 
 def tenant_of_home(world: World, namespace: str) -> Tenant | None:
-    """The tenant whose home a namespace is: by its name, which no space can have."""
-    if not namespace.startswith(HOME_PREFIX):
+    """The tenant whose home a namespace is: by its name, which no space can have, and by our label.
+
+    Somebody may have made a namespace of that name before the tenant came: Spaces in it are not the tenant's.
+    """
+    found = world.namespaces.get(None, namespace)
+    if found is None or not namespace.startswith(HOME_PREFIX):
         return None
-    return world.tenants.get(None, namespace.removeprefix(HOME_PREFIX))
+    tenant = world.tenants.get(None, namespace.removeprefix(HOME_PREFIX))
+    return tenant if tenant and found.metadata.labels.get(TENANT) == tenant.metadata.name else None
 
 
 def namespace_of(world: World, space: Space, tenant: str) -> Namespace | None:

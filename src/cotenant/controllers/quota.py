@@ -64,7 +64,7 @@ class QuotaController:
         return await self.count(key, there, wanted) if wanted.home else Result()
 
     def wanted(self, key: str) -> Wanted | None:
-        """What the rules say; None for a namespace that is not ours, or whose space or tenant goes."""
+        """What the rules say; None for a namespace that is not ours or goes."""
         namespace = self.world.namespaces.get(None, key)
         if namespace is None or namespace.metadata.deletion_timestamp:
             return None
@@ -76,7 +76,7 @@ class QuotaController:
         if key == view.home:
             return Wanted(quota(view, key, allowance.home_hard(view)), home=True)
         space = self.world.spaces.get(home_of(name), label) if label else None
-        if space is None or space.metadata.deletion_timestamp or namespace_of(self.world, space, name) != namespace:
+        if space is None or namespace_of(self.world, space, name) != namespace:
             return None
         return Wanted(quota(view, key, allowance.hard(view, space), label), home=False)
 

@@ -13,7 +13,7 @@ from cotenant.apply.engine import Engine
 from cotenant.controllers.finalizer import hold, release
 from cotenant.controllers.gather import gather_space
 from cotenant.controllers.guard import Guard
-from cotenant.controllers.status import Unfinished, moment, report
+from cotenant.controllers.status import Patience, Unfinished, moment, report
 from cotenant.controllers.world import World
 from cotenant.judge.space import SpaceFacts, judge_space
 from cotenant.kube.client import Client
@@ -26,9 +26,6 @@ from cotenant.model.snapshot import SpaceSnapshot
 from cotenant.render.space import render_space
 from cotenant.runtime.controller import Result
 from cotenant.runtime.events import Recorder
-
-PATIENCE = 1.0
-"""Seconds that a new space may take before its status says that it is being made: one status write less for each."""
 
 SOON = 10.0
 """Seconds until a space that is not ready is looked at again: what it waits for may be nothing that we watch."""
@@ -53,13 +50,13 @@ class SpaceController:
             events,
             resync,
         )
-        self.begun: dict[str, float] = {}
+        self.patience = Patience(now)
 
     async def reconcile(self, key: str) -> Result:
         """Gather → render → apply → judge → status."""
         found = gather_space(self.world, key, self.platform, self.now())
         if found is None:
-            self.begun.pop(key, None)
+            self.patience.over(key)
             return Result()
         if found.space.metadata.deletion_timestamp:
             return await self.leave(found)
@@ -73,23 +70,24 @@ class SpaceController:
         """Judges and writes the status; a space that is just being made gets a moment to become ready first."""
         space = facts.found.space
         status = judge_space(facts, moment(self.now()))
-        waited = self.now().timestamp() - self.begun.setdefault(key, self.now().timestamp())
-        if (
-            status.phase == "Pending"
-            and not facts.outcome.trouble
-            and not space.status.conditions
-            and waited < PATIENCE
-        ):
-            return Result(after=PATIENCE - waited)
+        fresh = status.phase == "Pending" and not space.status.conditions and not facts.outcome.trouble
+        if fresh and (left := self.patience.left(key)):
+            return Result(after=left)
+        self.patience.over(key)
         if status.phase == "Ready":
-            self.begun.pop(key, None)
             self.announce(facts, status)
         written = await report(self.client, SPACES, space.metadata, space.status, status)
         if written:
             self.world.remember(Ref(SPACES.api_version, "Space", space.metadata.namespace, ""), written)
         if facts.outcome.trouble:
             raise Unfinished(facts.outcome)
-        return Result(after=self.resync if status.phase == "Ready" else SOON)
+        return self.again(facts.found, self.resync if status.phase == "Ready" else SOON)
+
+    @staticmethod
+    def again(found: SpaceSnapshot, seconds: float) -> Result:
+        """Looks again after so long, or as soon as a member expires: its rights are here, not only in the home."""
+        expiry = found.view.access.next_expiry if found.view else None
+        return Result(after=seconds if expiry is None else min(seconds, expiry + 0.05))
 
     def announce(self, facts: SpaceFacts, status: SpaceStatus) -> None:
         """An event for whoever made the Space; a declared one has nobody waiting, and its condition says the same."""
@@ -120,14 +118,18 @@ class SpaceController:
             await release(self.client, SPACES, space.metadata, SPACE_FINALIZER)
             return Result()
         assert namespace is not None
+        plan, outcome = Plan(), Outcome()
         if decision is Fate.DELETE or namespace.deletion_timestamp:
             await self.guard.delete(namespace)
             farewell = Finding("DeletingNamespace", f"namespace {namespace.name} is being deleted")
         else:
             await self.forget(namespace)
             farewell = waits(space, namespace.name)
-        await self.tell(space.metadata.key, SpaceFacts(found, Plan(), Outcome(), farewell))
-        return Result(after=self.resync)
+            # Members who may delete a Space could otherwise keep their rights in it for good.
+            plan = render_space(found)
+            outcome = await self.engine.run(plan)
+        await self.tell(space.metadata.key, SpaceFacts(found, plan, outcome, farewell))
+        return self.again(found, self.resync)
 
     async def forget(self, namespace: ObjectMeta) -> None:
         """Marks a namespace as deliberately left: labels alone never bring its Space back, nor is it on offer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,26 @@ from cotenant.api.builtin import Manifest
 from cotenant.api.keys import API_VERSION, STATUS_MANAGER
 from cotenant.api.meta import ObjectMeta
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError, Conflict, NotFound
+from cotenant.kube.errors import ApiError, NotFound
 from cotenant.kube.resource import Resource
 from cotenant.model.finding import Outcome
+
+
+class Patience:
+    """New objects get a moment to become ready before their status says that they are not: one write less for each."""
+
+    def __init__(self, now: Callable[[], datetime], seconds: float = 3.0) -> None:
+        self.now, self.seconds = now, seconds
+        self.begun: dict[str, datetime] = {}
+
+    def left(self, key: str) -> float:
+        """Seconds that are left of it since this was first asked about `key`; 0 when it is over."""
+        since = self.now() - self.begun.setdefault(key, self.now())
+        return max(0.0, self.seconds - since.total_seconds())
+
+    def over(self, key: str) -> None:
+        """The object is ready, or gone."""
+        self.begun.pop(key, None)
 
 
 class Unfinished(ApiError):
@@ -31,7 +49,10 @@ def moment(now: datetime) -> str:
 
 
 async def report(client: Client, resource: Resource, metadata: ObjectMeta, old: Struct, new: Struct) -> Manifest | None:
-    """Writes the status if it differs; the answer, None if nothing was written or the object is gone."""
+    """Writes the status if it differs; the answer, None if nothing was written or the object is gone.
+
+    Raises Conflict if there is another object of that name by now: the uid tells.
+    """
     if old == new:
         return None
     where: dict[str, Any] = {"name": metadata.name, "uid": metadata.uid}
@@ -41,7 +62,4 @@ async def report(client: Client, resource: Resource, metadata: ObjectMeta, old: 
     try:
         return await client.apply(resource, body, subresource="status", manager=STATUS_MANAGER)
     except NotFound:
-        return None
-    except Conflict:
-        # Another object of that name by now (the uid tells); its own events bring it here.
         return None

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from cotenant.api.keys import TENANT_FINALIZER
-from cotenant.api.tenant import Tenant
 from cotenant.apply.engine import Engine
 from cotenant.controllers.finalizer import hold, release
 from cotenant.controllers.gather import gather_tenant
 from cotenant.controllers.guard import Guard
-from cotenant.controllers.status import Unfinished, moment, report
+from cotenant.controllers.status import Patience, Unfinished, moment, report
 from cotenant.controllers.world import World
 from cotenant.judge.tenant import TenantFacts, judge_tenant
 from cotenant.kube.client import Client
@@ -26,9 +25,6 @@ from cotenant.model.snapshot import TenantSnapshot
 from cotenant.render.tenant import render_tenant
 from cotenant.runtime.controller import Result
 
-PATIENCE = 2.0
-"""Seconds, in Kubernetes' whole ones, in which a new tenant's home is expected to be there."""
-
 
 class TenantController:
     """Keys are names of tenants."""
@@ -38,6 +34,7 @@ class TenantController:
     ) -> None:
         self.client, self.world, self.platform, self.now = client, world, platform, now
         self.engine, self.guard, self.resync = Engine(client, world.remember), Guard(client), resync
+        self.patience = Patience(now)
 
     async def reconcile(self, key: str) -> Result:
         """Gather → render → apply → judge → status."""
@@ -50,27 +47,24 @@ class TenantController:
             self.world.remember(Ref(TENANTS.api_version, "Tenant", "", key), held)
         plan = render_tenant(found)
         outcome = await self.engine.run(plan)
-        await self.tell(TenantFacts(found, plan, outcome))
+        silent = await self.tell(TenantFacts(found, plan, outcome))
         if outcome.trouble:
             raise Unfinished(outcome)
-        if plan.waiting:
-            return Result(after=PATIENCE)
         expiry = found.view.access.next_expiry if found.view else None
-        return Result(after=self.resync if expiry is None else min(self.resync, expiry + 0.05))
+        return Result(after=min(silent or self.resync, self.resync if expiry is None else expiry + 0.05))
 
-    async def tell(self, facts: TenantFacts) -> None:
-        """Judges and writes the status."""
-        tenant = facts.found.tenant
+    async def tell(self, facts: TenantFacts) -> float:
+        """Judges and writes the status; or the seconds for which a new tenant may still keep silent."""
+        tenant, key = facts.found.tenant, facts.found.tenant.metadata.name
         status = judge_tenant(facts, moment(self.now()))
-        if facts.plan.waiting and not facts.outcome.trouble and not tenant.status.conditions and self.young(tenant):
-            return
+        moving = any(one.type == "Reconciling" for one in status.conditions)
+        fresh = moving and not tenant.status.conditions and not facts.outcome.trouble
+        if fresh and (left := self.patience.left(key)):
+            return left
+        self.patience.over(key)
         if written := await report(self.client, TENANTS, tenant.metadata, tenant.status, status):
-            self.world.remember(Ref(TENANTS.api_version, "Tenant", "", tenant.metadata.name), written)
-
-    def young(self, tenant: Tenant) -> bool:
-        """Whether a tenant was made just now: its home takes a moment, and spares itself a status that says so."""
-        made = datetime.fromisoformat(tenant.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
-        return (self.now() - made).total_seconds() < PATIENCE
+            self.world.remember(Ref(TENANTS.api_version, "Tenant", "", key), written)
+        return 0.0
 
     async def leave(self, found: TenantSnapshot) -> Result:
         """A Tenant that is being deleted takes its members' rights along, and its namespaces only if that was confirmed."""

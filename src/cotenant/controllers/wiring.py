@@ -25,7 +25,7 @@ from cotenant.runtime.reflector import Reflector
 from cotenant.runtime.store import Change
 from cotenant.settings import Settings
 
-SETTLE = 0.3
+SETTLE = 0.5
 """Seconds in which changes of a tenant's many spaces become one look at the tenant."""
 SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy"}
 """Kinds of which only ours are watched. Namespaces are watched all: a name that is taken must be known before."""
@@ -79,13 +79,16 @@ def controllers(
 
 
 def watch_for_spaces(space: Controller, world: World) -> None:
-    """A Space hears of itself, its tenant and profile, its namespace (its future one too), and what is in it."""
+    """A Space hears of itself, its home, tenant and profile, its namespace (its future one too), and what is in it."""
 
     def all_of(tenant: Tenant) -> Iterable[str]:
         return [one.metadata.key for one in spaces_of(world, tenant.metadata.name)]
 
     def of_namespace(namespace: Namespace) -> Iterable[str]:
         return [*space_key(namespace), *(one.metadata.key for one in world.spaces.by("wants", namespace.metadata.name))]
+
+    def in_home(namespace: Namespace) -> Iterable[str]:
+        return [one.metadata.key for one in world.spaces.by("namespace", namespace.metadata.name)]
 
     def of_profile(profile: TenantProfile) -> Iterable[str]:
         return [key for one in world.tenants.by("profile", profile.metadata.name) for key in all_of(one)]
@@ -95,6 +98,7 @@ def watch_for_spaces(space: Controller, world: World) -> None:
     space.watches(world.tenants, all_of, priority=URGENT, when=spec_changed)
     space.watches(world.profiles, of_profile)
     space.watches(world.namespaces, of_namespace, when=world.news)
+    space.watches(world.namespaces, in_home, when=labelled)
     space.watches(world.quotas, child_key, when=opened)
     for store in world.children.values():
         space.watches(store, child_key, when=world.news)
@@ -195,6 +199,11 @@ def opened(change: Change[ResourceQuota]) -> bool:
     """Whether a quota came into force, went, or was changed; its use alone concerns no Space."""
     old, new = change.old, change.new
     return old is None or new is None or old.status.hard != new.status.hard or old.spec.hard != new.spec.hard
+
+
+def labelled(change: Change[Any]) -> bool:
+    """Whether an object came, went, or changed its labels."""
+    return change.old is None or change.new is None or change.old.metadata.labels != change.new.metadata.labels
 
 
 def gone(change: Change[Any]) -> bool:

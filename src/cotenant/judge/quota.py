@@ -108,4 +108,5 @@ def without_defaults(rules: Effective) -> list[str]:
     def defaulted(field: str, key: str) -> bool:
         return any(key in part for item in items if isinstance(part := item.get(field), dict))
 
-    return [key for key in rules.hard if key in COMPUTE and not defaulted(*COMPUTE[key])]
+    keys = rules.hard | rules.space_max
+    return [key for key in keys if key in COMPUTE and not defaulted(*COMPUTE[key])]

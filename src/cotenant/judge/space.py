@@ -77,7 +77,7 @@ READY: Chain[SpaceFacts] = Chain(
     good=Finding("Ready", "", "True"),
 )
 PHASES = {"Ready": "Ready", "Creating": "Pending", "NamespaceTerminating": "Pending", "ApplyFailed": "Pending"}
-LEAVING = {"WaitsForRelease", "DeletingNamespace", "DeletionNotConfirmed", "Terminating"}
+LEAVING = {"WaitsForRelease", "DeletingNamespace", "DeletionNotConfirmed"}
 
 
 def judge_space(facts: SpaceFacts, now: str) -> SpaceStatus:

@@ -186,10 +186,10 @@ READY: Chain[TenantFacts] = Chain(
     going,
     profile_exists,
     home_free,
+    within_limit,  # before what it causes: the Space too many that the API server refuses
     applied,
     roles_allowed,
     roles_exist,
-    within_limit,
     home_complete,  # the limit on spaces is in force, hence members may enter
     spaces_ready,
     good=Finding("Ready", "", "True"),

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from cotenant.api.meta import ObjectMeta
 from cotenant.api.tenant import Member
 from cotenant.model.platform import Platform
 
@@ -77,8 +76,3 @@ def everybody(granted: Access) -> list[Subject]:
     """All subjects of all roles, each once."""
     unique = {tuple(one.values()): one for subjects in granted.roles.values() for one in subjects}
     return [unique[key] for key in sorted(unique)]
-
-
-def role_exists(role: str, cluster_roles: Iterable[ObjectMeta]) -> bool:
-    """Whether the platform made the ClusterRole that a role stands for."""
-    return any(meta.name == f"cotenant:{role}" for meta in cluster_roles)

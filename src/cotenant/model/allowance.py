@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from cotenant.api.keys import GROUP
 from cotenant.api.space import Space
-from cotenant.model.quantity import smaller
+from cotenant.model.quantity import parse, smaller
 from cotenant.model.snapshot import TenantView
 
 SPACES = f"count/spaces.{GROUP}"
@@ -16,12 +18,29 @@ Hard = dict[str, str]
 def hard(view: TenantView, space: Space) -> Hard:
     """What one space may use: the tenant's quota, under the ceilings of the tenant's spaces and of this one."""
     found: dict[str, str | int] = dict(view.rules.hard)
-    for bounds in (view.rules.space_max, (space.spec.quota.max if space.spec.quota else None) or {}):
-        for key, ceiling in bounds.items():
+    for key, ceiling in view.rules.space_max.items():
+        found[key] = smaller(found[key], ceiling) if key in found else ceiling
+    for key, ceiling in ((space.spec.quota.max if space.spec.quota else None) or {}).items():
+        if key in found or addable(key):
             found[key] = smaller(found[key], ceiling) if key in found else ceiling
     allowed = view.rules.services.types or []
     found |= {key: "0" for kind, key in SERVICE_TYPES.items() if kind not in allowed}
-    return {key: str(value) for key, value in sorted(found.items())}
+    return {key: str(whole(key, value)) for key, value in sorted(found.items())}
+
+
+def addable(key: str) -> bool:
+    """Whether a Space, which members write, may limit what its tenant does not.
+
+    Not what we make ourselves: with `count/rolebindings…: 0` a member would keep rights that others want to take. And
+    no key that the API server might refuse: the quota would then stay as it is, whatever its tenant is given.
+    """
+    return "/" not in key and "hugepages-" not in key and key != "resourcequotas"
+
+
+def whole(key: str, value: str | int) -> str | int:
+    """Everything but cpu is counted in whole units: the API server refuses a quota of 1.5 pods, so that is 1."""
+    amount = parse(value)
+    return value if amount.denominator == 1 or key.endswith("cpu") else math.floor(amount)
 
 
 def home_hard(view: TenantView) -> Hard:

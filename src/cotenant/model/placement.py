@@ -29,11 +29,13 @@ def candidate(space: Space, view: TenantView) -> str:
 
 def place(space: Space, view: TenantView, own: Namespace | None, occupant: Namespace | None) -> Placement:
     """`own` carries the labels of this space; `occupant` has the name `candidate`. First answer wins."""
-    name = own.metadata.name if own else candidate(space, view)
+    if own:
+        # What it is named by, it keeps; but labels on kube-system make no space of it.
+        name = own.metadata.name
+        return Placement(name, problem=forbidden(name) if reserved(name, (view.platform.namespace,)) else None)
+    name = candidate(space, view)
     if problem := unfit(name, space, view):
         return Placement(name, problem=problem)
-    if own:
-        return Placement(name)
     if occupant is None and space.spec.namespace:
         return Placement(
             name,
@@ -43,7 +45,7 @@ def place(space: Space, view: TenantView, own: Namespace | None, occupant: Names
         )
     if occupant is None:
         return Placement(name, "create")
-    if TENANT not in occupant.metadata.labels and offered(occupant, space, view):
+    if unlabelled(occupant, view.name) and offered(occupant, space, view):
         return Placement(name, "adopt")
     return Placement(name, problem=refusal(name, space, view, occupant))
 
@@ -59,10 +61,15 @@ def home_is_ours(home: Namespace | None, tenant: str) -> bool:
     return label == tenant or (label is None and home.metadata.annotations.get(ADOPT) == f"{tenant}/")
 
 
+def forbidden(name: str) -> Finding:
+    """A name that no space has."""
+    return Finding("NameReserved", f"namespace name {name} is reserved; choose another name for the space")
+
+
 def unfit(name: str, space: Space, view: TenantView) -> Finding | None:
-    """Why nobody may have this name."""
-    if reserved(name, view.platform.reserved_names):
-        return Finding("NameReserved", f"namespace name {name} is reserved; choose another name for the space")
+    """Why no new space may have this name."""
+    if reserved(name, (*view.platform.reserved_names, view.platform.namespace)):
+        return forbidden(name)
     if len(name) > LONGEST:
         return Finding(
             "NameTooLong",
@@ -74,6 +81,12 @@ def unfit(name: str, space: Space, view: TenantView) -> Finding | None:
             "spaces.naming must contain {tenant}; the platform allows others with the setting namingWithoutTenant",
         )
     return None
+
+
+def unlabelled(occupant: Namespace, tenant: str) -> bool:
+    """Whether a namespace is nobody's; or still this tenant's, where somebody stripped the label of its space."""
+    labels = occupant.metadata.labels
+    return TENANT not in labels or (labels[TENANT] == tenant and SPACE not in labels)
 
 
 def offered(occupant: Namespace, space: Space, view: TenantView) -> bool:

@@ -6,6 +6,7 @@ never compared, values are.
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from functools import lru_cache
@@ -31,18 +32,32 @@ SUFFIXES = {
 SHAPE = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?", re.ASCII)
 
 
+LARGEST = 2**63 - 1
+SMALLEST = Fraction(1, 10**9)
+FAR = 100
+"""Exponents beyond this change nothing any more: the value is the largest, the smallest or 0 anyway."""
+
+
 @lru_cache(maxsize=8192)
 def parse(quantity: str | int) -> Fraction:
-    """The value of a quantity. Raises ValueError for what is none."""
+    """The value as the API server stores it: cut off at 2^63-1, rounded away from zero to 10^-9. Raises ValueError."""
     if isinstance(quantity, int):
-        return Fraction(quantity)
+        return stored(Fraction(quantity))
     match = SHAPE.fullmatch(quantity)
     if match is None:
         raise ValueError(f"{quantity!r} is no quantity; write for example 500m, 4 or 8Gi")
     number, suffix = Fraction(match[1]), match[2] or ""
-    if suffix not in SUFFIXES:
-        return number * Fraction(10) ** int(suffix[1:])
-    return number * SUFFIXES[suffix]
+    if suffix in SUFFIXES:
+        return stored(number * SUFFIXES[suffix])
+    # Members write quantities too: 1e999999999 must not cost its digits.
+    return stored(number * Fraction(10) ** max(-FAR, min(FAR, int(suffix[1:]))))
+
+
+def stored(value: Fraction) -> Fraction:
+    """Source: `ParseQuantity`, apimachinery pkg/api/resource/quantity.go."""
+    size = min(abs(value), Fraction(LARGEST))
+    rounded = size if SMALLEST.denominator % size.denominator == 0 else math.ceil(size / SMALLEST) * SMALLEST
+    return -rounded if value < 0 else rounded
 
 
 def canonical(quantity: str | int) -> str:

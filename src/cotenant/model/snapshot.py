@@ -56,7 +56,6 @@ class SpaceSnapshot(Struct, frozen=True, kw_only=True):
     view: TenantView | None = None
     """The tenant whose home the Space is in; None if there is none, or its profile is missing."""
     tenant_exists: bool = False
-    home: Namespace | None = None
     namespace: Namespace | None = None
     """The namespace that carries this space's labels."""
     occupant: Namespace | None = None

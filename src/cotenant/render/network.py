@@ -50,12 +50,9 @@ def network(view: TenantView, name: str, space: str) -> Iterator[Manifest]:
     yield policy("allow-platform", egress=platform(view))
     if rules.internet:
         yield policy("allow-internet", egress=[{"to": internet(view.platform.cluster_cidrs)}])
-    if rules.callers or rules.callees:
-        yield policy(
-            "allow-peers",
-            ingress=[rule("from", peer) for peer in rules.callers] if rules.callers else None,
-            egress=[rule("to", peer) for peer in rules.callees] if rules.callees else None,
-        )
+    callers, callees = list(peers("from", rules.callers)), list(peers("to", rules.callees))
+    if callers or callees:
+        yield policy("allow-peers", ingress=callers or None, egress=callees or None)
 
 
 def own_tenant(view: TenantView) -> Rule:
@@ -65,8 +62,8 @@ def own_tenant(view: TenantView) -> Rule:
 
 def cluster_wide(view: TenantView) -> list[Rule]:
     """Egress of a tenant without isolation: every pod and every private address, the metadata service excepted."""
-    private = [*PRIVATE, *view.platform.cluster_cidrs]
-    return [{"to": [{"namespaceSelector": {}}, *(block(cidr, METADATA) for cidr in sorted(set(private)))]}]
+    private = sorted({*PRIVATE, *view.platform.cluster_cidrs})
+    return [{"to": [{"namespaceSelector": {}}, *blocks(private, METADATA)]}]
 
 
 def platform(view: TenantView) -> list[Rule]:
@@ -81,13 +78,19 @@ def platform(view: TenantView) -> list[Rule]:
 
 def internet(cluster_cidrs: Iterable[str]) -> list[Rule]:
     """Every address but private ones and those of this cluster."""
-    return [block(cidr, (*PRIVATE, *cluster_cidrs)) for cidr in EVERYWHERE]
+    return list(blocks(EVERYWHERE, (*PRIVATE, *cluster_cidrs)))
 
 
-def block(cidr: str, excepted: Iterable[str]) -> Rule:
-    """An ipBlock with those of `excepted` that lie strictly inside it: the API server refuses any other."""
-    inside = strictly_inside(cidr, tuple(excepted))
-    return {"ipBlock": {"cidr": cidr, **({"except": list(inside)} if inside else {})}}
+def blocks(cidrs: Iterable[str], excepted: Iterable[str]) -> Iterator[Rule]:
+    """An ipBlock for each range, without what is excepted; none for a range that is excepted whole.
+
+    The API server takes only exceptions that lie strictly inside.
+    """
+    out = tuple(excepted)
+    for cidr in cidrs:
+        if not any(within(cidr, part) for part in out):
+            inside = strictly_inside(cidr, out)
+            yield {"ipBlock": {"cidr": cidr, **({"except": list(inside)} if inside else {})}}
 
 
 @lru_cache(maxsize=4096)
@@ -103,15 +106,22 @@ def within(part: str, whole: str) -> bool:
     return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]  # the versions are equal
 
 
-def rule(way: str, peer: Peer) -> Rule:
-    """The rule for a peer that the tenant lists; `way` is from or to."""
-    found: Rule
+def peers(way: str, listed: Iterable[Peer]) -> Iterator[Rule]:
+    """A rule for each peer that the tenant lists; `way` is from or to.
+
+    A peer of whose addresses nothing is left gets no rule: one with an empty list would mean everybody.
+    """
+    for peer in listed:
+        if ends := list(selected(peer)):
+            ports = [{"port": one.port, "protocol": one.protocol} for one in peer.ports or ()]
+            yield {way: ends, **({"ports": ports} if ports else {})}
+
+
+def selected(peer: Peer) -> Iterator[Rule]:
+    """The pods or addresses that a peer is; the metadata service is never among them."""
     if peer.tenant:
-        found = {"namespaceSelector": {"matchLabels": {TENANT: peer.tenant}}}
+        yield {"namespaceSelector": {"matchLabels": {TENANT: peer.tenant}}}
     elif peer.namespace_labels:
-        found = {"namespaceSelector": {"matchLabels": dict(peer.namespace_labels)}}
-    else:
-        assert peer.cidr
-        found = block(peer.cidr, (*(peer.except_ or ()), *METADATA))
-    ports = [{"port": one.port, "protocol": one.protocol} for one in peer.ports or ()]
-    return {way: [found], **({"ports": ports} if ports else {})}
+        yield {"namespaceSelector": {"matchLabels": dict(peer.namespace_labels)}}
+    elif peer.cidr:
+        yield from blocks([peer.cidr], (*(peer.except_ or ()), *METADATA))

@@ -34,9 +34,14 @@ def rights(view: TenantView, name: str, space: str) -> Iterator[tuple[Manifest, 
 
 
 def render_space(found: SpaceSnapshot) -> Plan:
-    """What there should be for this space now. Empty while its tenant, profile or namespace is missing."""
+    """What there should be for this space now. Empty while its tenant, profile or namespace is missing.
+
+    A Space that goes makes no namespace and keeps none labelled; what closes its namespace and who may do what in it
+    holds until the namespace is released.
+    """
     view, space = found.view, found.space
-    if view is None or space.metadata.deletion_timestamp:
+    leaving = space.metadata.deletion_timestamp is not None
+    if view is None or (leaving and found.namespace is None):
         return Plan()
     placement = place(space, view, found.namespace, found.occupant)
     if placement.problem:
@@ -44,13 +49,29 @@ def render_space(found: SpaceSnapshot) -> Plan:
     name, label = placement.name, space.metadata.name
     if found.namespace and found.namespace.metadata.deletion_timestamp:
         return Plan(waiting=f"namespace {name} is being deleted")
-    birth = namespace_step(found, placement, namespace.namespace(view, name, label))
+    birth = [] if leaving else [namespace_step(found, placement, namespace.namespace(view, name, label))]
     closing = list(rooms(view, name, label))
-    opening = list(rights(view, name, label)) if quota_in_force(found, view) else []
-    steps = (birth, *difference(closing, found.children), *difference(opening, found.children))
-    keep = [wanted for wanted, _ in (*closing, *rights(view, name, label))]
+    given, new = apart(rights(view, name, label), found.children)
+    opening = new if quota_in_force(found, view) else []
+    order = (given, closing, opening)
+    steps = (*birth, *(step for wanted in order for step in difference(wanted, found.children)))
+    keep = [wanted for wanted, _ in (*given, *closing, *new)]
     waiting = "" if quota_in_force(found, view) else "the ResourceQuota is not in force yet"
     return Plan(steps, tuple(surplus(found.children, keep)), waiting)
+
+
+def apart(
+    wanted: Iterable[tuple[Manifest, str]], observed: Mapping[Ref, Child]
+) -> tuple[list[tuple[Manifest, str]], list[tuple[Manifest, str]]]:
+    """Bindings that are there already, and those that are not.
+
+    The former come first and wait for nothing: a member who left loses its rights also where the quota is gone or
+    something that closes the space is refused.
+    """
+    found: tuple[list[tuple[Manifest, str]], list[tuple[Manifest, str]]] = ([], [])
+    for one in wanted:
+        found[ref_of(one[0]) not in observed].append(one)
+    return found
 
 
 def namespace_step(found: SpaceSnapshot, placement: Placement, wanted: Manifest) -> Step:

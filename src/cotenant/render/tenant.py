@@ -12,7 +12,7 @@ from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Action, Plan, Step, difference, labels, manifest
 from cotenant.model.snapshot import TenantSnapshot, TenantView
 from cotenant.render import access, namespace, rules
-from cotenant.render.space import surplus
+from cotenant.render.space import apart, surplus
 
 
 def render_tenant(found: TenantSnapshot) -> Plan:
@@ -23,14 +23,15 @@ def render_tenant(found: TenantSnapshot) -> Plan:
     if found.home and found.home.metadata.deletion_timestamp:
         return Plan(waiting=f"namespace {view.home} is being deleted")
     leaving = bool(found.tenant.metadata.deletion_timestamp)
+    given, new = apart(((one, "members see and make Spaces") for one in access.home_bindings(view)), found.children)
     steps = [] if leaving else [home_step(found, view)]
+    steps += difference(given, found.children)
     if count_in_force(found) and not leaving:
         steps += space_steps(found, view)
     steps += difference([(rules.policy(view, view.home), "what members may know of their tenant")], found.children)
-    opening = [(wanted, "members see and make Spaces") for wanted in access.home_bindings(view)]
     if count_in_force(found):
-        steps += difference(opening, found.children)
-    keep = [rules.policy(view, view.home), *(wanted for wanted, _ in opening)]
+        steps += difference(new, found.children)
+    keep = [rules.policy(view, view.home), *(wanted for wanted, _ in (*given, *new))]
     waiting = "" if count_in_force(found) else "the limit on spaces is not in force yet"
     return Plan(tuple(steps), tuple(surplus(found.children, keep)), waiting)
 

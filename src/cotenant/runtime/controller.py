@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from cotenant.kube.errors import ApiError
+from cotenant.kube.errors import ApiError, Conflict
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.queue import LAZY, NORMAL, Queue
 from cotenant.runtime.store import Change, Observed, Store
@@ -164,8 +164,8 @@ class Controller:
         asked = error.retry_after or 0.0 if isinstance(error, ApiError) else 0.0
         again = self.queue.retry(key, at_least=asked)
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-        if self._said.get(key) == text:
-            return
+        if self._said.get(key) == text or (isinstance(error, Conflict) and self.queue.failures(key) == 1):
+            return  # losing one compare-and-swap is how they work; losing again and again is worth a line
         self._said[key] = text
         # An answer of the API server explains itself; anything else is ours to fix and needs its traceback.
         trace: Any = None if isinstance(error, str | ApiError) else error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, deny, render
 
 pytestmark = pytest.mark.cluster
+KUBECTL = Path(sys.executable).with_name("kubectl")
 TENANT = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant"}
 
 
@@ -77,6 +79,32 @@ def test_the_command_installs_and_says_where(control_plane, installed):
     assert "127.0.0.1" in done.stderr
     assert "0 changed" in done.stderr.splitlines()[-1]
     assert done.stdout == ""
+
+
+def test_what_an_installation_chose_stays_until_a_flag_says_otherwise(control_plane, installed):
+    def developer() -> bool:
+        rendered = run(control_plane, "install", "--no-wait")
+        assert rendered.returncode == 0, rendered.stderr
+        found = subprocess.run(
+            [KUBECTL, "get", "clusterrole", "cotenant-operator", "-o", "yaml"],
+            env=control_plane.environment(control_plane.kubeconfig),
+            capture_output=True,
+            text=True,
+        )
+        return "cotenant:developer" in found.stdout
+
+    assert run(control_plane, "install", "--no-wait", "--roles", "developer", "--replicas", "3").returncode == 0
+    assert developer()
+    assert "0 changed" in run(control_plane, "install", "--no-wait").stderr.splitlines()[-1]
+    assert run(control_plane, "install", "--no-wait", "--roles", "", "--replicas", "2").returncode == 0
+    assert not developer()
+
+
+def test_a_role_that_cannot_be_a_name_is_refused(control_plane):
+    answer = run(control_plane, "install", "--render", "--roles", "Dev Ops")
+
+    assert answer.returncode == 2
+    assert "Dev Ops" in answer.stderr
 
 
 def test_uninstall_without_orphan_does_nothing_and_says_why(control_plane, installed):

@@ -38,18 +38,22 @@ async def test_two_tenants_are_proven_isolated_and_every_refusal_is_rbacs(admin,
     assert set(cell(report, "red", "blue").counts) == {"DENIED by RBAC"}
     assert 250 < cell(report, "red", "blue").checks / 2 < 400  # one member, a space and a home
     assert report.counts["DENIED by pod security"] == 2  # the owner and the editor; a viewer makes no pods
-    said = 'User "cotenant-verify:reds" cannot list resource "secrets" in API group "" in the namespace'
+    said = 'User "cotenant-verify:reds" cannot create resource "secrets" in API group "" in the namespace'
     assert said in cell(report, "red", "blue").sample.answer
     assert "PROVEN: 2 of 2 pairs" in table.text(report)
 
 
-async def test_verify_writes_nothing(admin, hand, verify_plane):
+async def test_where_everything_is_open_verify_still_changes_and_reads_nothing(admin, hand, verify_plane):
     await two(hand)
+    await hand.bind("blue-dev", "cluster-admin", [group_subject("reds")])
     mark = verify_plane.audit_mark()
-    await verify(admin, asked())
-    writes = [one for one in verify_plane.audit_since(mark, writes=True) if "dryRun=All" not in one.uri]
-    reviews = {"selfsubjectreviews", "selfsubjectrulesreviews", "subjectaccessreviews"}
-    assert {one.resource for one in writes if one.user == "kubernetes-admin"} == reviews
+    report = await verify(admin, asked())
+    assert report.exit_code == 1
+    ours = verify_plane.audit_since(mark, agent="cotenant")
+    assert sum("dryRun=All" in one.uri for one in ours) > 500
+    assert [one for one in ours if one.write and one.code < 300] == []
+    reads = [one for one in ours if one.namespace == "blue-dev" and one.impersonated and one.verb in ("get", "list")]
+    assert all(NOWHERE in one.uri for one in reads if one.resource != "namespaces")
 
 
 async def test_a_binding_in_another_tenants_space_is_found_and_named(admin, hand):

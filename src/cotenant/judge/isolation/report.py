@@ -36,7 +36,7 @@ class Evidence(Struct, frozen=True, rename="camel", omit_defaults=True):
     """Who allowed it, in RBAC's words: binding, role and subject."""
 
 
-class Cell(Struct, rename="camel", omit_defaults=True):
+class Cell(Struct):
     """What the members of one tenant could do in another one; in their own where both are the same."""
 
     source: str = field(name="from")
@@ -129,7 +129,7 @@ class Tally:
         cell.worsen(verdict.state)
         if attempt.claim == "control" and attempt.action.namespace in self.parties[attempt.source].spaces:
             (self._works if verdict.state == "PROVEN" else self._fails).add((attempt.source, attempt.identity.member))
-        telling = answer.status == 403 and verdict.outcome == "DENIED" and (not cell.sample or _told_best(attempt))
+        telling = verdict.outcome == "DENIED" and answer.status == 403 and _tells_more(attempt, cell.sample)
         if verdict.state == "PROVEN" and not telling:
             return
         found = _evidence(attempt, verdict, answer, asked, nowhere, decider)
@@ -192,8 +192,9 @@ def shared(source: Party, target: Party) -> set[str]:
     return {one.member for one in source.identities} & {one.member for one in target.identities}
 
 
-def _told_best(attempt: Attempt) -> bool:
-    return (attempt.action.verb, attempt.action.plural) == ("list", "secrets")
+def _tells_more(attempt: Attempt, sample: Evidence | None) -> bool:
+    """People understand "cannot create secrets" at once; any refusal is better than none."""
+    return sample is None or ("secrets" in str(attempt.action) and "create secrets" not in sample.action)
 
 
 def _overlaps(parties: Iterable[Party]) -> list[str]:

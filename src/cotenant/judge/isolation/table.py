@@ -51,8 +51,8 @@ def matrix(report: Report) -> Iterator[str]:
 
 def listing(report: Report) -> Iterator[str]:
     """The cells one below the other: for many tenants."""
-    width = max((len(cell.source) for cell in report.cells), default=4)
-    other = max((len(cell.target) for cell in report.cells), default=2)
+    width = max(4, *(len(cell.source) for cell in report.cells))
+    other = max(2, *(len(cell.target) for cell in report.cells))
     yield f"{'FROM'.ljust(width)}   {'TO'.ljust(other)}   RESULT"
     for cell in report.cells:
         yield f"{cell.source.ljust(width)}   {cell.target.ljust(other)}   {word(cell)}"
@@ -72,7 +72,7 @@ def word(cell: Cell) -> str:
 def _failures(cell: Cell) -> Iterator[str]:
     groups: dict[tuple[str, str, str], list[Evidence]] = {}
     for one in cell.failures:
-        kind = "BROKEN" if one.outcome == "ALLOWED" else "UNKNOWN"
+        kind = "BROKEN" if one.outcome == "ALLOWED" else "NOT PROVEN"
         groups.setdefault((kind, one.decider, one.member), []).append(one)
     where = f"{cell.source} in its own spaces" if cell.own else f"{cell.source} → {cell.target}"
     for (kind, decider, member), found in list(groups.items())[:SHOWN]:

@@ -93,7 +93,7 @@ def let_through(attempt: Attempt, answer: Answer) -> str:
     if answer.status == 404:
         return f"RBAC let it pass; only then: {answer.message or 'not found'}"
     if answer.status < 300:
-        return f"HTTP {answer.status}: {attempt.action} works"
+        return f"{attempt.action} works"
     return f"RBAC let it pass; refused only by {layer(answer.status, answer.message)}: {answer.message}"
 
 

@@ -42,7 +42,7 @@ HELPERS = """{{/* ClusterRoles that the operator may bind, as JSON: one a role o
 {{- toJson (concat $names (list "cotenant:home-owner" "cotenant:home-viewer")) -}}
 {{- end -}}
 """
-_HEAD = "{{- /* Generated from src/cotenant/render/install: change that and run make generate. */}}\n"
+_HEAD = "{{- /* Generated from src/cotenant/render/install: change that and run make docs. */}}\n"
 
 
 def files() -> dict[str, str]:

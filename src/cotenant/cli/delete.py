@@ -1,0 +1,202 @@
+"""`cotenant delete tenant|space`: shows what goes and what stays, asks for the name, keeps namespaces unless told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from cotenant.api.builtin import Namespace
+from cotenant.api.keys import ADOPT, CONFIRM_DELETE, DECLARED, GROUP, SPACE, TENANT, home_of
+from cotenant.api.space import Space
+from cotenant.api.tenant import Tenant
+from cotenant.cli import ANSWERED, PARTLY, Failure, complain
+from cotenant.cli.connect import NAMESPACE, Cluster, ask, cluster_flags, duration
+from cotenant.cli.create import MANAGER, PAUSE, home_from, until
+from cotenant.cli.output import say
+from cotenant.judge.tenant import condition_of
+from cotenant.kube.client import Client
+from cotenant.kube.errors import Forbidden, NotFound
+from cotenant.kube.resource import NAMESPACES, SPACES, TENANTS, Resource
+
+FATES = click.Choice(["orphan", "delete"])
+YES = click.option("--yes", is_flag=True, help="Do not ask for the name.")
+WAIT = click.option("--wait/--no-wait", default=True, show_default=True, help="Return when it is gone.")
+TIMEOUT = click.option(
+    "--timeout", "patience", metavar="TIME", default="60s", show_default=True, callback=duration, help="Of --wait."
+)
+
+
+@click.group()
+def delete() -> None:
+    """Delete a tenant or a space; namespaces are kept unless you say otherwise."""
+
+
+@delete.command()
+@click.argument("name")
+@click.option(
+    "--spaces", "fate", type=FATES, default="orphan", show_default=True, help="What becomes of its namespaces."
+)
+@YES
+@WAIT
+@TIMEOUT
+@cluster_flags
+def tenant(*, name: str, fate: str, yes: bool, wait: bool, patience: float, **flags: Any) -> int:
+    """Delete a tenant: its members lose their rights. Namespaces stay, or go with --spaces=delete.
+
+    Exit 0; 2 if it was not deleted; 3 if it is still going when the time is over.
+    """
+
+    async def work(cluster: Cluster) -> int:
+        client = cluster.client
+        found = await client.get(TENANTS, name, type=Tenant)
+        spaces = (await client.list(SPACES, home_of(name), type=Space)).items
+        names = sorted(one.status.namespace for one in spaces if one.status.namespace)
+        confirm(cluster, name, tenant_effect(found, names, fate), yes=yes)
+        await deletion_wish(client, TENANTS, found, fate)
+        await client.delete(TENANTS, name, uid=found.metadata.uid)
+        return await farewell(client, TENANTS, found, patience if wait else 0.0)
+
+    return ask(work, **flags)
+
+
+@delete.command()
+@click.argument("name")
+@click.option(
+    "--tenant", "owner", metavar="NAME", help="Of this tenant; else of that of -n, or of the context's namespace."
+)
+@click.option(
+    "--contents", "fate", type=FATES, default="orphan", show_default=True, help="What becomes of its namespace."
+)
+@NAMESPACE
+@YES
+@WAIT
+@TIMEOUT
+@cluster_flags
+def space(*, name: str, owner: str | None, fate: str, yes: bool, wait: bool, patience: float, **flags: Any) -> int:
+    """Delete a space. Its namespace stays with all that is in it, or goes with --contents=delete.
+
+    A namespace that stays is released at once by an administrator. Deleted by a member, the space stays, and counts,
+    until an administrator does so. Exit 0; 2 if it was not deleted; 3 if it is still going when the time is over.
+    """
+    if owner and flags["namespace"]:
+        raise click.UsageError("--tenant and -n exclude each other")
+
+    async def work(cluster: Cluster) -> int:
+        client = cluster.client
+        home = home_of(owner) if owner else await home_from(cluster)
+        found = await client.get(SPACES, name, home, type=Space)
+        if DECLARED in found.metadata.labels:
+            raise Failure(
+                f"space {name} is declared by its tenant and would come back; take it off spec.spaces.declared first: "
+                "that releases it"
+            )
+        confirm(cluster, name, space_effect(found, fate), yes=yes)
+        await deletion_wish(client, SPACES, found, fate)
+        await client.delete(SPACES, name, home, uid=found.metadata.uid)
+        if fate == "orphan" and found.status.namespace and not await release(client, found):
+            say(f"namespace {found.status.namespace} waits for an administrator; until then the space counts")
+            click.echo(f"space.{GROUP}/{name} deletion asked for")
+            return PARTLY
+        return await farewell(client, SPACES, found, patience if wait else 0.0)
+
+    return ask(work, **flags)
+
+
+def tenant_effect(found: Tenant, namespaces: list[str], fate: str) -> list[str]:
+    """What a person should know before typing the name."""
+    name, members = found.metadata.name, len(found.spec.members or ())
+    shown = ", ".join(namespaces[:10]) + (f" and {len(namespaces) - 10} more" if len(namespaces) > 10 else "")
+    lines = [f"tenant {name} goes: {members} members lose their rights in {len(namespaces)} namespaces"]
+    if fate == "delete":
+        return [
+            *lines,
+            f"DELETED with everything in them: {len(namespaces)} namespaces ({shown or 'none'}) and home-{name}",
+        ]
+    kept = f"kept: {len(namespaces)} namespaces ({shown or 'none'}) with workloads, quotas and network policies"
+    return [
+        *lines,
+        kept,
+        f"kept: home-{name} with {len(namespaces)} Spaces; a tenant {name} made anew takes them up again",
+    ]
+
+
+def space_effect(found: Space, fate: str) -> list[str]:
+    """The same for a space."""
+    name, namespace = found.metadata.name, found.status.namespace
+    if not namespace:
+        return [f"space {name} goes; it has no namespace"]
+    if fate == "delete":
+        return [f"space {name} goes", f"DELETED with everything in it: 1 namespace ({namespace})"]
+    kept = f"kept: namespace {namespace} with workloads, quota, network policies and role bindings of its members"
+    taken = (
+        f"to take their rights too: kubectl delete rolebindings -n {namespace} -l app.kubernetes.io/managed-by=cotenant"
+    )
+    return [f"space {name} goes", kept, taken]
+
+
+def confirm(cluster: Cluster, name: str, effect: list[str], *, yes: bool) -> None:
+    """Shows cluster and effect, and wants the name typed. Raises Failure for any other answer."""
+    say(f"cluster {cluster.name}")
+    for line in effect:
+        say(f"  {line}")
+    if yes:
+        return
+    typed: str = click.prompt(f"Type {name} to go on", default="", show_default=False, err=True)
+    if typed.strip() != name:
+        raise Failure(f"that is not {name}; nothing was done")
+
+
+async def deletion_wish(client: Client, resource: Resource, found: Tenant | Space, fate: str) -> None:
+    """Writes into the object what becomes of its namespaces: the operator decides by that alone."""
+    metadata = found.metadata
+    if fate == "delete":
+        notes: dict[str, str | None] = {CONFIRM_DELETE: metadata.name}
+        patch: dict[str, Any] = {"metadata": {"annotations": notes}, "spec": {"deletionPolicy": "Delete"}}
+    elif CONFIRM_DELETE in metadata.annotations or found.spec.deletion_policy == "Delete":
+        patch = {"metadata": {"annotations": {CONFIRM_DELETE: None}}, "spec": {"deletionPolicy": "Orphan"}}
+    else:
+        return
+    await client.merge(resource, metadata.name, patch, metadata.namespace or None, manager=MANAGER)
+
+
+async def release(client: Client, found: Space) -> bool:
+    """Takes our labels and the offer off the namespace, so that the Space may go; False for whoever may not."""
+    name = found.status.namespace
+    try:
+        namespace = await client.get(NAMESPACES, name, type=Namespace)
+        if namespace.metadata.labels.get(SPACE) != found.metadata.name:
+            return True
+        gone = {"labels": {TENANT: None, SPACE: None}, "annotations": {ADOPT: None}}
+        patch = {"metadata": gone | {"uid": namespace.metadata.uid}}
+        await client.merge(NAMESPACES, name, patch, manager=MANAGER)
+    except NotFound:
+        return True
+    except Forbidden:
+        return False
+    say(f"namespace {name} is released: nobody's now, with everything in it")
+    return True
+
+
+async def farewell(client: Client, resource: Resource, found: Tenant | Space, patience: float) -> int:
+    """Waits until the object is gone."""
+    metadata, of = found.metadata, type(found)
+    named = f"{resource.kind.lower()}.{GROUP}/{metadata.name}"
+    if not patience:
+        click.echo(f"{named} deletion asked for")
+        return ANSWERED
+    settled, why = until(patience), "nothing answers; does the operator run? See: cotenant doctor"
+    while not settled():
+        try:
+            one = await client.get(resource, metadata.name, metadata.namespace or None, type=of)
+        except NotFound:
+            click.echo(f"{named} deleted")
+            return ANSWERED
+        if one.metadata.uid != metadata.uid:
+            click.echo(f"{named} deleted")
+            return ANSWERED
+        ready = condition_of(one.status.conditions, "Ready")
+        why = f"{ready.reason}: {ready.message}" if ready and ready.status != "True" else why
+        await asyncio.sleep(PAUSE)
+    return complain(f"{named} is still going: {why}", PARTLY)

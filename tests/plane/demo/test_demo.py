@@ -1,0 +1,127 @@
+"""The demo as its user sees it: a process of its own, played to the end, kept, and interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cotenant.cli.story.acts import ACTS
+from cotenant.cli.story.stage import NotOurs, must_be_ours, ourselves
+from cotenant.local import LocalControlPlane
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def surroundings(tmp_path, monkeypatch, control_plane):
+    """A user whose kubeconfig leads somewhere else. `control_plane` only decides whether there are programs at all."""
+    stranger = tmp_path / "stranger"
+    stranger.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "x", "contexts": []}))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    return {**os.environ, "KUBECONFIG": str(stranger), "TMPDIR": str(temporary), "NO_COLOR": "1"}
+
+
+def demo(environment: dict, *flags: str, **more) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*ourselves(), "demo", "--yes", *flags],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def gone(pids, seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def programs(environment: dict) -> list[int]:
+    """Processes of a plane in the temporary folder of this test."""
+    states = [json.loads(file.read_text()) for file in Path(environment["TMPDIR"]).glob("*/run/state.json")]
+    return [one["pid"] for state in states for one in [*state["programs"], state["supervisor"]]]
+
+
+def test_the_whole_story_comes_true_in_under_a_minute_and_leaves_nothing_behind(surroundings):
+    started = time.monotonic()
+    playing = demo(surroundings)
+    out, err = playing.communicate(timeout=120)
+    assert playing.returncode == 0, out[-3000:] + err[-2000:]
+    assert time.monotonic() - started < 60
+    for number, (title, _) in enumerate(ACTS, 1):
+        assert f"{number:>2}  {title}" in out
+    for said in (
+        'pods is forbidden: User "dana" cannot list resource "pods" in API group "" in the namespace "frontend-team-dev"',
+        "exceeded quota: cotenant, requested: requests.cpu=8, used: requests.cpu=100m, limited: requests.cpu=2",
+        'violates PodSecurity "baseline:',
+        "requested: count/spaces.cotenant.dev=1, used: count/spaces.cotenant.dev=2, limited: count/spaces.cotenant.dev=2",
+        '"requests":{"cpu":"100m","memory":"64Mi"}',
+        "PROVEN: 2 of 2 pairs proven isolated",
+    ):
+        assert said in out
+    assert re.search(r"backend-team +own: works +refused \d+", out)
+    assert "\x1b" not in out + err
+    assert list(Path(surroundings["TMPDIR"]).iterdir()) == []
+
+
+def test_ctrl_c_leaves_nothing_behind(surroundings):
+    playing = demo(surroundings, start_new_session=True)
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline and len(programs(surroundings)) < 6:
+        time.sleep(0.1)
+    pids = programs(surroundings)
+    assert len(pids) >= 6  # the operator runs too
+    os.killpg(playing.pid, signal.SIGINT)
+    playing.communicate(timeout=60)
+    assert playing.returncode == 130
+    assert gone(pids)
+    assert list(Path(surroundings["TMPDIR"]).iterdir()) == []
+
+
+def test_kept_it_goes_on_without_us_until_its_time_is_over(surroundings):
+    playing = demo(surroundings, "--keep", "--for", "20s")
+    out, err = playing.communicate(timeout=120)
+    assert playing.returncode == 0, out[-2000:] + err[-2000:]
+    pids = programs(surroundings)
+    files = re.findall(r"export KUBECONFIG=(\S+)", out)
+    environment = {**surroundings, "KUBECONFIG": files[1]}
+    kubectl = Path(sys.executable).parent / "kubectl"
+    answer = subprocess.run([kubectl, "get", "pods"], env=environment, capture_output=True, text=True, timeout=20)
+    assert "Running" in answer.stdout, answer.stderr
+    answer = subprocess.run(
+        [kubectl, "get", "pods", "-n", "frontend-team-dev"], env=environment, capture_output=True, text=True, timeout=20
+    )
+    assert "Forbidden" in answer.stderr
+    assert gone(pids, 40)
+    assert list(Path(surroundings["TMPDIR"]).iterdir()) == []
+
+
+def test_it_acts_on_no_plane_that_it_did_not_start(control_plane, tmp_path, monkeypatch):
+    with LocalControlPlane() as ours:
+        must_be_ours(ours, ours.kubeconfig)
+        with pytest.raises(NotOurs, match="leads to"):
+            must_be_ours(ours, control_plane.kubeconfig)
+        forged = json.loads(control_plane.kubeconfig.read_text())
+        forged["clusters"][0]["cluster"]["server"] = ours.url
+        path = tmp_path / "forged"
+        path.write_text(json.dumps(forged))
+        with pytest.raises(NotOurs, match="another CA"):
+            must_be_ours(ours, path)
+        monkeypatch.setattr("cotenant.cli.story.stage.os.getpid", lambda: 1)
+        with pytest.raises(NotOurs, match="not, or no longer"):
+            must_be_ours(ours, ours.kubeconfig)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from cotenant.api.builtin import Namespace
+from cotenant.api.tenant import Tenant
+from cotenant.judge.isolation.parties import party
+from cotenant.model.platform import Platform
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def tenant(*members: dict) -> Tenant:
+    return msgspec.convert({"metadata": {"name": "red"}, "spec": {"members": list(members)}}, Tenant)
+
+
+def namespace(name: str, tenant: str = "red", space: str = "dev", phase: str = "Active", **labels) -> Namespace:
+    marks = {"cotenant.dev/tenant": tenant, "cotenant.dev/space": space, **labels}
+    marks = {key: value for key, value in marks.items() if value}
+    return msgspec.convert({"metadata": {"name": name, "labels": marks}, "status": {"phase": phase}}, Namespace)
+
+
+def test_each_kind_of_member_becomes_the_identity_that_the_api_server_sees():
+    found = party(
+        tenant(
+            {"role": "owner", "group": "leads"},
+            {"role": "viewer", "user": "bob"},
+            {"role": "editor", "serviceAccount": {"namespace": "ci", "name": "robot"}},
+        ),
+        [],
+        Platform(),
+        NOW,
+        cordoned=False,
+    )
+    assert {(one.user, one.groups, one.roles) for one in found.identities} == {
+        ("cotenant-verify:leads", ("leads",), ("owner",)),
+        ("bob", (), ("viewer",)),
+        ("system:serviceaccount:ci:robot", ("system:serviceaccounts", "system:serviceaccounts:ci"), ("editor",)),
+    }
+
+
+def test_a_member_with_two_roles_is_one_identity():
+    members = ({"role": "owner", "user": "bob"}, {"role": "viewer", "user": "bob"})
+    found = party(tenant(*members), [], Platform(), NOW, cordoned=False)
+    assert [one.roles for one in found.identities] == [("owner", "viewer")]
+
+
+def test_while_a_tenant_is_cordoned_its_members_only_view():
+    found = party(tenant({"role": "owner", "user": "bob"}), [], Platform(), NOW, cordoned=True)
+    assert found.identities[0].roles == ("viewer",)
+
+
+def test_who_cannot_be_tried_is_listed_and_who_has_expired_is_not():
+    found = party(
+        tenant(
+            {"role": "owner", "iamRole": "arn:aws:iam::123456789012:role/x"},
+            {"role": "king", "user": "eve"},
+            {"role": "viewer", "user": "old", "expires": "2026-01-01T00:00:00Z"},
+        ),
+        [],
+        Platform(),
+        NOW,
+        cordoned=False,
+    )
+    assert found.identities == ()
+    assert len(found.untried) == 2
+
+
+def test_spaces_are_the_live_namespaces_with_both_labels():
+    level = {"pod-security.kubernetes.io/enforce": "baseline"}
+    namespaces = [
+        namespace("red-dev", **level),
+        namespace("legacy"),
+        namespace("home-red", space=""),
+        namespace("blue-dev", tenant="blue"),
+        namespace("gone", phase="Terminating"),
+    ]
+    found = party(tenant(), namespaces, Platform(), NOW, cordoned=False)
+    assert found.spaces == {"legacy": "", "red-dev": "baseline"}
+    assert found.namespaces == ("legacy", "red-dev", "home-red")

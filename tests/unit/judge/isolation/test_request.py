@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from cotenant.judge.isolation import claims
+from cotenant.judge.isolation.catalogue import VERBS
+from cotenant.judge.isolation.request import reproduction, request
+from cotenant.kube import resource
+from unit.judge.isolation.samples import CATALOGUE, NOWHERE, POD_RULES, RED, attempt, blue, red
+
+
+def everything():
+    own = red()
+    return [
+        *claims.foreign(own, blue(), RED, CATALOGUE),
+        *claims.control(own, RED, CATALOGUE, POD_RULES),
+        *claims.fence(own, RED, CATALOGUE),
+        *claims.cluster(own, RED, ["kube-system"]),
+        *claims.pod_security(own, RED, POD_RULES, CATALOGUE[0]),
+    ]
+
+
+def test_no_request_can_change_anything():
+    for one in everything():
+        asked = request(one, NOWHERE)
+        if asked.method == "GET" or asked.path.endswith("reviews"):
+            continue
+        assert asked.query["dryRun"] == "All", asked
+        named = asked.path.endswith(NOWHERE) or f"/{NOWHERE}/" in asked.path or asked.query.get("fieldSelector")
+        assert named or asked.body["metadata"]["name"] == NOWHERE
+
+
+def test_no_request_can_read_anything():
+    for one in everything():
+        asked = request(one, NOWHERE)
+        if asked.method == "GET" and one.action.resource != resource.NAMESPACES:
+            assert NOWHERE in str(asked), asked
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_is_the_request_that_the_api_server_takes_for_it(verb):
+    asked = request(attempt(verb), NOWHERE)
+    methods = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE", "deletecollection": "DELETE"}
+    assert asked.method == methods.get(verb, "GET")
+    named = verb in ("get", "update", "patch", "delete")
+    assert asked.path == "/api/v1/namespaces/blue-dev/secrets" + (f"/{NOWHERE}" if named else "")
+    assert ("watch" in asked.query) == (verb == "watch")
+
+
+def test_a_review_asks_for_the_member_with_all_groups():
+    one = attempt("create", resource.PODS, "exec", means="review")
+    asked = request(one, NOWHERE)
+    assert (asked.path, asked.speaker) == ("/apis/authorization.k8s.io/v1/subjectaccessreviews", "caller")
+    assert asked.body["spec"] == {
+        "user": "cotenant-verify:reds",
+        "groups": ["reds", "system:authenticated"],
+        "resourceAttributes": {
+            "verb": "create",
+            "version": "v1",
+            "resource": "pods",
+            "subresource": "exec",
+            "namespace": "blue-dev",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (attempt("list"), "get secrets -n blue-dev"),
+        (attempt("get"), f"get secrets {NOWHERE} -n blue-dev"),
+        (attempt("delete"), f"delete secrets {NOWHERE} --dry-run=server -n blue-dev"),
+        (attempt("list", resource.DEPLOYMENTS), "get deployments.apps -n blue-dev"),
+        (attempt("patch"), "auth can-i patch secrets -n blue-dev"),
+        (attempt("get", resource.PODS, "log"), "auth can-i get pods --subresource log -n blue-dev"),
+        (attempt("list", resource.NODES, namespace=""), "get nodes"),
+        (attempt("list", namespace=""), "get secrets -A"),
+        (attempt("*", means="rules"), "auth can-i --list -n blue-dev"),
+    ],
+)
+def test_every_failure_comes_with_the_command_that_shows_it(one, words):
+    assert reproduction(one, NOWHERE) == f"kubectl --as cotenant-verify:reds --as-group reds {words}"
