@@ -37,6 +37,8 @@ lint: $(READY) ## style, types, layers, Dockerfile, generated files
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m cotenant.api.schema --check
+	$(BIN)/python -m cotenant.api.reference --check docs/reference/api.md
+	$(BIN)/python -m cotenant.render.install.chart --check charts/cotenant
 
 format: $(READY) ## format the code
 	$(BIN)/ruff check --fix-only -q .
@@ -50,6 +52,8 @@ bench-10k: setup ## the same with 10,000 spaces; takes about ten minutes
 
 docs: $(READY) ## write the generated pages and CRDs anew
 	$(BIN)/python -m cotenant.api.schema --write
+	$(BIN)/python -m cotenant.api.reference --write docs/reference/api.md
+	$(BIN)/python -m cotenant.render.install.chart --write charts/cotenant
 
 lock: $(READY) ## resolve requirements anew, with hashes (needs uv on PATH)
 	uv pip compile pyproject.toml --extra demo --generate-hashes --python-version 3.11 --universal --no-header -o requirements/run.txt

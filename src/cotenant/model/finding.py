@@ -52,11 +52,6 @@ class Outcome(Struct, frozen=True):
     done: tuple[Done, ...] = ()
 
     @property
-    def writes(self) -> int:
-        """How many objects were written or deleted."""
-        return sum(1 for one in self.done if one.verb in ("created", "applied", "replaced", "deleted"))
-
-    @property
     def trouble(self) -> tuple[Done, ...]:
         """The objects that are not as desired."""
         return tuple(one for one in self.done if one.bad)

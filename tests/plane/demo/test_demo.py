@@ -94,7 +94,7 @@ def test_ctrl_c_leaves_nothing_behind(surroundings):
 
 
 def test_kept_it_goes_on_without_us_until_its_time_is_over(surroundings):
-    playing = demo(surroundings, "--keep", "--for", "20s")
+    playing = demo(surroundings, "--keep", "--for", "12s")
     out, err = playing.communicate(timeout=120)
     assert playing.returncode == 0, out[-2000:] + err[-2000:]
     pids = programs(surroundings)

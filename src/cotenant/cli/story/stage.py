@@ -118,7 +118,8 @@ class Stage:
         path = self.plane.service_account(platform.namespace, platform.service_account)
         must_be_ours(self.plane, path)
         argv = [*ourselves(), "operator", "--kubeconfig", str(path), "--http", "127.0.0.1:0"]
-        self._operator = self.plane.run(OPERATOR, argv)
+        # The official client writes certificates to temporary files; killed, it leaves them: so into a folder of ours.
+        self._operator = self.plane.run(OPERATOR, ["env", f"TMPDIR={self.plane.directory}", *argv])
 
     def kill_operator(self) -> int:
         """SIGKILL, as a node that burns down would; the pid."""

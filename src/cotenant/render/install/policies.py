@@ -81,7 +81,10 @@ def _leash(platform: Platform) -> Manifest:
                 "['coordination.k8s.io/leases', '/configmaps', '/events', 'events.k8s.io/events']) || "
                 # Events about a Tenant have no other place: they must lie in default.
                 "(variables.place == 'default' && request.resource.group == 'events.k8s.io' && "
-                "request.resource.resource == 'events')",
+                "request.resource.resource == 'events') || "
+                # A Space outside a home is told so, in its status and nowhere else.
+                f"(request.resource.group == '{keys.GROUP}' && request.resource.resource == 'spaces' && "
+                "variables.subresource == 'status')",
                 f"'COTENANT-LEASH-2: cotenant may not ' + {asked} + ' in namespace ' + variables.place + "
                 f"': only a namespace with the label {keys.TENANT} is its business; a platform administrator sets it'",
             ),

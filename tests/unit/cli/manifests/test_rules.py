@@ -1,0 +1,55 @@
+"""The CEL rules, told without a cluster."""
+
+import pytest
+from msgspec import convert
+from msgspec import inspect as types
+
+from cotenant.api import scalars
+from cotenant.api.rule import Rule
+from cotenant.api.schema import KINDS
+from cotenant.api.structural import RULES
+from cotenant.cli.manifests.rules import OFFLINE, TRANSITIONS, broken
+
+
+def rules_of(info):
+    """Every rule of a type and below it."""
+    match info:
+        case types.Metadata():
+            yield from (convert(one, Rule) for one in (info.extra_json_schema or {}).get(RULES, ()))
+            yield from rules_of(info.type)
+        case types.UnionType():
+            for one in info.types:
+                yield from rules_of(one)
+        case types.ListType():
+            yield from rules_of(info.item_type)
+        case types.DictType():
+            yield from rules_of(info.key_type)
+            yield from rules_of(info.value_type)
+        case types.StructType():
+            yield from getattr(info.cls, "RULES", ())
+            for field in info.fields:
+                yield from rules_of(field.type)
+
+
+def test_every_rule_of_the_definitions_is_known_here_too():
+    wanted = {rule for kind in KINDS for rule in rules_of(types.type_info(kind.type))}
+    assert {one.message for one in wanted - OFFLINE.keys() - TRANSITIONS} == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "good", "bad"),
+    [
+        (scalars.NAME, ["a", "a-1"], ["A", "-a", "a-", "a.b", "a\n", ""]),
+        (scalars.QUANTITY, ["500m", 4, "8Gi", "1e3", "0"], ["-1", -1, "much", "5 Gi", ""]),
+        (scalars.CIDR, ["10.0.0.0/8", "fd00::/8"], ["10.0.0.0", "10.0.0/8", "x/8", "10.0.0.0/33"]),
+        (scalars.IAM_ROLE, ["arn:aws:iam::123456789012:role/X"], ["arn:aws:iam::123456789:role/X", "arn:aws:sts::1:x"]),
+        (scalars.NAMING[1], ["{tenant}-{space}"], ["{tenant}_{space}", "{team}-{space}"]),
+        (scalars.REGISTRY, ["a.b/"], ["a.b", "/"]),
+        (scalars.HOST, ["*.example.com", "a.b"], ["Example.com", "*", "a.*.b"]),
+        (scalars.LABEL_KEYS, [{"team": "", "a.b/c": ""}], [{"-a": ""}, {"a/b/c": ""}]),
+        (scalars.QUOTA_KEYS, [{"pods": 1, "count/jobs.batch": 1}], [{"podz": 1}]),
+    ],
+)
+def test_a_rule_lets_good_values_through_and_stops_bad_ones(rule, good, bad):
+    assert [value for value in good if broken(rule, value)] == []
+    assert [value for value in bad if not broken(rule, value)] == []
