@@ -53,6 +53,7 @@ bench-10k: setup ## the same with 10,000 spaces; takes about ten minutes
 docs: $(READY) ## write the generated pages and CRDs anew
 	$(BIN)/python -m cotenant.api.schema --write
 	$(BIN)/python -m cotenant.api.reference --write docs/reference/api.md
+	$(BIN)/python -m cotenant.judge.reference --write
 	$(BIN)/python -m cotenant.render.install.chart --write charts/cotenant
 
 lock: $(READY) ## resolve requirements anew, with hashes (needs uv on PATH)

@@ -87,7 +87,13 @@ class Person:
         """What the API server's authorizer says to each verb; `what` is `pods`, `pods/exec` or `deployments.apps`."""
         kind, _, subresource = what.partition("/")
         kind, _, group = kind.partition(".")
-        attributes = {"resource": kind, "group": group, "subresource": subresource, "namespace": namespace, "name": name}
+        attributes = {
+            "resource": kind,
+            "group": group,
+            "subresource": subresource,
+            "namespace": namespace,
+            "name": name,
+        }
         answers = {}
         for verb in verbs.split():
             spec = {"user": self.name, "groups": [*self.groups, "system:authenticated"]}
@@ -260,5 +266,3 @@ def free_port() -> int:
 def in_words(requests: Sequence[Request]) -> list[str]:
     """Requests in short, for the message of a failed test."""
     return [f"{one.verb} {one.resource} {one.namespace}/{one.name} {one.code}" for one in requests]
-
-

@@ -113,7 +113,9 @@ def given_namespace(cluster: Cluster, base: str, *, named: str = "", **annotatio
     return name
 
 
-def pod(name: str, namespace: str, *, resources: Manifest | None = None, restricted: bool = False, **spec: Any) -> Manifest:
+def pod(
+    name: str, namespace: str, *, resources: Manifest | None = None, restricted: bool = False, **spec: Any
+) -> Manifest:
     """A pod with one container `c`."""
     container: Manifest = {"name": "c", "image": "nginx", "resources": resources or {}}
     if restricted:
@@ -151,18 +153,18 @@ def given_role(cluster: Cluster, role: str, *rules: tuple[str, str, str]) -> Non
 
 
 def eventually(fact: Callable[[], T], within: float = 10.0, every: float = 0.04) -> T:
-    """The first true answer of `fact`. An AssertionError in it means: not yet."""
+    """The first true answer of `fact`. An AssertionError in it means: not yet; so does a field that is missing."""
     deadline = time.monotonic() + within
     while True:
         problem, found = None, None
         try:
             found = fact()
-        except AssertionError as error:
+        except (AssertionError, LookupError) as error:
             problem = error
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within} s; at last: {problem or repr(found)}") from problem
+            raise AssertionError(f"not within {within} s; at last: {problem!r} {found!r}") from problem
         time.sleep(every)
 
 
@@ -257,6 +259,13 @@ def uids(cluster: Cluster, kind: str, names: Iterable[str], namespace: str = "")
 
 def may_not_touch(person: Person, namespace: str) -> None:
     """Nothing at all in a namespace, by the API server's own authorizer."""
-    for what in ("pods", "secrets", "configmaps", "services", "deployments.apps", "rolebindings.rbac.authorization.k8s.io"):
+    for what in (
+        "pods",
+        "secrets",
+        "configmaps",
+        "services",
+        "deployments.apps",
+        "rolebindings.rbac.authorization.k8s.io",
+    ):
         answers = person.may("get list watch create update patch delete", what, namespace=namespace)
         assert not any(answers.values()), f"{person} may {answers} {what} in {namespace}"

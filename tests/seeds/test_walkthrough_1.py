@@ -80,7 +80,11 @@ def sides(installation) -> Sides:
     given_role(
         installation,
         "developer",
-        ("get list watch create update patch delete", "core apps", "pods deployments configmaps persistentvolumeclaims"),
+        (
+            "get list watch create update patch delete",
+            "core apps",
+            "pods deployments configmaps persistentvolumeclaims",
+        ),
     )
     teams = []
     for letter, security in (("a", "baseline"), ("b", "restricted")):
@@ -243,7 +247,9 @@ def test_s1_23_a_tenant_cannot_change_isolation_labels(cluster, sides, namespace
     for person in (sides.user_a, cluster.user("owner-of-a", "tenant-a-owners")):
         for label in ("tenant=b", "cotenant.dev/tenant=tenant-b", "cotenant.dev/tenant-"):
             answer = person.kubectl("label", "namespace", namespace, label, "--overwrite")
-            expect_denied(answer, by="RBAC", saying=f'namespaces "{namespace}" is forbidden: User "{person.name}" cannot')
+            expect_denied(
+                answer, by="RBAC", saying=f'namespaces "{namespace}" is forbidden: User "{person.name}" cannot'
+            )
 
 
 def test_s1_24_the_printed_network_policy_is_invalid(cluster, sides):
@@ -306,7 +312,11 @@ VIOLATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "host-network": ({}, {"hostNetwork": True}, "host namespaces (hostNetwork=true)"),
     "host-pid": ({}, {"hostPID": True}, "host namespaces (hostPID=true)"),
     "host-ipc": ({}, {"hostIPC": True}, "host namespaces (hostIPC=true)"),
-    "host-path": ({}, {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, 'restricted volume types (volume "v" uses'),
+    "host-path": (
+        {},
+        {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]},
+        'restricted volume types (volume "v" uses',
+    ),
     "host-port": ({}, {"ports": [{"containerPort": 80, "hostPort": 80}]}, 'hostPort (container "c" uses hostPort 80)'),
     "capabilities": ({"capabilities": {"add": ["SYS_ADMIN"]}}, {}, 'unrestricted capabilities (container "c" must set'),
     "escalation": (
@@ -335,7 +345,9 @@ def breaking(name: str) -> dict[str, Any]:
 def test_s1_29_pod_security_restricted_refuses(user_b, name):
     answer = user_b.apply(breaking(name))
 
-    expect_denied(answer, by="pod security", saying=f'pods "{name}" is forbidden: violates PodSecurity "restricted:v1.36": ')
+    expect_denied(
+        answer, by="pod security", saying=f'pods "{name}" is forbidden: violates PodSecurity "restricted:v1.36": '
+    )
     expect_denied(answer, by="pod security", saying=VIOLATIONS[name][2])
 
 
@@ -350,7 +362,9 @@ def test_s1_29_a_pod_that_keeps_to_restricted_is_admitted(user_b):
     expect_created(user_b.apply(pod("decent", "tenant-b", restricted=True)), "pod/decent")
 
 
-@pytest.mark.parametrize("label", ["pod-security.kubernetes.io/enforce-", "pod-security.kubernetes.io/enforce=privileged"])
+@pytest.mark.parametrize(
+    "label", ["pod-security.kubernetes.io/enforce-", "pod-security.kubernetes.io/enforce=privileged"]
+)
 def test_s1_30_a_tenant_cannot_loosen_pod_security(cluster, sides, label):
     for person in (sides.user_b, cluster.user("owner-of-b", "tenant-b-owners")):
         answer: Answer = person.kubectl("label", "namespace", "tenant-b", label, "--overwrite")

@@ -86,7 +86,10 @@ def test_s4_18_a_pod_without_resources_gets_the_maximum_as_limit_and_request(clu
 def test_s4_19_an_owner_creates_updates_and_deletes_in_each_space(benzema, space):
     where = ("-n", f"tenant-iam-{space}")
     expect_created(benzema.kubectl("create", "configmap", "s4-19", "--from-literal=a=b", *where), "configmap/s4-19")
-    assert "configmap/s4-19 patched" in benzema.kubectl("patch", "configmap", "s4-19", "-p", '{"data":{"a":"c"}}', *where).out
+    assert (
+        "configmap/s4-19 patched"
+        in benzema.kubectl("patch", "configmap", "s4-19", "-p", '{"data":{"a":"c"}}', *where).out
+    )
     assert 'configmap "s4-19" deleted' in benzema.kubectl("delete", "configmap", "s4-19", *where).out
 
 
@@ -159,7 +162,9 @@ def test_s4_25_containers_outside_the_bounds_are_refused(benzema, resources, say
 )
 def test_s4_27_an_owner_cannot_edit_what_holds_the_tenant(benzema, kind, name, patch):
     answer = benzema.kubectl("patch", kind, name, "--type=merge", "-p", patch, "-n", "tenant-iam-dev")
-    expect_denied(answer, by="RBAC", saying=f'"{name}" is forbidden: User "test-benzema-mto" cannot patch resource "{kind}"')
+    expect_denied(
+        answer, by="RBAC", saying=f'"{name}" is forbidden: User "test-benzema-mto" cannot patch resource "{kind}"'
+    )
 
 
 @pytest.mark.parametrize("kind", ["resourcequota", "limitrange", "rolebinding", "networkpolicy"])
@@ -203,7 +208,7 @@ def test_s4_28_an_owner_makes_a_space_inside_the_prefix_and_not_in_another_home(
 def test_s4_28_without_self_service_an_owner_makes_no_space(cluster):
     team = given_tenant(cluster, "fixed", spaces=["dev"], create=[])
 
-    expect_denied(team.owner.apply(space_of(team, "more")), by="RBAC", saying='spaces.cotenant.dev')
+    expect_denied(team.owner.apply(space_of(team, "more")), by="RBAC", saying="spaces.cotenant.dev")
 
 
 def test_s4_29_a_second_person_of_the_permission_set_comes_in_under_their_own_name(cluster, tenants):

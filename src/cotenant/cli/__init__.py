@@ -94,6 +94,13 @@ class Lazy(click.Group):
             raise click.UsageError(f"no such command: {args[0]}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[click.shell_completion.CompletionItem]:
+        """Names with their lines, from the table too: a shell waits for it at every Tab."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=one.line) for name, one in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """The sections, from the table above: nothing is imported for --help."""
         for title, entries in SECTIONS.items():
@@ -177,7 +184,8 @@ def sentence(error: Exception) -> str:
 
 def lowered(text: str) -> str:
     """Click begins its messages with a capital letter and ends them with a full stop; behind `error:` they do not."""
-    return (text[:1].lower() + text[1:]).rstrip(".")
+    first = text[:1].lower() if text[1:2].islower() else text[:1]
+    return (first + text[1:]).rstrip(".")
 
 
 def complain(text: str, code: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from cotenant.api.keys import GROUP
-from cotenant.cli import FAILED, Failure
+from cotenant.cli import Failure
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, Forbidden, NotFound, Unauthorized
 from cotenant.kube.transport import Transport
@@ -119,8 +119,3 @@ def parts(error: ApiError) -> list[tuple[str, str]]:
     """(field, message) of each fault in an object that the API server found invalid."""
     found = [(str(one.get("field", "")), str(one.get("message", ""))) for one in error.causes]
     return found or [("", str(error))]
-
-
-def stop(text: str, code: int = FAILED) -> Failure:
-    """A Failure, to be raised."""
-    return Failure(text, code)

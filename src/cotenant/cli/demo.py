@@ -25,7 +25,7 @@ from cotenant.judge.isolation import table
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError
 from cotenant.kube.transport import Transport
-from cotenant.local.errors import ControlPlaneError
+from cotenant.local.errors import BinariesMissing, ControlPlaneError
 from cotenant.local.options import Options
 from cotenant.local.plane import LocalControlPlane
 from cotenant.local.resolver import Resolver
@@ -48,7 +48,7 @@ T = TypeVar("T")
     callback=duration,
     help="With --keep: so long.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before the story begins.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before programs are built, which takes minutes.")
 def demo(*, keep: bool, seconds: float, yes: bool) -> int:
     """Two teams on a real control plane of their own: isolated by two short manifests, and the proof.
 
@@ -58,29 +58,42 @@ def demo(*, keep: bool, seconds: float, yes: bool) -> int:
     Exit codes: 0 everything went as promised; 1 something did not; 2 it could not be played.
     """
     voice = Voice()
-    greet(voice, yes=yes)
+    greet(voice)
+    if not yes and sys.stdin.isatty() and not prepared():
+        click.confirm("The control plane has to be built once, in about 6 minutes. Go on?", default=True, abort=True)
     started = time.monotonic()
+    plane = LocalControlPlane(Options(audit_megabytes=AUDIT_MEGABYTES), progress=voice.progress)
     try:
-        with LocalControlPlane(Options(audit_megabytes=AUDIT_MEGABYTES), progress=voice.progress) as plane:
-            stage = set_up(plane, voice)
-            code = play(stage, voice)
-            if not code:
-                outro(voice, time.monotonic() - started)
-            if keep and not code:
-                plane.detach(0 if seconds >= ENDLESS else seconds)
-                farewell(stage, voice, seconds)
-            return code
+        with voice.waiting("starting the control plane: etcd, API server, controllers, scheduler"):
+            plane.start()
+        stage = set_up(plane, voice)
+        code = play(stage, voice)
+        if not code:
+            outro(voice, time.monotonic() - started)
+        if keep and not code:
+            plane.detach(0 if seconds >= ENDLESS else seconds)
+            farewell(stage, voice, seconds)
+        return code
     except (ControlPlaneError, ApiError, NotOurs) as error:
         raise Failure(str(error)) from error
+    finally:
+        plane.stop()
 
 
-def greet(voice: Voice, *, yes: bool) -> None:
-    """Says what will happen, and asks where somebody can answer."""
+def greet(voice: Voice) -> None:
+    """Says what will happen."""
     voice.text("cotenant demo: two teams share one cluster.")
     voice.text("A real Kubernetes control plane starts on this machine, on loopback; nodes, containers and network are")
     voice.text("fake, everything that says yes or no is real. No other cluster is touched.")
-    if sys.stdin.isatty() and sys.stdout.isatty() and not yes:
-        click.confirm("Go on?", default=True, abort=True)
+
+
+def prepared() -> bool:
+    """Whether every program of the plane is there already."""
+    try:
+        Resolver(Options(allow_build=False, allow_download=False), progress=lambda _: None).all()
+    except BinariesMissing:
+        return False
+    return True
 
 
 def set_up(plane: LocalControlPlane, voice: Voice) -> Stage:

@@ -55,6 +55,8 @@ def get() -> None:
 @cluster_flags
 def tenants(*, names: tuple[str, ...], labels: str, output: str | None, no_headers: bool, **flags: Any) -> int:
     """List tenants; with -n the one that a namespace belongs to."""
+    if labels and flags["namespace"]:
+        raise click.UsageError("-l and -n exclude each other: a namespace belongs to one tenant")
 
     async def work(cluster: Cluster) -> Items:
         if cluster.chosen:

@@ -68,6 +68,9 @@ def impact(
     if tenant is None:
         found.warnings.append("there is no such tenant, here or in the cluster: its Spaces are ignored until there is")
         return found
+    if tenant.metadata.deletion_timestamp:
+        found.warnings.append("the tenant is being deleted: nothing of these manifests will be carried out")
+        return found
     found.spec = [] if old is None else list(differences(flat(old.spec), flat(tenant.spec)))
     found.gains, found.loses = access(before, after)
     found.objects = [change(one, live) for one in forecast.ordered()]

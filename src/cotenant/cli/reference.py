@@ -34,7 +34,7 @@ Generated from the commands: change them and run `make docs`.
 
 def page() -> str:
     """The whole page."""
-    root = click.Context(cotenant, info_name="cotenant")
+    root = click.Context(cotenant, info_name="cotenant", help_option_names=["-h", "--help"])
     parts = [HEAD]
     for title, entries in SECTIONS.items():
         parts.append(f"## {title}\n")
@@ -51,7 +51,8 @@ def sections(command: click.Command, ctx: click.Context) -> Iterator[str]:
     yield f"### `{ctx.command_path} {usage}`\n"
     text = inspect.cleandoc(command.help or "").replace("\b\n", "")
     yield f"{text}\n"
-    rows = [record for one in command.get_params(ctx) if (record := one.get_help_record(ctx)) and one.name != "help"]
+    options = [one for one in command.get_params(ctx) if isinstance(one, click.Option) and "--help" not in one.opts]
+    rows = [record for one in options if (record := one.get_help_record(ctx))]
     if rows:
         yield "| option | |\n| --- | --- |"
         yield "\n".join(f"| `{cell(names)}` | {cell(words)} |" for names, words in rows) + "\n"

@@ -40,6 +40,7 @@ class TenantController:
         """Gather → render → apply → judge → status."""
         found = gather_tenant(self.world, key, self.platform, self.now())
         if found is None:
+            self.patience.over(key)
             return Result()
         if found.tenant.metadata.deletion_timestamp:
             return await self.leave(found)

@@ -283,6 +283,3 @@ async def _json(client: Client, path: str) -> dict[str, Any]:
     if status >= 400:
         raise from_response(status, body)
     return msgspec.json.decode(body, type=dict[str, Any])
-
-
-__all__ = ["ApiError", "Prover", "Question", "Scene", "UnknownTenant", "discover", "gather", "verify"]

@@ -48,8 +48,9 @@ def network(view: TenantView, name: str, space: str) -> Iterator[Manifest]:
         inside = own_tenant(view) if rules.isolation == "tenant" else {"podSelector": {}}
         yield policy(f"allow-{rules.isolation}", ingress=[{"from": [inside]}], egress=[{"to": [inside]}])
     yield policy("allow-platform", egress=platform(view))
-    if rules.internet:
-        yield policy("allow-internet", egress=[{"to": internet(view.platform.cluster_cidrs)}])
+    outside = internet(view.platform.cluster_cidrs) if rules.internet else []
+    if outside:
+        yield policy("allow-internet", egress=[{"to": outside}])
     callers, callees = list(peers("from", rules.callers)), list(peers("to", rules.callees))
     if callers or callees:
         yield policy("allow-peers", ingress=callers or None, egress=callees or None)

@@ -53,12 +53,15 @@ async def test_parallel_creates_over_two_api_servers_give_exactly_the_limit(clus
 
 def test_a_refused_space_leaves_its_place_free(cluster):
     team = given_tenant(cluster, "churn", limit=1)
-    for _ in range(3):
+    for _ in range(2):
         expect_created(team.owner.apply(space_of(team, "bad", namespace="nowhere-at-all")))
         assert team.owner.kubectl("delete", "cosp", "bad", "-n", team.home, "--timeout=5s").ok
         # The count comes down when the quota has been quiet for a few seconds.
         eventually(
-            lambda: cluster.there("ResourceQuota", "cotenant", team.home)["status"]["used"]["count/spaces.cotenant.dev"] == "0"
+            lambda: (
+                cluster.there("ResourceQuota", "cotenant", team.home)["status"]["used"]["count/spaces.cotenant.dev"]
+                == "0"
+            )
         )
 
 

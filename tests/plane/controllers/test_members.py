@@ -81,7 +81,9 @@ def test_a_cordoned_tenant_reads_and_changes_nothing_until_it_is_uncordoned(clus
 
     assert "before" in team.owner.kubectl("get", "pods", "-n", space).out
     expect_denied(team.owner.run_pod("during", namespace=space), by="RBAC", saying="pods is forbidden: ")
-    expect_denied(team.owner.kubectl("delete", "pod", "before", "-n", space), by="RBAC", saying='pods "before" is forbidden: ')
+    expect_denied(
+        team.owner.kubectl("delete", "pod", "before", "-n", space), by="RBAC", saying='pods "before" is forbidden: '
+    )
     expect_denied(team.owner.apply(space_of(team, "more")), by="RBAC", saying="spaces.cotenant.dev")
 
     team.change(cordoned=False)
@@ -90,7 +92,9 @@ def test_a_cordoned_tenant_reads_and_changes_nothing_until_it_is_uncordoned(clus
 
 
 def test_a_role_that_the_installation_does_not_allow_is_named_and_the_others_have_theirs(cluster):
-    team = given_tenant(cluster, "admins", spaces=["dev"], members=[{"role": "cluster-admin", "user": "mallory"}], ready=False)
+    team = given_tenant(
+        cluster, "admins", spaces=["dev"], members=[{"role": "cluster-admin", "user": "mallory"}], ready=False
+    )
 
     expect_condition(team.tenant, "RoleNotAllowed", "user mallory")
 
@@ -133,7 +137,9 @@ def test_a_service_account_is_a_member_by_namespace_and_name(cluster):
     account = {"namespace": "default", "name": "deployer"}
     team = given_tenant(cluster, "robot", spaces=["dev"], members=[{"role": "editor", "serviceAccount": account}])
     expect_ready(team, "dev")
-    (binding,) = [one for one in cluster.list("RoleBinding", team.namespace("dev")) if "editor" in one["metadata"]["name"]]
+    (binding,) = [
+        one for one in cluster.list("RoleBinding", team.namespace("dev")) if "editor" in one["metadata"]["name"]
+    ]
     assert binding["subjects"] == [{"kind": "ServiceAccount", **account}]
 
 

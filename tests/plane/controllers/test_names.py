@@ -73,7 +73,10 @@ def test_a_name_beyond_63_characters_is_a_condition(cluster):
     assert "76 characters" in message
 
 
-@pytest.mark.parametrize("name", ["kube-team", "default", "home", "home-x", "cotenant-x", "aws-team", "amazon-x", "eks-x", "Has.Dot", "l" * 41])
+@pytest.mark.parametrize(
+    "name",
+    ["kube-team", "default", "home", "home-x", "cotenant-x", "aws-team", "amazon-x", "eks-x", "Has.Dot", "l" * 41],
+)
 def test_a_tenants_name_is_refused_by_the_api_server(cluster, name):
     manifest = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": name}, "spec": {}}
     answer = cluster.admin.apply(manifest)
@@ -89,7 +92,9 @@ def test_a_namespace_is_adopted_only_after_it_was_offered(cluster):
 
     given_namespace(cluster, "", named=legacy)
     expect_condition(
-        lambda: team.space("old"), "NamespaceNotOffered", f"kubectl annotate namespace {legacy} cotenant.dev/adopt={team.name}/old"
+        lambda: team.space("old"),
+        "NamespaceNotOffered",
+        f"kubectl annotate namespace {legacy} cotenant.dev/adopt={team.name}/old",
     )
     assert subjects(cluster, legacy) == {}
     cluster.annotate("Namespace", legacy, adopt=f"{team.name}/other")
@@ -110,7 +115,9 @@ def test_a_namespace_that_is_there_already_is_not_taken_for_a_new_space(cluster)
 
     expect_created(team.owner.apply(space_of(team, "dev")))
 
-    expect_condition(lambda: team.space("dev"), "NamespaceTaken", f"namespace {team.namespace('dev')} exists and was not offered")
+    expect_condition(
+        lambda: team.space("dev"), "NamespaceTaken", f"namespace {team.namespace('dev')} exists and was not offered"
+    )
     assert subjects(cluster, team.namespace("dev")) == {}
 
 

@@ -53,7 +53,11 @@ def test_a_viewer_sees_spaces_and_makes_none(cluster):
     vera = cluster.user("vera")
 
     assert "dev" in vera.kubectl("get", "cosp", "-n", team.home).out
-    expect_denied(vera.apply(space_of(team, "more")), by="RBAC", saying='spaces.cotenant.dev is forbidden: User "vera" cannot create')
+    expect_denied(
+        vera.apply(space_of(team, "more")),
+        by="RBAC",
+        saying='spaces.cotenant.dev is forbidden: User "vera" cannot create',
+    )
 
 
 def test_the_limit_is_a_native_quota(cluster):
@@ -142,10 +146,20 @@ def test_an_owner_cannot_patch_what_cotenant_keeps_on_a_space(cluster, patch, ru
 @pytest.mark.parametrize("subresource", ["status", "finalizers"])
 def test_an_owner_cannot_write_subresources_of_a_space(cluster, subresource):
     team = given_tenant(cluster, "liar", spaces=["dev"])
-    assert not any(team.owner.may("create update patch", f"spaces/{subresource}.cotenant.dev", namespace=team.home).values())
+    assert not any(
+        team.owner.may("create update patch", f"spaces/{subresource}.cotenant.dev", namespace=team.home).values()
+    )
     assert not any(team.owner.may("update patch", f"spaces.cotenant.dev/{subresource}", namespace=team.home).values())
     answer = team.owner.kubectl(
-        "patch", "cosp", "dev", "--type=merge", "--subresource=status", "-p", '{"status":{"phase":"Ready"}}', "-n", team.home
+        "patch",
+        "cosp",
+        "dev",
+        "--type=merge",
+        "--subresource=status",
+        "-p",
+        '{"status":{"phase":"Ready"}}',
+        "-n",
+        team.home,
     )
     expect_denied(answer, by="RBAC", saying='spaces.cotenant.dev "dev" is forbidden: ')
 

@@ -142,7 +142,9 @@ def test_an_uninstall_of_the_definitions_touches_no_workload_of_a_deleted_tenant
     eventually(gone(cluster, "Tenant", team.name))
     before = inventory(cluster, [namespace])
 
-    cluster.apply({"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": team.name}, "spec": {}})
+    cluster.apply(
+        {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": team.name}, "spec": {}}
+    )
 
     expect_ready(team, within=15)
     eventually(lambda: is_ready(team.space("dev")))

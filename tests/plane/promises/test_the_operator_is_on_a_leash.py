@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vocabulary import eventually, expect_denied, expect_ready, given_namespace, given_tenant
 from installation import OPERATOR, Person
+from vocabulary import eventually, expect_denied, expect_ready, given_namespace, given_tenant
 
 pytestmark = pytest.mark.cluster
 EXAMPLES = {
@@ -64,16 +64,28 @@ def test_the_token_cannot_escalate_bind_or_impersonate(cluster, thief):
     team = given_tenant(cluster, "calm", spaces=["dev"])
     namespace = team.namespace("dev")
     for role in ("cluster-admin", "admin", "edit", "system:node"):
-        answer = thief.kubectl("create", "rolebinding", "up", f"--clusterrole={role}", "--user=mallory", "-n", namespace)
+        answer = thief.kubectl(
+            "create", "rolebinding", "up", f"--clusterrole={role}", "--user=mallory", "-n", namespace
+        )
         expect_denied(answer, saying="is forbidden: ")
-    for what in ("clusterrolebinding up --clusterrole=cotenant:owner --user=mallory", "clusterrole up --verb=get --resource=pods"):
+    for what in (
+        "clusterrolebinding up --clusterrole=cotenant:owner --user=mallory",
+        "clusterrole up --verb=get --resource=pods",
+    ):
         expect_denied(thief.kubectl("create", *what.split()), by="RBAC", saying="is forbidden: ")
     expect_denied(
-        thief.kubectl("create", "role", "up", "--verb=get", "--resource=pods", "-n", namespace), by="RBAC", saying="forbidden"
+        thief.kubectl("create", "role", "up", "--verb=get", "--resource=pods", "-n", namespace),
+        by="RBAC",
+        saying="forbidden",
     )
     for whom in ("--as=kubernetes-admin", "--as=system:serviceaccount:kube-system:default"):
         expect_denied(thief.kubectl("get", "pods", whom, "-n", namespace), by="RBAC", saying="cannot impersonate")
-    for verb, what in (("escalate", "clusterroles"), ("escalate", "roles"), ("bind", "clusterroles"), ("bind", "roles")):
+    for verb, what in (
+        ("escalate", "clusterroles"),
+        ("escalate", "roles"),
+        ("bind", "clusterroles"),
+        ("bind", "roles"),
+    ):
         assert not any(thief.may(verb, f"{what}.rbac.authorization.k8s.io").values())
     for what in ("users", "groups", "serviceaccounts"):
         assert not any(thief.may("impersonate", what).values())

@@ -9,7 +9,11 @@ from vocabulary import eventually, expect_condition, expect_ready, given_namespa
 pytestmark = pytest.mark.cluster
 RBAC = "rbac.authorization.k8s.io"
 FOREIGN = [
-    {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}},
+    {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+    },
     {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "77"}}},
     {"apiVersion": "v1", "kind": "LimitRange", "spec": {"limits": [{"type": "Pod", "max": {"cpu": "7"}}]}},
     {
@@ -32,7 +36,10 @@ def put(cluster, namespace):
 
 def versions(cluster, namespace):
     return {
-        (one["kind"], name): (found["metadata"]["uid"], found.get("spec") or found.get("subjects") or found.get("rules"))
+        (one["kind"], name): (
+            found["metadata"]["uid"],
+            found.get("spec") or found.get("subjects") or found.get("rules"),
+        )
         for one in FOREIGN
         for name in ("theirs", "cotenant-like")
         for found in [cluster.there(one["kind"], name, namespace)]
@@ -52,7 +59,9 @@ def test_what_was_in_an_adopted_namespace_stays_untouched(cluster):
     expect_ready(team, "old")
 
     assert versions(cluster, namespace) == before
-    assert not [one for one in cluster.writes(mark) if one.namespace == namespace and one.name in ("theirs", "cotenant-like")]
+    assert not [
+        one for one in cluster.writes(mark) if one.namespace == namespace and one.name in ("theirs", "cotenant-like")
+    ]
     metadata = cluster.there("Namespace", namespace)["metadata"]
     assert metadata["labels"]["team-colour"] == "blue" and metadata["annotations"]["example.com/note"] == "keep"
 

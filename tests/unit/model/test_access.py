@@ -95,7 +95,9 @@ def test_the_next_expiry_is_that_of_the_first_who_still_has_rights() -> None:
     assert sorted_out(member(user="u", expires=times[0].isoformat())).next_expiry is None
 
 
-@given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001  # bounds have no zone
+@given(
+    st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))
+)  # bounds have no zone
 def test_rights_and_time_left_agree(end: datetime) -> None:
     one = member(user="u", expires=end.isoformat())
     left = seconds_left(one, NOW)

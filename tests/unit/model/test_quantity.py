@@ -14,7 +14,30 @@ VALUES = {
     "1E": 10**18, "1e3": 1000, "1E3": 1000, "1e+3": 1000, "1e-3": Fraction(1, 1000), "1Ei": 2**60, "1.5Gi": 3 * 2**29,
     "100n": Fraction(1, 10**7), "1u": Fraction(1, 10**6), "007": 7,
 }  # fmt: skip
-NONE = ["", " ", "1 ", " 1", "1Kb", "1KI", "1ki", "1K", "1g", "e3", "1e", "1e3m", "1e3.5", "--1", "0x1", "1,5", "1_0", ".", "+", "m", "1mi", "١"]  # noqa: RUF001  # a digit that is none in ASCII
+NONE = [
+    "",
+    " ",
+    "1 ",
+    " 1",
+    "1Kb",
+    "1KI",
+    "1ki",
+    "1K",
+    "1g",
+    "e3",
+    "1e",
+    "1e3m",
+    "1e3.5",
+    "--1",
+    "0x1",
+    "1,5",
+    "1_0",
+    ".",
+    "+",
+    "m",
+    "1mi",
+    "\u0661",  # a digit, not an ASCII one
+]
 
 
 @pytest.mark.parametrize(("text", "value"), VALUES.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from cotenant.cli.manifests.problem import Path, spelled
 from cotenant.cli.manifests.rules import broken
 
 Fault = tuple[Path, str]
+TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 METADATA = [
     "name",
     "namespace",
@@ -57,7 +59,9 @@ def check(info: types.Type, value: Any, path: Path, root: type) -> Iterator[Faul
             found = list(check(info.type, value, path, root))
             yield from found
             if not found:
-                yield from against((info.extra_json_schema or {}).get(RULES, ()), value, path)
+                extra = info.extra_json_schema or {}
+                yield from annotated(extra, value, path)
+                yield from against(extra.get(RULES, ()), value, path)
         case types.UnionType():
             yield from check(option(info, value), value, path, root)
         case types.StructType():
@@ -134,6 +138,16 @@ def number(info: types.IntType, value: int, path: Path) -> Iterator[Fault]:
         yield path, f"is {value}, at least {info.ge} is allowed"
     elif info.le is not None and value > info.le:
         yield path, f"is {value}, at most {info.le} is allowed"
+
+
+def annotated(extra: Mapping[str, Any], value: Any, path: Path) -> Iterator[Fault]:
+    """What the schema says besides types: times, and lists whose items are all different."""
+    if extra.get("format") == "date-time" and not TIME.fullmatch(value):
+        yield path, f"{value} is no time; write it as 2026-12-31T00:00:00Z"
+    if extra.get("x-kubernetes-list-type") == "set":
+        for at, item in enumerate(value):
+            if item in value[:at]:
+                yield (*path, at), f"{item} is on the list already; take it off once"
 
 
 def against(rules: Iterable[Any], value: Any, path: Path) -> Iterator[Fault]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -79,10 +78,6 @@ class Voice:
         self._status = None
         if self._console is not None:
             click.echo(f"{text} ({time.monotonic() - started:.1f} s)", err=True)
-
-    def rule(self) -> None:
-        """A line across."""
-        self._say("-" * min(shutil.get_terminal_size().columns, 100))
 
     def _paint(self, text: str, **style: Any) -> str:
         return click.style(text, **style) if self._colour else text

@@ -60,6 +60,18 @@ FAULTS = {
             "7: spec.members[1]: a member has exactly one of group, user, serviceAccount, iamRole, iamUser",
         ],
     ),
+    "a time that is none": (
+        TENANT + "spec:\n  members: [{role: owner, user: a, expires: 2026-12-31}]\n",
+        ["5: spec.members[0].expires: 2026-12-31 is no time; write it as 2026-12-31T00:00:00Z"],
+    ),
+    "a space that is declared twice": (
+        TENANT + "spec:\n  spaces:\n    declared:\n    - dev\n    - dev\n",
+        ["8: spec.spaces.declared[1]: dev is on the list already; take it off once"],
+    ),
+    "a list item without a colon": (
+        TENANT + "spec:\n  members:\n  - role owner\n",
+        ["6: spec.members[0]: must be a map, and is a text"],
+    ),
     "a quantity that is none": (
         TENANT + "spec:\n  quota:\n    hard:\n      pods: many\n",
         ["7: spec.quota.hard.pods: must be a quantity that is not negative, such as 500m, 4 or 8Gi"],
@@ -70,13 +82,14 @@ FAULTS = {
     ),
     "more declared than allowed": (
         TENANT + "spec:\n  spaces:\n    limit: 1\n    declared: [a, b]\n",
-        ["7: spec.spaces.declared: more spaces are declared than spaces.limit allows; raise the limit or declare fewer"],
+        [
+            "7: spec.spaces.declared: more spaces are declared than spaces.limit allows; raise the limit or declare fewer"
+        ],
     ),
     "a reserved name": (
         TENANT.replace("name: a", "name: kube-team"),
         [
-            "3: metadata.name: this name is reserved, as is default, home and what begins with kube-, home-, cotenant, "
-            "aws-, amazon- or eks-; choose another"
+            "3: metadata.name: this name is reserved, as is default, home and what begins with kube-, home-, cotenant, aws-, amazon- or eks-; choose another"
         ],
     ),
     "a label that is no text": (
@@ -145,7 +158,9 @@ def test_kinds_of_others_are_named_and_not_silently_dropped(file):
 
 
 def test_a_list_is_read_item_by_item_with_the_lines_of_its_items(file):
-    path = file("apiVersion: v1\nkind: List\nitems:\n- apiVersion: cotenant.dev/v1alpha1\n  kind: Tenant\n  metadata:\n    name: KUBE\n")
+    path = file(
+        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: cotenant.dev/v1alpha1\n  kind: Tenant\n  metadata:\n    name: KUBE\n"
+    )
     _, problems = read([path])
     assert [one.line for one in problems] == [7]
 

@@ -1,0 +1,95 @@
+"""Rebuilding a ledger that is missing: of a new tenant, or one that was lost.
+
+A closed ledger first, from which nobody grants; then every quota is read and written back, so that a raise which still
+knows the lost ledger conflicts; then what they hold becomes what is allocated, and the ledger opens. Everything is
+bound to the version of the closed ledger: two may rebuild, and it may be lost once more meanwhile.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cotenant.model.escrow.messages import (
+    Answer,
+    Conflict,
+    Finished,
+    GetLedger,
+    GetLimit,
+    GetQuota,
+    ListQuotas,
+    NotFound,
+    Outcome,
+    PutLedger,
+    PutQuota,
+    Read,
+    Request,
+    Written,
+)
+from cotenant.model.escrow.values import MOST, Entry, Ledger, Quota
+
+
+class Rebuild(Struct, frozen=True):
+    """Bring a ledger into being: limit = max(the tenant's, the sum of spec.hard), allocation = spec.hard."""
+
+
+class Rebuilding(Struct, frozen=True):
+    """Waits for the answer to `request`. `left` is still to be written back; `entries` is what was."""
+
+    request: Request
+    ledger: Ledger | None = None
+    left: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+
+def rebuild() -> Rebuilding:
+    """Begins with a live read: a cache may have missed that it is there again."""
+    return Rebuilding(GetLedger())
+
+
+def advance(task: Rebuilding, answer: Answer) -> Rebuilding | Finished:
+    """The next request after this answer, or the end."""
+    match task.request, answer:
+        case GetLedger(), Read(Ledger() as found):
+            return Rebuilding(ListQuotas(), found) if found.rebuilding else Finished(Outcome.DONE)
+        case GetLedger(), NotFound():
+            return Rebuilding(PutLedger(Ledger(limit=0, rebuilding=True)))
+        case PutLedger(ledger), Written(version) if ledger.rebuilding:
+            return Rebuilding(ListQuotas(), ledger.at(version))
+        case PutLedger(), Written():
+            return Finished(Outcome.DONE)
+        case PutLedger(), (Conflict() | NotFound()):
+            return rebuild()
+        case ListQuotas(), Read(tuple() as quotas):
+            return listed(task, quotas)
+        case GetQuota(), Read(Quota() as found):
+            return replace(task, request=fence(found))
+        case PutQuota(space, hard), Written():
+            return following(replace(task, entries=(*task.entries, Entry(space, hard))))
+        case PutQuota(space), Conflict():
+            return replace(task, request=GetQuota(space))
+        case (GetQuota() | PutQuota()), NotFound():
+            return following(task)
+        case GetLimit(), Read(int() as limit) if task.ledger is not None:
+            whole = max(limit, sum(entry.allocation for entry in task.entries))
+            return Rebuilding(PutLedger(Ledger(whole, tuple(sorted(task.entries)), task.ledger.version)))
+    raise TypeError(f"{type(answer).__name__} answers no {type(task.request).__name__}")
+
+
+def listed(task: Rebuilding, quotas: tuple[Quota, ...]) -> Rebuilding | Finished:
+    """The quotas to write back; also those that hold nothing, for a raise in flight may know more of them."""
+    if len(quotas) > MOST:
+        return Finished(Outcome.FULL)
+    return following(replace(task, left=tuple(sorted(quota.space for quota in quotas))))
+
+
+def following(task: Rebuilding) -> Rebuilding:
+    """The next quota to write back; after the last one, the tenant's limit as it is now."""
+    if not task.left:
+        return replace(task, request=GetLimit())
+    return replace(task, request=GetQuota(task.left[0]), left=task.left[1:])
+
+
+def fence(quota: Quota) -> PutQuota:
+    """A write that changes nothing but the version."""
+    return PutQuota(quota.space, quota.hard, quota.version, bump=True)

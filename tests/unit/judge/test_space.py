@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cotenant.api.space import SpaceStatus
+from cotenant.judge.space import SpaceFacts, judge_space
+from cotenant.model.finding import Done, Finding, Outcome, Ref
+from cotenant.model.plan import Plan
+from cotenant.model.snapshot import SpaceSnapshot
+from unit.specimens import GONE, MOMENT, marks, namespace, quota_of, seen, space, space_snapshot
+
+REF = Ref("v1", "Namespace", "", "red-dev")
+THERE = namespace("red-dev", marks())
+
+
+def judged(found: SpaceSnapshot, plan: Plan | None = None, *done: Done, farewell: Finding | None = None) -> SpaceStatus:
+    return judge_space(SpaceFacts(found, plan or Plan(), Outcome(done), farewell), MOMENT)
+
+
+def whole(**more: Any) -> SpaceSnapshot:
+    return space_snapshot(more.pop("one", None), **({"namespace": THERE, "quota": quota_of(seen(), space())} | more))
+
+
+ANSWERS: list[tuple[str, str, str, SpaceStatus]] = [
+    # reason, phase, what goes with it, status
+    ("Ready", "Ready", "", judged(whole())),
+    ("TenantNotFound", "Failed", "Stalled", judged(space_snapshot(view=None, tenant_exists=False))),
+    ("ProfileNotFound", "Failed", "Stalled", judged(space_snapshot(view=None))),
+    ("NameReserved", "Failed", "Stalled", judged(space_snapshot(space(namespace="kube-system")))),
+    ("NamespaceTaken", "Failed", "Stalled", judged(space_snapshot(occupant=namespace("red-dev")))),
+    ("NamespaceNotFound", "Failed", "Stalled", judged(space_snapshot(space(namespace="legacy")))),
+    ("NamespaceTerminating", "Pending", "Reconciling", judged(whole(namespace=namespace("red-dev", marks(), deletionTimestamp=GONE)))),
+    ("ApplyFailed", "Pending", "Reconciling", judged(whole(), Plan(waiting="x"), Done(REF, "denied", "RBAC: no"))),
+    ("Creating", "Pending", "Reconciling", judged(whole(), Plan(waiting="the ResourceQuota is not in force yet"))),
+    ("WaitsForRelease", "Terminating", "Stalled", judged(whole(), farewell=Finding("WaitsForRelease", "m"))),
+    ("DeletingNamespace", "Terminating", "Reconciling", judged(whole(), farewell=Finding("DeletingNamespace", "m"))),
+    ("DeletionNotConfirmed", "Terminating", "Stalled", judged(whole(), farewell=Finding("DeletionNotConfirmed", "m"))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "phase", "beside", "status"), ANSWERS, ids=[one[0] for one in ANSWERS])
+def test_every_answer_has_its_reason_phase_and_companion(
+    reason: str, phase: str, beside: str, status: SpaceStatus
+) -> None:
+    ready, *others = status.conditions
+    assert (ready.type, ready.reason, status.phase) == ("Ready", reason, phase)
+    assert ready.status == ("True" if reason == "Ready" else "False")
+    assert [one.type for one in others] == ([beside] if beside else [])
+    assert all(one.observed_generation == status.observed_generation == 1 for one in status.conditions)
+
+
+def test_a_failed_object_is_named_with_the_layer_that_refused() -> None:
+    found = judged(whole(), None, Done(REF, "denied", "RBAC: no"), Done(REF, "failed", "later"))
+    assert found.conditions[0].message == "Namespace red-dev: denied: RBAC: no"
+
+
+def test_a_long_refusal_is_cut() -> None:
+    assert len(judged(whole(), None, Done(REF, "denied", "x" * 40_000)).conditions[0].message) == 1000
+
+
+def test_the_namespace_is_the_one_that_carries_the_labels_else_the_one_just_made() -> None:
+    assert judged(whole()).namespace == "red-dev"
+    assert judged(space_snapshot(), None, Done(REF, "created")).namespace == "red-dev"
+    assert judged(space_snapshot(), None, Done(REF, "denied")).namespace == ""
+    other = Ref("v1", "LimitRange", "red-dev", "cotenant")
+    assert judged(space_snapshot(), None, Done(other, "created")).namespace == ""
+
+
+def test_the_generation_judged_is_written_down() -> None:
+    assert judged(whole(one=space(about={"generation": 7}))).observed_generation == 7
+
+
+def test_a_space_that_goes_says_so_whatever_else_is_wrong() -> None:
+    found = judged(space_snapshot(view=None, tenant_exists=False), farewell=Finding("WaitsForRelease", "m"))
+    assert found.conditions[0].reason == "WaitsForRelease"
