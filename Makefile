@@ -38,6 +38,8 @@ lint: $(READY) ## style, types, layers, Dockerfile, generated files
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m cotenant.api.schema --check
 	$(BIN)/python -m cotenant.api.reference --check docs/reference/api.md
+	$(BIN)/python -m cotenant.judge.reference --check
+	$(BIN)/python -m cotenant.cli.reference --check docs/reference/cli.md
 	$(BIN)/python -m cotenant.render.install.chart --check charts/cotenant
 
 format: $(READY) ## format the code
@@ -53,6 +55,7 @@ bench-10k: setup ## the same with 10,000 spaces; takes about ten minutes
 docs: $(READY) ## write the generated pages and CRDs anew
 	$(BIN)/python -m cotenant.api.schema --write
 	$(BIN)/python -m cotenant.api.reference --write docs/reference/api.md
+	$(BIN)/python -m cotenant.cli.reference --write docs/reference/cli.md
 	$(BIN)/python -m cotenant.judge.reference --write
 	$(BIN)/python -m cotenant.render.install.chart --write charts/cotenant
 

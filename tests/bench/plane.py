@@ -77,7 +77,9 @@ class Bench:
         began = time.monotonic()
         command = [
             sys.executable,
-            *(["/tmp/lead/op.py"] if os.environ.get("LEADOP") else ["-m", "cotenant", "operator"]),
+            "-m",
+            "cotenant",
+            "operator",
             "--kubeconfig",
             str(kubeconfig),
         ]

@@ -68,11 +68,17 @@ class Engine:
         try:
             found = await self.client.apply(resource, bound(wanted, step.uid))
         except Invalid as error:
-            if ref.kind != "RoleBinding" or "roleRef" not in error.message:
+            if ref.kind not in CONTENT:
                 raise
-            # A binding of ours that gives another role: Kubernetes lets nobody change that, so it is made anew.
-            await self.client.delete(resource, ref.name, ref.namespace)
-            self.remember(ref, await self.client.create(resource, wanted))
+            if ref.kind == "RoleBinding" and "roleRef" in error.message:
+                # A binding of ours that gives another role: Kubernetes lets nobody change that, so it is made anew.
+                await self.client.delete(resource, ref.name, ref.namespace)
+                self.remember(ref, await self.client.create(resource, wanted))
+                return "replaced"
+            # POST and apply are two managers. Of a list item that we leave out, what we had from the POST stays, and
+            # half an item is invalid.
+            found = await self.client.get(resource, ref.name, ref.namespace)
+            self.remember(ref, await self.client.replace(resource, replacement(wanted, found)))
             return "replaced"
         verb: Verb = "created" if step.action == "create" else "applied"
         kind = ref.kind

@@ -85,7 +85,10 @@ def watch_for_spaces(space: Controller, world: World) -> None:
         return [one.metadata.key for one in spaces_of(world, tenant.metadata.name)]
 
     def of_namespace(namespace: Namespace) -> Iterable[str]:
-        return [*space_key(namespace), *(one.metadata.key for one in world.spaces.by("wants", namespace.metadata.name))]
+        name = namespace.metadata.name
+        # A home that goes decides about Spaces that were deleted before and wait: nothing happens to those themselves.
+        housed = world.spaces.by("namespace", name) if namespace.metadata.deletion_timestamp else []
+        return [*space_key(namespace), *(one.metadata.key for one in [*world.spaces.by("wants", name), *housed])]
 
     def in_home(namespace: Namespace) -> Iterable[str]:
         return [one.metadata.key for one in world.spaces.by("namespace", namespace.metadata.name)]

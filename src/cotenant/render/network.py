@@ -101,6 +101,7 @@ def strictly_inside(cidr: str, parts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({part for part in parts if within(part, cidr) and ip_network(part, strict=False) != whole}))
 
 
+@lru_cache(maxsize=4096)
 def within(part: str, whole: str) -> bool:
     """Whether one range lies in another of the same family."""
     one, other = ip_network(part, strict=False), ip_network(whole, strict=False)

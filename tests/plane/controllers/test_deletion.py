@@ -81,6 +81,18 @@ def test_without_policy_and_confirmation_the_namespace_stays(cluster, policy, co
     assert not terminating(cluster, namespace)
 
 
+def test_whoever_leaves_the_tenant_loses_a_waiting_namespace_too(cluster):
+    eve = {"role": "editor", "user": "eve"}
+    team = given_tenant(cluster, "tricky", members=[eve])
+    namespace = given_space(team, "dev")
+    delete_space(team, "dev")
+    expect_condition(lambda: team.space("dev"), "WaitsForRelease")
+
+    team.change(members=[{"role": "owner", "group": f"{team.name}-owners"}])
+
+    eventually(lambda: "eve" not in set().union(*subjects(cluster, namespace).values()), within=5)
+
+
 def test_with_policy_and_confirmation_the_namespace_goes_and_then_the_space(cluster):
     team = given_tenant(cluster, "erase", limit=1)
     namespace = given_space(team, "dev", deletionPolicy="Delete")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from cotenant.api.schema import KINDS
+from installation import in_words
 from vocabulary import (
     eventually,
     expect_condition,
@@ -97,6 +100,12 @@ def test_all_definitions_deleted_and_made_again_lose_nothing(cluster):
     eventually(lambda: team.owner.apply(space_of(team, "after")).ok)
 
 
+def made_again(cluster, team, home: str):
+    """Whether there is a home of another uid."""
+    found = cluster.get("Namespace", team.home)
+    return found is not None and found["metadata"]["uid"] != home
+
+
 def test_a_deleted_home_deletes_no_space_and_is_made_again(cluster):
     team = given_tenant(cluster, "homeless", spaces=["dev"])
     given_space(team, "self")
@@ -106,26 +115,29 @@ def test_a_deleted_home_deletes_no_space_and_is_made_again(cluster):
 
     cluster.delete("Namespace", team.home)
 
-    def again() -> bool:
-        found = cluster.get("Namespace", team.home)
-        return found is not None and found["metadata"]["uid"] != home
-
-    eventually(again, within=30)
+    eventually(lambda: made_again(cluster, team, home), within=30)
     eventually(lambda: cluster.names("Space", team.home) == {"dev", "self"}, within=15)
     expect_ready(team, "dev", "self", within=15)
     assert lost(cluster, before) == set()
     eventually(lambda: team.owner.apply(space_of(team, "after")).ok)
+    expect_ready(team, "after")
+    time.sleep(1)
+    mark = cluster.plane.audit_mark()
+    time.sleep(1.5)
+    assert in_words([one for one in cluster.writes(mark) if team.name in f"{one.namespace} {one.name}"]) == []
 
 
 def test_a_space_deleted_on_purpose_is_not_rebuilt(cluster):
     team = given_tenant(cluster, "unwanted", spaces=["dev"])
     namespace = given_space(team, "self")
+    home = cluster.there("Namespace", team.home)["metadata"]["uid"]
 
     assert team.owner.kubectl("delete", "cosp", "self", "-n", team.home, "--wait=false").ok
     expect_condition(lambda: team.space("self"), "WaitsForRelease", namespace)
     # Even when its finalizer is lost together with the whole home.
     cluster.delete("Namespace", team.home)
-    eventually(lambda: is_ready(cluster.get("Space", "dev", team.home) or {"metadata": {"generation": 0}}), within=30)
+    eventually(lambda: made_again(cluster, team, home), within=30)
+    expect_ready(team, "dev", within=15)
 
     assert cluster.names("Space", team.home) == {"dev"}
     assert "deletionTimestamp" not in cluster.there("Namespace", namespace)["metadata"]

@@ -104,19 +104,14 @@ def test_no_rule_of_the_operator_has_a_wildcard(cluster):
             assert "*" not in [*rule["verbs"], *rule["resources"], *rule["apiGroups"]], rule
 
 
-def test_nothing_of_ours_is_in_a_namespace_without_our_label(cluster):
+def test_nothing_of_ours_is_in_a_namespace_of_somebody_else(cluster):
+    foreign = given_namespace(cluster, "bystander")
     team = given_tenant(cluster, "here", spaces=["dev"])
     expect_ready(team, "dev")
-    ours = {
-        one["metadata"]["name"]
-        for one in cluster.list("Namespace")
-        if "cotenant.dev/tenant" in one["metadata"].get("labels", {})
-    }
-    for kind in ("RoleBinding", "ResourceQuota", "LimitRange", "NetworkPolicy", "SpacePolicy"):
-        for one in cluster.list(kind, labels="cotenant.dev/tenant"):
-            assert one["metadata"]["namespace"] in ours, one["metadata"]
-    assert cluster.list("RoleBinding", "kube-system", labels="app.kubernetes.io/managed-by=cotenant") == []
-    assert cluster.list("RoleBinding", "default", labels="app.kubernetes.io/managed-by=cotenant") == []
+    for namespace in (foreign, "kube-system", "kube-public", "kube-node-lease", "default"):
+        for kind in ("RoleBinding", "ResourceQuota", "LimitRange", "NetworkPolicy", "SpacePolicy"):
+            found = cluster.list(kind, namespace, labels="app.kubernetes.io/managed-by=cotenant")
+            assert [one["metadata"]["name"] for one in found] == [], namespace
 
 
 def test_the_policies_bind_nobody_but_the_operator_and_our_own_kinds(cluster):

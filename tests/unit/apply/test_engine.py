@@ -213,9 +213,23 @@ async def test_a_binding_to_another_role_is_made_anew_since_nobody_can_change_it
 
 async def test_a_binding_that_is_refused_for_another_reason_stays(play: Play) -> None:
     play.cluster.put("RoleBinding", "cotenant-owner", "red-dev")
-    play.cluster.refuse("apply", "RoleBinding", error=Invalid(422, "Invalid", "subjects[0].name: Required value"))
+    for verb in ("apply", "replace"):
+        play.cluster.refuse(verb, "RoleBinding", error=Invalid(422, "Invalid", "subjects[0].name: Required value"))
     assert verbs(await play.run(("update", BINDING))) == ["denied"]
     assert play.cluster.names("RoleBinding", "red-dev") == ["cotenant-owner"]
+
+
+async def test_an_object_that_only_half_of_an_apply_would_spoil_is_replaced_whole(play: Play) -> None:
+    play.cluster.put("NetworkPolicy", "cotenant-default-deny", "red-dev", spec={"podSelector": {"a": 1}})
+    play.cluster.refuse("apply", "NetworkPolicy", error=Invalid(422, "Invalid", "spec.egress[0]: Required value"))
+    assert verbs(await play.run(("update", POLICY))) == ["replaced"]
+    assert play.cluster.there("NetworkPolicy", "cotenant-default-deny", "red-dev")["spec"] == POLICY["spec"]
+
+
+async def test_an_invalid_namespace_is_a_refusal(play: Play) -> None:
+    play.cluster.put("Namespace", "red-dev")
+    play.cluster.refuse("apply", "Namespace", error=Invalid(422, "Invalid", "metadata.labels: Invalid value"))
+    assert verbs(await play.run(("update", NAMESPACE), uid="uid-red-dev")) == ["denied"]
 
 
 async def test_quantities_in_the_servers_form_are_no_reason_to_replace(play: Play) -> None:

@@ -70,14 +70,14 @@ def test_times_are_written_in_whole_seconds() -> None:
     assert moment(NOW.replace(microsecond=999_999)) == "2026-01-01T12:00:00Z"
 
 
-def test_patience_ends_once_and_begins_anew_for_the_next_of_that_name() -> None:
-    times = iter([NOW, NOW, NOW.replace(second=2), NOW.replace(second=3), NOW.replace(second=9), NOW.replace(second=9)])
-    # setdefault asks for the time too
-    patience = Patience(lambda: next(times, NOW.replace(second=9)), seconds=3.0)
-    assert patience.left("a") == 3
+def test_patience_begins_anew_for_the_next_object_of_that_name() -> None:
+    now = [NOW]
+    patience = Patience(lambda: now[0], seconds=3.0)
+    patience.left("a")
     patience.over("a")
-    assert patience.begun == {}
     patience.over("a")
+    now[0] = NOW.replace(second=9)
+    assert patience.left("a") == 3.0
 
 
 def test_patience_is_over_after_its_seconds_and_when_the_clock_goes_back() -> None:

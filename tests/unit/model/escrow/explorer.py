@@ -1,0 +1,416 @@
+"""Every interleaving of leaders, crashes and a cluster, driving the protocol's own functions.
+
+A state is six small numbers: two quotas, the ledger, the tenant, and what each of two leaders waits for. A number
+stands for a value; what a value does next is computed once, by `begin` and `advance`, and looked up ever after.
+A request and its answer are one step: nothing can tell whether a leader crashed before or after it heard the answer.
+
+Versions are "now" or "old": every write makes the snapshots of that object in everybody else's hands old.
+
+Reductions, all of which `test_reductions_change_no_verdict` takes away again: leaders are alike; spaces are alike; what
+can only conflict does so at once; a leader that can only conflict, or has asked nothing yet, is an idle one; and of an
+old snapshot that is only written back nothing but its age is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields, replace
+
+from cotenant.model.escrow import messages as m
+from cotenant.model.escrow import protocol
+from cotenant.model.escrow.drain import Draining
+from cotenant.model.escrow.resize import Resizing
+from cotenant.model.escrow.values import Entry, Ledger, Quota
+
+NOW, OLD = "now", "old"
+NAMES = ("a", "b")
+LEDGER, TENANT, ALL = 2, 3, 4
+"""Places in a state; quotas are 0 and 1, leaders begin at 4. ALL is a list of both quotas."""
+IDLE = 0
+State = tuple[int, ...]
+
+
+class Tenant(Struct, frozen=True):
+    """The tenant's limit, what may still happen to it, and whether the ledger has followed a lower limit."""
+
+    limit: int
+    lower: tuple[int, ...] = ()
+    losses: int = 0
+    moves: int = 0
+    """Deletions of a namespace that may still happen; each may be followed by a new one of that name."""
+    followed: bool = False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the cluster does, and which protocol is played in it."""
+
+    intents: tuple[Any, ...]
+    tenant: Tenant = Tenant(2)
+    native: bool = False
+    leaders: int = 2
+    crash: bool = True
+    begin: Callable[..., Any] = protocol.begin
+    advance: Callable[..., Any] = protocol.advance
+    start: tuple[int, int] = (1, 1)
+    reduce: bool = True
+    mirror: bool = True
+
+
+@dataclass
+class Table:
+    """Numbers for values."""
+
+    values: list[Any] = field(default_factory=list)
+    numbers: dict[Any, int] = field(default_factory=dict)
+
+    def number(self, value: Any) -> int:
+        found = self.numbers.get(value)
+        if found is None:
+            found = self.numbers[value] = len(self.values)
+            self.values.append(value)
+        return found
+
+
+@dataclass
+class Result:
+    states: int
+    worlds: set[State]
+    broken: str | None = None
+    trace: list[str] = field(default_factory=list)
+
+
+class Explorer:
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.table = Table()
+        self.idle = self.table.number("idle")
+        assert self.idle == IDLE
+        self.results: dict[tuple[int, Any], tuple[int, int, bool]] = {}
+        self.ages: dict[tuple[int, int], int] = {}
+        self.mirrors: dict[int, int] = {IDLE: IDLE}
+        self.nature: dict[int, list[tuple[str, int]]] = {}
+        self.busy: set[Any] = set()
+        self.places: dict[int, int] = {}
+        starts = {rules.begin(intent): intent for intent in rules.intents}
+        self.starts = [(str(intent), self.table.number(step)) for step, intent in starts.items()]
+        self.fresh = set(starts)
+
+    # -- the search
+
+    def run(self, check: Callable[[tuple[Any, ...]], str | None], limit: int = 10_000_000) -> Result:
+        """Breadth first: a violation is found by one of the shortest ways."""
+        first = self.canonical(self.beginning())
+        seen: dict[State, State | None] = {first: None}
+        worlds = {first[:4]}
+        layer = [first]
+        while layer:
+            following: list[State] = []
+            for state in layer:
+                for after in self.successors(state):
+                    canonical = self.canonical(after)
+                    if canonical in seen:
+                        continue
+                    seen[canonical] = state
+                    following.append(canonical)
+                    if canonical[:4] not in worlds:
+                        worlds.add(canonical[:4])
+                        if broken := check(self.world(canonical)):
+                            return Result(len(seen), worlds, broken, self.trace(seen, canonical))
+            assert len(seen) < limit, "more states than expected: look at what a task remembers"
+            layer = following
+        return Result(len(seen), worlds)
+
+    def world(self, state: State) -> tuple[Any, ...]:
+        return tuple(self.table.values[one] for one in state[:4])
+
+    def beginning(self) -> State:
+        quotas = [Quota(name, hard, hard, 0, NOW) for name, hard in zip(NAMES, self.rules.start, strict=True)]
+        ledger = Ledger(self.rules.tenant.limit, tuple(Entry(quota.space, quota.hard) for quota in quotas), NOW)
+        objects = [self.table.number(one) for one in (*quotas, ledger, self.rules.tenant)]
+        return (*objects, *[IDLE] * self.rules.leaders)
+
+    def successors(self, state: State) -> Iterator[State]:
+        yield from self.happenings(state)
+        tried = set()
+        for leader in range(4, len(state)):
+            task = state[leader]
+            if task in tried:
+                continue
+            tried.add(task)
+            if task == IDLE:
+                for _, start in self.starts:
+                    yield self.act(state, leader, start)
+            else:
+                yield self.act(state, leader, task)
+                if self.rules.crash:
+                    yield (*state[:leader], IDLE, *state[leader + 1 :])
+
+    def trace(self, seen: dict[State, State | None], state: State) -> list[str]:
+        lines: list[str] = []
+        at: State | None = state
+        while at is not None:
+            lines.append(" | ".join(brief(self.table.values[one]) for one in at))
+            at = seen[at]
+        return lines[::-1]
+
+    # -- leaders
+
+    def act(self, state: State, leader: int, task: int) -> State:
+        """The request of this task is carried out, and the leader hears the answer."""
+        place = self.places.get(task)
+        if place is None:
+            place = self.places[task] = place_of(self.table.values[task].request)
+        key = (task, state[:2] if place == ALL else state[place])
+        found = self.results.get(key)
+        if found is None:
+            found = self.results[key] = self.perform(task, state, place)
+        there, step, changed = found
+        after = list(state)
+        after[leader] = step
+        if changed:
+            after[place] = there
+            for other in range(4, len(state)):
+                if other != leader and after[other] != IDLE:
+                    after[other] = self.aged(after[other], place)
+            if place == LEDGER:
+                after[TENANT] = self.watch(there, after[TENANT])
+        return tuple(after)
+
+    def perform(self, number: int, state: State, place: int) -> tuple[int, int, bool]:
+        task = self.table.values[number]
+        objects = self.world(state)
+        there = None if place == ALL else objects[place]
+        answer, after = answer_to(task.request, there, objects)
+        changed = after != there or isinstance(answer, m.Written)
+        if changed:
+            task = age(task, place)
+        step = self.settled(self.rules.advance(task, answer))
+        return self.table.number(after) if place != ALL else 0, self.table.number(step), changed
+
+    def aged(self, number: int, place: int) -> int:
+        found = self.ages.get((number, place))
+        if found is None:
+            step = self.settled(age(self.table.values[number], place))
+            found = self.ages[number, place] = self.table.number(step)
+        return found
+
+    def watch(self, ledger: int, tenant: int) -> int:
+        """Notes that the ledger's limit has followed the tenant's."""
+        found, now = self.table.values[ledger], self.table.values[tenant]
+        if found is None or now.followed or found.rebuilding or found.limit > now.limit:
+            return tenant
+        return self.table.number(replace(now, followed=True))
+
+    def settled(self, step: Any) -> Any:
+        """The same step, the more alike the better."""
+        if isinstance(step, m.Finished) or step == "idle":
+            return "idle"
+        if not self.rules.reduce:
+            return step
+        if step in self.fresh:
+            return "idle"
+        if not holds_old(step):
+            return step
+        if isinstance(step.request, m.Put):
+            return self.settled(self.rules.advance(step, m.Conflict())) if holds_old(step.request) else blank(step)
+        return "idle" if self.hopeless(step) else blank(step)
+
+    def hopeless(self, step: Any) -> bool:
+        """Whether a task with an old snapshot changes nothing, whatever its reads will tell."""
+        if step in self.busy:
+            return False
+        self.busy.add(step)
+        try:
+            return all(self.settled(self.rules.advance(step, answer)) == "idle" for answer in possible(step.request))
+        finally:
+            self.busy.discard(step)
+
+    # -- the cluster
+
+    def happenings(self, state: State) -> Iterator[State]:
+        for place in (0, 1):
+            for after in self.natural(state[place]):
+                yield self.written(state, place, after)
+        tenant = self.table.values[state[TENANT]]
+        if tenant.lower:
+            lower = replace(tenant, limit=tenant.lower[0], lower=tenant.lower[1:], followed=False)
+            number = self.watch(state[LEDGER], self.table.number(lower))
+            yield (*state[:TENANT], number, *state[TENANT + 1 :])
+        if tenant.losses and self.table.values[state[LEDGER]] is not None:
+            number = self.table.number(replace(tenant, losses=tenant.losses - 1))
+            after = self.written(state, LEDGER, self.table.number(None))
+            yield (*after[:TENANT], number, *after[TENANT + 1 :])
+        for place in (0, 1):
+            if tenant.moves and self.table.values[state[place]] is not None:
+                number = self.table.number(replace(tenant, moves=tenant.moves - 1))
+                after = self.written(state, place, self.table.number(None))
+                yield (*after[:TENANT], number, *after[TENANT + 1 :])
+            if self.table.values[state[place]] is None:
+                yield self.written(state, place, self.table.number(Quota(NAMES[place], 0, 0, 0, NOW)))
+
+    def natural(self, number: int) -> list[int]:
+        """Charges, frees, and the quota controller."""
+        found = self.nature.get(number)
+        if found is None:
+            quota, after = self.table.values[number], []
+            if quota is not None:
+                bound = quota.enforced if self.rules.native else min(quota.hard, quota.enforced)
+                if quota.used + 1 <= bound:
+                    after.append(replace(quota, used=quota.used + 1))
+                if quota.used:
+                    after.append(replace(quota, used=quota.used - 1))
+                if quota.enforced != quota.hard:
+                    after.append(replace(quota, enforced=quota.hard))
+            found = self.nature[number] = [self.table.number(one) for one in after]
+        return found
+
+    def written(self, state: State, place: int, value: int) -> State:
+        after = list(state)
+        after[place] = value
+        for leader in range(4, len(state)):
+            if after[leader] != IDLE:
+                after[leader] = self.aged(after[leader], place)
+        return tuple(after)
+
+    # -- symmetry
+
+    def canonical(self, state: State) -> State:
+        if not self.rules.reduce:
+            return state
+        mine = (*state[:4], *sorted(state[4:]))
+        if not self.rules.mirror:
+            return mine
+        turned = [self.mirrored(one) for one in state]
+        turned[0], turned[1] = turned[1], turned[0]
+        return min(mine, (*turned[:4], *sorted(turned[4:])))
+
+    def mirrored(self, number: int) -> int:
+        found = self.mirrors.get(number)
+        if found is None:
+            found = self.mirrors[number] = self.table.number(mirror(self.table.values[number]))
+            self.mirrors[found] = number
+        return found
+
+
+def place_of(request: Any) -> int:
+    match request:
+        case m.GetLedger() | m.PutLedger():
+            return LEDGER
+        case m.GetLimit():
+            return TENANT
+        case m.ListQuotas():
+            return ALL
+    return NAMES.index(request.space)
+
+
+def answer_to(request: Any, there: Any, objects: tuple[Any, ...]) -> tuple[Any, Any]:
+    """What the API server answers, and what is stored afterwards."""
+    match request:
+        case m.ListQuotas():
+            return m.Read(tuple(one for one in objects[:2] if one is not None)), None
+        case m.GetLimit():
+            return m.Read(there.limit), there
+        case m.PutLedger(ledger) if there is None:
+            return (m.Written(NOW), ledger.at(NOW)) if ledger.version == "" else (m.NotFound(), None)
+        case _ if there is None:
+            return m.NotFound(), None
+        case m.GetNamespace():
+            return m.Read(None), there
+        case m.GetQuota() | m.GetLedger():
+            return m.Read(there), there
+        case m.PutLedger(ledger):
+            if ledger.version != NOW:
+                return m.Conflict(), there
+            assert ledger.allocated <= ledger.limit, "the API server refuses a ledger that allocates too much"
+            return m.Written(NOW), ledger
+        case m.PutQuota(hard=hard, version=version):
+            return (m.Written(NOW), replace(there, hard=hard)) if version == NOW else (m.Conflict(), there)
+        case m.PutEnforced(hard=hard, version=version):
+            return (m.Written(NOW), replace(there, enforced=hard)) if version == NOW else (m.Conflict(), there)
+    raise AssertionError(request)
+
+
+def age(value: Any, place: int) -> Any:
+    """With every version of that object old."""
+    if isinstance(value, tuple):
+        return tuple(age(one, place) for one in value)
+    if not isinstance(value, Struct) or isinstance(value, Entry):
+        return value
+    if isinstance(value, Ledger):
+        return replace(value, version=OLD) if place == LEDGER else value
+    if isinstance(value, Quota | m.PutQuota | m.PutEnforced):
+        return replace(value, version=OLD) if NAMES.index(value.space) == place else value
+    return replace(value, **{one.name: age(getattr(value, one.name), place) for one in fields(value)})
+
+
+def holds_old(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(holds_old(one) for one in value)
+    if not isinstance(value, Struct) or isinstance(value, Entry):
+        return False
+    if hasattr(value, "version"):
+        return value.version == OLD
+    return any(holds_old(getattr(value, one.name)) for one in fields(value))
+
+
+def blank(step: Any) -> Any:
+    """Without the content of an old ledger that is only ever written back, and of an old quota."""
+    if isinstance(step, Draining | Resizing) and step.ledger is not None and step.ledger.version == OLD:
+        step = replace(step, ledger=Ledger(0, tuple(Entry(name, 0) for name in NAMES), OLD))
+    quota = getattr(step, "quota", None)
+    if quota is not None and quota.version == OLD:
+        step = replace(step, quota=Quota(quota.space, 0, 0, 0, OLD))
+    return step
+
+
+def possible(request: Any) -> list[Any]:
+    """Every answer that a read may have."""
+    amounts = range(4)
+    match request:
+        case m.GetQuota(space):
+            return [m.NotFound(), *(m.Read(Quota(space, *one, NOW)) for one in product(amounts, repeat=3))]
+        case m.GetLedger():
+            entries = [Entry(NAMES[0], *one) for one in product(range(3), (None, 0, 1))]
+            others = [None, *(Entry(NAMES[1], *one) for one in product(range(3), (None, 0, 1)))]
+            pairs = [(one, other) for one in [None, *entries] for other in others]
+            found = [tuple(one for one in pair if one) for pair in pairs]
+            ledgers = [Ledger(limit, one, NOW) for limit in range(5) for one in found]
+            return [m.NotFound(), m.Read(Ledger(0, (), NOW, rebuilding=True)), *(m.Read(one) for one in ledgers)]
+        case m.GetLimit():
+            return [m.Read(limit) for limit in amounts]
+        case m.GetNamespace():
+            return [m.NotFound(), m.Read(None)]
+    return [m.Read(tuple(Quota(name, 0, 0, 0, NOW) for name in NAMES)), m.Read(())]
+
+
+def mirror(value: Any) -> Any:
+    """With the names of the spaces exchanged."""
+    if isinstance(value, str):
+        return {"a": "b", "b": "a"}.get(value, value)
+    if isinstance(value, tuple):
+        return tuple(mirror(one) for one in value)
+    if isinstance(value, Ledger):
+        return replace(value, entries=tuple(sorted(mirror(one) for one in value.entries)))
+    if isinstance(value, Struct):
+        return replace(value, **{one.name: mirror(getattr(value, one.name)) for one in fields(value)})
+    return value
+
+
+def brief(value: Any) -> str:
+    match value:
+        case Quota():
+            return f"{value.space}: {value.hard}/{value.enforced} used {value.used}"
+        case Ledger():
+            drains = "".join(f" {one.space}→{one.drain}" for one in value.entries if one.drain is not None)
+            return f"{'+'.join(str(one.allocation) for one in value.entries)} ≤ {value.limit}{drains}"
+        case Tenant():
+            return f"limit {value.limit}"
+        case str() | None:
+            return str(value)
+    return f"{type(value).__name__}({getattr(value, 'goal', '')}) asks {value.request}"

@@ -1,0 +1,255 @@
+"""The rules of the house, as far as a machine can keep them. CONTRIBUTING.md says why each of them is there."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cotenant.judge import quota, space, tenant
+from cotenant.judge.chain import Chain
+from cotenant.judge.reasons import REASONS
+from cotenant.judge.reference import CONDITIONS
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "cotenant"
+MODULES = sorted(SRC.rglob("*.py"))
+LONGEST = 400
+NO_NOUNS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "shared", "lib", "core"}
+PURE = ("api", "model", "render", "judge")
+IMPURE = {
+    "asyncio", "aiohttp", "http", "socket", "ssl", "urllib.request", "requests", "kubernetes", "boto3", "subprocess",
+    "time", "random", "secrets", "uuid", "threading", "structlog",
+}  # fmt: skip
+
+FEATURES = {
+    # room in render/: what judges it, the page that explains it
+    "access": ("judge.tenant", {"AccessSynced", "IAMSynced"}, "docs/how-to/access.md"),
+    "limits": ("judge.quota", {"QuotaSynced"}, "docs/how-to/limits.md"),
+    "namespace": ("judge.space", {"Ready"}, "docs/how-to/spaces.md"),
+    "network": ("judge.tenant", {"NetworkIsolated"}, "docs/how-to/network.md"),
+    "quota": ("judge.quota", {"QuotaSynced"}, "docs/explanation/quota.md"),
+    "rules": ("judge.tenant", {"PolicyEnforced"}, "docs/reference/conditions.md"),
+    "install": ("judge.isolation", {"Verified"}, "docs/how-to/install-on-eks.md"),
+    "space": ("judge.space", {"Ready"}, "docs/how-to/spaces.md"),
+    "tenant": ("judge.tenant", {"Ready"}, "docs/explanation/how-it-works.md"),
+}
+"""Every feature has three places. A room without its check and its page fails here."""
+
+
+def name_of(module: Path) -> str:
+    return str(module.relative_to(ROOT))
+
+
+def rooms() -> set[str]:
+    found = {
+        path.stem for path in (SRC / "render").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    return found - {"__init__"}
+
+
+def chains() -> dict[str, set[str]]:
+    """Module in judge/ -> the conditions that its chains make."""
+    found = {}
+    for module in (quota, space, tenant):
+        own = {one.condition for one in vars(module).values() if isinstance(one, Chain)}
+        found[module.__name__.removeprefix("cotenant.")] = own
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_a_module_is_short_and_a_noun(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= LONGEST
+    assert NO_NOUNS.isdisjoint({module.stem, *(part.name for part in module.parents)} - {"src"})
+
+
+def test_layers_are_kept() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_room_is_in_the_table_and_nothing_else() -> None:
+    assert rooms() == set(FEATURES)
+
+
+@pytest.mark.parametrize("room", FEATURES)
+def test_a_feature_has_a_room_a_check_and_a_page(room: str) -> None:
+    judged_by, conditions, page = FEATURES[room]
+    importlib.import_module(f"cotenant.{judged_by}")
+    assert conditions <= set(CONDITIONS)
+    if judged_by in chains():
+        assert conditions <= chains()[judged_by]
+    assert (ROOT / page).is_file(), f"render/{room} has no page {page}"
+    assert len((ROOT / page).read_text()) > 300
+
+
+def test_every_condition_that_a_chain_makes_is_in_the_reference() -> None:
+    assert set().union(*chains().values()) <= set(CONDITIONS)
+
+
+def findings() -> Iterator[tuple[str, str]]:
+    """(file, reason) of every Finding that any module makes."""
+    for module in MODULES:
+        if "from cotenant.model.finding import" not in module.read_text():
+            continue  # another Finding
+        for node in ast.walk(ast.parse(module.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"):
+                continue
+            for one in texts(node.args[0], module):
+                yield name_of(module), one
+
+
+def texts(argument: ast.expr, module: Path) -> Iterable[str]:
+    """The reasons that the first argument of a Finding may be. Passing one on from another Finding adds none."""
+    if isinstance(argument, ast.Constant):
+        return [str(argument.value)]
+    if isinstance(argument, ast.Attribute) and argument.attr == "reason":
+        return []
+    if isinstance(argument, ast.Name):
+        assigned = [
+            node.value
+            for node in ast.walk(ast.parse(module.read_text()))
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == argument.id
+        ]
+        return [str(one.value) for value in assigned for one in ast.walk(value) if isinstance(one, ast.Constant) and one.value in REASONS]  # fmt: skip
+    raise AssertionError(f"{module}: a reason that no reader can look up: {ast.unparse(argument)}")
+
+
+def test_every_reason_is_on_the_closed_list_and_none_on_it_is_dead() -> None:
+    used = {reason for _, reason in findings()}
+    assert used - set(REASONS) == set()
+    assert set(REASONS) - used == set()
+
+
+def public(module: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Public classes, functions and methods by name."""
+
+    def of(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
+        for one in ast.iter_child_nodes(node):
+            if isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not one.name.startswith("_"):
+                yield f"{prefix}{one.name}", one
+                if isinstance(one, ast.ClassDef):
+                    yield from of(one, f"{prefix}{one.name}.")
+
+    tree = ast.parse(module.read_text())
+    yield "the module", tree
+    yield from of(tree, "")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_what_is_public_says_what_it_is(module: Path) -> None:
+    # In the local control plane and the demo's story, nobody else's code calls functions: modules and classes are enough.
+    inside = module.is_relative_to(SRC / "local") or module.is_relative_to(SRC / "cli" / "story")
+    kinds = (ast.Module, ast.ClassDef) if inside else (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    silent = [
+        name
+        for name, node in public(module)
+        if isinstance(node, kinds) and not ast.get_docstring(node) and not name.startswith("pytest_")
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("module", [one for one in MODULES if one.relative_to(SRC).parts[0] in PURE], ids=name_of)
+def test_pure_rooms_know_no_loop_no_network_and_no_clock(module: Path) -> None:
+    tree = ast.parse(module.read_text())
+    for node in ast.walk(tree):
+        names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            sampled = name == "random" and module.parent.name == "isolation"  # a seed is passed in
+            assert sampled or name not in IMPURE, f"{name_of(module)} imports {name}"
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in ("datetime", "date")
+        ):
+            assert node.attr not in ("now", "utcnow", "today"), f"{name_of(module)} looks at the clock"
+        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), f"{name_of(module)} awaits"
+
+
+def committed() -> list[Path]:
+    """Text files that belong to the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:  # an unpacked source archive has no history
+        pytest.skip("not a git checkout")
+    names = [name for name in listed.stdout.splitlines() if not name.endswith((".png", ".svg", ".sum"))]
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+# Put together, lest this file is its own finding.
+PLACES = re.compile(
+    "|".join(
+        ["/ho" + "me/(?!me/)[a-z]", "/Use" + "rs/", "/ro" + "ot/", "(?<![a-z.])/wo" + "rk/", r"(?<![\w.])/tm" + "p/[a-z]+/"]
+    )
+)
+INDEXES = re.compile(
+    "|".join(
+        [
+            "pypi" + r"\.org",
+            "pythonho" + "sted",
+            "--index" + "-url",
+            "artifac" + "tory",
+            "nexus" + r"\.",
+            "proxy" + r"\.golang",
+        ]
+    )
+)
+
+
+@pytest.mark.parametrize(("what", "pattern"), [("a place on some machine", PLACES), ("an index of packages", INDEXES)])
+def test_the_repository_names_no_place_of_its_makers(what: str, pattern: re.Pattern[str]) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
+        for path in committed()
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == [], what
+
+
+SILENCED = re.compile(r"#\s*(noqa|type:\s*ignore|nosec|pragma)\b(?P<rest>.*)$")
+REASON = re.compile(r"^(:\s*[A-Z0-9, ]+|: no cover|\[[a-z0-9, -]+\])\s*(-|#)\s+\S.{3,}")
+
+
+@pytest.mark.parametrize("path", [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))], ids=name_of)
+def test_who_silences_a_checker_says_why(path: Path) -> None:
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if path.samefile(__file__) or not (found := SILENCED.search(line)):
+            continue
+        assert REASON.match(found["rest"]), f"{name_of(path)}:{number}: {line.strip()}"
+
+
+def test_reasons_that_pass_by_themselves_are_documented_as_such() -> None:
+    assert "yes" in (ROOT / "docs/reference/conditions.md").read_text()
+
+
+def test_no_test_is_skipped_or_expected_to_fail_without_a_reason() -> None:
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("skip", "xfail")
+                and ast.unparse(node).startswith("pytest.mark")
+            ):
+                source = inspect.cleandoc(ast.get_source_segment(path.read_text(), node) or "")
+                raise AssertionError(f"{name_of(path)}: {source}")
