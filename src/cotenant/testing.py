@@ -36,11 +36,13 @@ class AuditLog:
         self._plane = plane
 
     def mark(self) -> Mark:
+        """This moment in the audit log."""
         return self._plane.audit_mark()
 
     def since(
         self, mark: Mark, *, user: str | None = None, agent: str | None = None, writes: bool = False
     ) -> list[Request]:
+        """Requests since a mark, in order; of a user, of user agents that begin so, or only those that write."""
         return self._plane.audit_since(mark, user=user, agent=agent, writes=writes)
 
 
@@ -86,16 +88,19 @@ def control_plane_ha(pytestconfig: pytest.Config) -> Iterator[Handle]:
 
 @pytest.fixture(scope="session")
 def admin_kubeconfig(control_plane: Handle) -> Path:
+    """Kubeconfig of a member of system:masters."""
     return control_plane.kubeconfig
 
 
 @pytest.fixture(scope="session")
 def as_user(control_plane: Handle) -> AsUser:
+    """Makes kubeconfigs of users with a client certificate: `as_user("ann", ["devs"])`."""
     return control_plane.user
 
 
 @pytest.fixture(scope="session")
 def audit(control_plane: Handle) -> AuditLog:
+    """Requests that the API server has answered: `mark = audit.mark()`, then `audit.since(mark, user="ann")`."""
     return AuditLog(control_plane)
 
 

@@ -199,7 +199,13 @@ def committed() -> list[Path]:
 # Put together, lest this file is its own finding.
 PLACES = re.compile(
     "|".join(
-        ["/ho" + "me/(?!me/)[a-z]", "/Use" + "rs/", "/ro" + "ot/", "(?<![a-z.])/wo" + "rk/", r"(?<![\w.])/tm" + "p/[a-z]+/"]
+        [
+            "/ho" + "me/(?!me/)[a-z]",
+            "/Use" + "rs/",
+            "/ro" + "ot/",
+            "(?<![a-z.])/wo" + "rk/",
+            r"(?<![\w.])/tm" + "p/[a-z]+/",
+        ]
     )
 )
 INDEXES = re.compile(

@@ -11,16 +11,13 @@ from typing import Any
 
 from cotenant.api.builtin import Manifest
 from cotenant.kube.client import Client
-from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
+from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from cotenant.kube.resource import resource_of
 from cotenant.model.denial import layer
 from cotenant.model.finding import Done, Outcome, Ref, Verb
-from cotenant.model.fingerprint import CONTENT, fingerprint, ours
+from cotenant.model.fingerprint import CONTENT, ours
 from cotenant.model.plan import Plan, Step
 
-POSTED = {"Namespace", *CONTENT}
-"""Kinds that are created by POST: two thirds of what an apply costs the API server. And a namespace is never applied
-into being, because that would take over one that somebody made in the meantime."""
 KEPT = ("uid", "resourceVersion", "annotations", "finalizers", "ownerReferences")
 """Metadata that a replacement takes over from what is there."""
 Remember = Callable[[Ref, Manifest], None]
@@ -55,40 +52,40 @@ class Engine:
             return refused(step.ref, error)
 
     async def write(self, step: Step) -> Verb:
-        """Creates or applies. Raises ApiError."""
+        """Creates or changes one object. Raises ApiError."""
+        wanted, ref = step.manifest, step.ref
+        if ref.kind in CONTENT:
+            return await self.own(step)
+        if step.action == "create" and ref.kind == "Namespace":
+            # POST: an apply would take over a namespace that somebody made in the meantime.
+            self.remember(ref, await self.client.create(resource_of(wanted), wanted))
+            return "created"
+        self.remember(ref, await self.client.apply(resource_of(wanted), bound(wanted, step.uid)))
+        return "created" if step.action == "create" else "applied"
+
+    async def own(self, step: Step) -> Verb:
+        """An object that is ours whole: POST, else PUT on what is there. Nothing of others stays in its content.
+
+        A POST costs the API server two thirds of an apply that creates (designs/2026-11-21-creating-by-post.md), and
+        an apply would leave what others added, such as one more label in a podSelector.
+        """
         wanted, ref = step.manifest, step.ref
         resource = resource_of(wanted)
-        if step.action == "create" and ref.kind in POSTED:
+        if step.action == "create":
             try:
                 self.remember(ref, await self.client.create(resource, wanted))
-                return "created"
             except AlreadyExists:
-                if ref.kind == "Namespace":
-                    raise
-        try:
-            found = await self.client.apply(resource, bound(wanted, step.uid))
-        except Invalid as error:
-            if ref.kind not in CONTENT:
-                raise
-            if ref.kind == "RoleBinding" and "roleRef" in error.message:
-                # A binding of ours that gives another role: Kubernetes lets nobody change that, so it is made anew.
-                await self.client.delete(resource, ref.name, ref.namespace)
-                self.remember(ref, await self.client.create(resource, wanted))
-                return "replaced"
-            # POST and apply are two managers. Of a list item that we leave out, what we had from the POST stays, and
-            # half an item is invalid.
-            found = await self.client.get(resource, ref.name, ref.namespace)
+                pass
+            else:
+                return "created"
+        found = await self.client.get(resource, ref.name, ref.namespace)
+        if found.get("roleRef") != wanted.get("roleRef"):
+            # Nobody can change which role a RoleBinding gives.
+            await self.client.delete(resource, ref.name, ref.namespace, uid=found["metadata"]["uid"])
+            self.remember(ref, await self.client.create(resource, wanted))
+        else:
             self.remember(ref, await self.client.replace(resource, replacement(wanted, found)))
-            return "replaced"
-        verb: Verb = "created" if step.action == "create" else "applied"
-        kind = ref.kind
-        if kind in CONTENT and fingerprint(kind, found) != fingerprint(kind, wanted):
-            # Apply leaves what other managers added, such as one more label in a podSelector. These objects are ours
-            # whole, so they are replaced; by resourceVersion, lest we overwrite a third party unseen.
-            found = await self.client.replace(resource, replacement(wanted, found))
-            verb = "replaced"
-        self.remember(ref, found)
-        return verb
+        return "replaced"
 
     async def remove(self, ref: Ref) -> Done:
         """Prunes one object; gone already is fine."""

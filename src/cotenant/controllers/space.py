@@ -30,6 +30,9 @@ from cotenant.runtime.events import Recorder
 SOON = 10.0
 """Seconds until a space that is not ready is looked at again: what it waits for may be nothing that we watch."""
 
+WAITING = 30.0
+"""Seconds until a deleted Space that waits is looked at again: its kind may be on its way out, which nobody watches."""
+
 
 class SpaceController:
     """Keys are `home-<tenant>/<space>`."""
@@ -129,7 +132,7 @@ class SpaceController:
             plan = render_space(found)
             outcome = await self.engine.run(plan)
         await self.tell(space.metadata.key, SpaceFacts(found, plan, outcome, farewell))
-        return self.again(found, self.resync)
+        return self.again(found, WAITING)
 
     async def forget(self, namespace: ObjectMeta) -> None:
         """Marks a namespace as deliberately left: labels alone never bring its Space back, nor is it on offer."""

@@ -135,9 +135,9 @@ async def test_a_namespace_is_posted_so_that_nobodys_is_taken_over(play: Play) -
     assert play.remembered == []
 
 
-async def test_an_object_of_ours_that_the_store_did_not_know_is_applied(play: Play) -> None:
+async def test_an_object_of_ours_that_the_store_did_not_know_is_replaced(play: Play) -> None:
     play.cluster.put("LimitRange", "cotenant", "red-dev", spec={"limits": [{"type": "Pod"}]})
-    assert verbs(await play.run(("create", LIMITS))) == ["created"]
+    assert verbs(await play.run(("create", LIMITS))) == ["replaced"]
     assert play.cluster.there("LimitRange", "cotenant", "red-dev")["spec"] == LIMITS["spec"]
 
 
@@ -149,10 +149,10 @@ async def test_an_update_is_bound_to_the_uid_that_was_seen(play: Play) -> None:
     assert play.cluster.names("Namespace") == []
 
 
-async def test_an_update_without_drift_of_others_is_one_apply(play: Play) -> None:
+async def test_an_update_is_one_look_and_one_replacement(play: Play) -> None:
     play.cluster.put("NetworkPolicy", "cotenant-default-deny", "red-dev", spec={"podSelector": {}, "policyTypes": []})
-    assert verbs(await play.run(("update", POLICY))) == ["applied"]
-    assert [call[0] for call in play.cluster.calls] == ["apply"]
+    assert verbs(await play.run(("update", POLICY))) == ["replaced"]
+    assert [call[0] for call in play.cluster.calls] == ["get", "replace"]
 
 
 def narrowed(play: Play, **about: Any) -> None:
@@ -183,10 +183,11 @@ async def test_a_replacement_keeps_the_metadata_of_others(play: Play) -> None:
     }
 
 
-async def test_a_label_of_our_group_that_is_not_ours_is_repaired_once_and_for_all(play: Play) -> None:
+async def test_a_label_of_our_group_that_is_not_ours_goes(play: Play) -> None:
     narrowed(play, labels={"cotenant.dev/other": "y"})
     assert verbs(await play.run(("update", POLICY))) == ["replaced"]
-    assert verbs(await play.run(("update", POLICY))) == ["applied"]
+    found = play.cluster.there("NetworkPolicy", "cotenant-default-deny", "red-dev")["metadata"]
+    assert found["labels"] == labels("red", "dev")
 
 
 async def test_a_replacement_never_overwrites_what_came_in_between(play: Play) -> None:
@@ -200,39 +201,21 @@ async def test_a_replacement_never_overwrites_what_came_in_between(play: Play) -
     assert verbs(await play.run(("update", POLICY))) == ["conflict"]
 
 
-CANNOT = Invalid(422, "Invalid", 'RoleBinding "cotenant-owner" is invalid: roleRef: cannot change roleRef')
-
-
 async def test_a_binding_to_another_role_is_made_anew_since_nobody_can_change_it(play: Play) -> None:
     play.cluster.put("RoleBinding", "cotenant-owner", "red-dev", roleRef={"name": "cluster-admin"})
-    play.cluster.refuse("apply", "RoleBinding", error=CANNOT)
     assert verbs(await play.run(("update", BINDING))) == ["replaced"]
     assert play.cluster.there("RoleBinding", "cotenant-owner", "red-dev")["roleRef"]["name"] == "cotenant:owner"
     assert play.remembered == [ref_of(BINDING)]
 
 
 async def test_a_binding_that_is_refused_for_another_reason_stays(play: Play) -> None:
-    play.cluster.put("RoleBinding", "cotenant-owner", "red-dev")
-    for verb in ("apply", "replace"):
-        play.cluster.refuse(verb, "RoleBinding", error=Invalid(422, "Invalid", "subjects[0].name: Required value"))
+    play.cluster.put("RoleBinding", "cotenant-owner", "red-dev", roleRef=BINDING["roleRef"])
+    play.cluster.refuse("replace", "RoleBinding", error=Invalid(422, "Invalid", "subjects[0].name: Required value"))
     assert verbs(await play.run(("update", BINDING))) == ["denied"]
     assert play.cluster.names("RoleBinding", "red-dev") == ["cotenant-owner"]
-
-
-async def test_an_object_that_only_half_of_an_apply_would_spoil_is_replaced_whole(play: Play) -> None:
-    play.cluster.put("NetworkPolicy", "cotenant-default-deny", "red-dev", spec={"podSelector": {"a": 1}})
-    play.cluster.refuse("apply", "NetworkPolicy", error=Invalid(422, "Invalid", "spec.egress[0]: Required value"))
-    assert verbs(await play.run(("update", POLICY))) == ["replaced"]
-    assert play.cluster.there("NetworkPolicy", "cotenant-default-deny", "red-dev")["spec"] == POLICY["spec"]
 
 
 async def test_an_invalid_namespace_is_a_refusal(play: Play) -> None:
     play.cluster.put("Namespace", "red-dev")
     play.cluster.refuse("apply", "Namespace", error=Invalid(422, "Invalid", "metadata.labels: Invalid value"))
     assert verbs(await play.run(("update", NAMESPACE), uid="uid-red-dev")) == ["denied"]
-
-
-async def test_quantities_in_the_servers_form_are_no_reason_to_replace(play: Play) -> None:
-    play.cluster.put("LimitRange", "cotenant", "red-dev", spec={"limits": []})
-    wanted = LIMITS | {"spec": {"limits": [{"type": "Container", "default": {"cpu": "0.5"}}]}}
-    assert verbs(await play.run(("update", wanted))) == ["applied"]

@@ -32,7 +32,8 @@ from cotenant.model.escrow.values import Entry, Ledger, Quota
 class Drain(Struct, frozen=True):
     """Leave a space no more than `to` and return the rest, unless it uses more. A drain under way is finished first.
 
-    `within` is the tenant's limit as the caller knows it: the ledger's limit comes down to it as far as it can.
+    With `retire` also one that has nothing goes through it: what takes the entry of a space whose namespace is gone off
+    the ledger. `within` is the tenant's limit as the caller knows it: the ledger's limit comes down to it as far as it can.
     `guarded` says that a policy binds every charge to the stored spec.hard. Without it the rest returns only after
     status.hard is seen to be lower and nothing was charged meanwhile.
     """
@@ -41,6 +42,7 @@ class Drain(Struct, frozen=True):
     to: int
     within: int
     guarded: bool = True
+    retire: bool = False
 
 
 class Draining(Struct, frozen=True):
@@ -111,7 +113,7 @@ def announce(goal: Drain, ledger: Ledger) -> Draining | Finished:
         return Finished(Outcome.UNKNOWN)
     if entry.drain is not None:
         return Draining(replace(goal, to=entry.drain), GetQuota(goal.space), ledger)
-    if entry.allocation <= goal.to:
+    if entry.allocation <= goal.to and not goal.retire:
         return Finished(Outcome.DONE)
     return Draining(goal, PutLedger(ledger.having(replace(entry, drain=goal.to))))
 

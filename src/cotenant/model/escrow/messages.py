@@ -6,7 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from cotenant.model.escrow.values import Ledger, Quota
+from cotenant.model.escrow.values import Ledger, Limit, Quota
 
 
 class GetQuota(Struct, frozen=True):
@@ -24,7 +24,7 @@ class GetLedger(Struct, frozen=True):
 
 
 class GetLimit(Struct, frozen=True):
-    """A live read of the tenant (and its profile): what its limit is now. Answers: Read(int)."""
+    """A live read of the tenant (and its profile): what its limit is now. Answers: Read(Limit)."""
 
 
 class GetNamespace(Struct, frozen=True):
@@ -73,7 +73,7 @@ Put = PutLedger | PutQuota | PutEnforced
 class Read(Struct, frozen=True):
     """What a live read found."""
 
-    value: Ledger | Quota | tuple[Quota, ...] | int | None
+    value: Ledger | Quota | tuple[Quota, ...] | Limit | None
 
 
 class Written(Struct, frozen=True):

@@ -26,7 +26,7 @@ from cotenant.model.escrow.messages import (
     Request,
     Written,
 )
-from cotenant.model.escrow.values import MOST, Entry, Ledger, Quota
+from cotenant.model.escrow.values import MOST, Entry, Ledger, Limit, Quota
 
 
 class Rebuild(Struct, frozen=True):
@@ -70,9 +70,10 @@ def advance(task: Rebuilding, answer: Answer) -> Rebuilding | Finished:
             return replace(task, request=GetQuota(space))
         case (GetQuota() | PutQuota()), NotFound():
             return following(task)
-        case GetLimit(), Read(int() as limit) if task.ledger is not None:
-            whole = max(limit, sum(entry.allocation for entry in task.entries))
-            return Rebuilding(PutLedger(Ledger(whole, tuple(sorted(task.entries)), task.ledger.version)))
+        case GetLimit(), Read(Limit(amount, source)) if task.ledger is not None:
+            entries = tuple(sorted(task.entries))
+            whole = max(amount, sum(entry.allocation for entry in entries))
+            return Rebuilding(PutLedger(Ledger(whole, entries, task.ledger.version, source=source)))
     raise TypeError(f"{type(answer).__name__} answers no {type(task.request).__name__}")
 
 

@@ -1,8 +1,8 @@
 """Resizing: the ledger's limit follows the tenant's.
 
-Lowering is safe at any time, also by somebody who does not know the newest limit. Raising is not: so the tenant is
-read live *after* the ledger. Whoever lowered the ledger's limit before that read has made the tenant's limit seen;
-whoever lowers it later makes the write conflict.
+Lowering is safe at any time. Everything else reads the tenant live *after* the ledger, and writes down which revision
+of the tenant it saw, also where the number is the same: whoever has read an older tenant then conflicts, and nobody
+who reads the ledger later can have.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from cotenant.model.escrow.messages import (
     Request,
     Written,
 )
-from cotenant.model.escrow.values import Ledger
+from cotenant.model.escrow.values import Ledger, Limit
 
 
 class Resize(Struct, frozen=True):
-    """Bring the ledger's limit to `to`, the tenant's limit as the caller knows it; never below what is allocated."""
+    """Bring the ledger's limit to the tenant's, `limit` as the caller knows it; never below what is allocated."""
 
-    to: int
+    limit: Limit
 
 
 class Resizing(Struct, frozen=True):
@@ -46,9 +46,9 @@ def resize(goal: Resize, ledger: Ledger | None = None) -> Resizing | Finished:
         return Resizing(goal, GetLedger())
     if ledger.rebuilding:
         return Finished(Outcome.NO_LEDGER)
-    if goal.to > ledger.limit:
+    if ledger.source != goal.limit.source or ledger.limit < goal.limit.amount:
         return Resizing(goal, GetLimit(), ledger)
-    return store(goal, ledger, ledger.lowered(goal.to))
+    return store(goal, ledger, ledger.lowered(goal.limit.amount))
 
 
 def advance(task: Resizing, answer: Answer) -> Resizing | Finished:
@@ -56,8 +56,8 @@ def advance(task: Resizing, answer: Answer) -> Resizing | Finished:
     match task.request, answer:
         case GetLedger(), Read(Ledger() as found):
             return resize(task.goal, found)
-        case GetLimit(), Read(int() as limit) if task.ledger is not None:
-            wanted = replace(task.ledger, limit=max(limit, task.ledger.allocated))
+        case GetLimit(), Read(Limit(amount, source) as limit) if task.ledger is not None:
+            wanted = replace(task.ledger, limit=max(amount, task.ledger.allocated), source=source)
             return store(Resize(limit), task.ledger, wanted)
         case PutLedger(ledger), Written():
             return Finished(reached(task.goal, ledger))
@@ -75,4 +75,4 @@ def store(goal: Resize, there: Ledger, wanted: Ledger) -> Resizing | Finished:
 
 def reached(goal: Resize, ledger: Ledger) -> Outcome:
     """Whether the limit is the tenant's already."""
-    return Outcome.DONE if ledger.limit == goal.to else Outcome.CONVERGING
+    return Outcome.DONE if ledger.limit == goal.limit.amount else Outcome.CONVERGING

@@ -29,6 +29,7 @@ class Ledger(Struct, frozen=True):
     """A TenantLedger: `limit` ≥ the sum of allocations; `entries` sorted by space, at most MOST.
 
     `rebuilding` marks a ledger that was lost and whose entries are not known yet: nothing is granted from it.
+    `source` names the revision of the tenant that `limit` was read from; compared for equality only.
     `version` "" is a ledger that does not exist yet.
     """
 
@@ -36,6 +37,7 @@ class Ledger(Struct, frozen=True):
     entries: tuple[Entry, ...] = ()
     version: str = ""
     rebuilding: bool = False
+    source: str = ""
 
     @property
     def allocated(self) -> int:
@@ -68,6 +70,13 @@ class Ledger(Struct, frozen=True):
     def lowered(self, within: int) -> Ledger:
         """With the limit as near to `within` as what is allocated permits. Never raises the limit."""
         return replace(self, limit=max(self.allocated, min(self.limit, within)))
+
+
+class Limit(Struct, frozen=True):
+    """What a tenant may have of the resource, and the revision of the tenant (and its profile) that says so."""
+
+    amount: int
+    source: str
 
 
 class Quota(Struct, frozen=True):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -25,7 +26,7 @@ from cotenant.model.escrow import messages as m
 from cotenant.model.escrow import protocol
 from cotenant.model.escrow.drain import Draining
 from cotenant.model.escrow.resize import Resizing
-from cotenant.model.escrow.values import Entry, Ledger, Quota
+from cotenant.model.escrow.values import Entry, Ledger, Limit, Quota
 
 NOW, OLD = "now", "old"
 NAMES = ("a", "b")
@@ -36,14 +37,18 @@ State = tuple[int, ...]
 
 
 class Tenant(Struct, frozen=True):
-    """The tenant's limit, what may still happen to it, and whether the ledger has followed a lower limit."""
+    """The tenant's limit, the largest it ever had, and what may still happen to it."""
 
     limit: int
-    lower: tuple[int, ...] = ()
+    most: int
+    changes: tuple[int, ...] = ()
+    """What the limit is going to be."""
     losses: int = 0
     moves: int = 0
     """Deletions of a namespace that may still happen; each may be followed by a new one of that name."""
-    followed: bool = False
+    source: str = ""
+    followed: bool = True
+    """Whether the ledger has come down to the tenant's limit since that was lowered."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Rules:
     """What the cluster does, and which protocol is played in it."""
 
     intents: tuple[Any, ...]
-    tenant: Tenant = Tenant(2)
+    tenant: Tenant = Tenant(2, 2)
     native: bool = False
     leaders: int = 2
     crash: bool = True
@@ -203,7 +208,7 @@ class Explorer:
     def watch(self, ledger: int, tenant: int) -> int:
         """Notes that the ledger's limit has followed the tenant's."""
         found, now = self.table.values[ledger], self.table.values[tenant]
-        if found is None or now.followed or found.rebuilding or found.limit > now.limit:
+        if found is None or now.followed or found.rebuilding or found.source != now.source or found.limit > now.limit:
             return tenant
         return self.table.number(replace(now, followed=True))
 
@@ -238,9 +243,10 @@ class Explorer:
             for after in self.natural(state[place]):
                 yield self.written(state, place, after)
         tenant = self.table.values[state[TENANT]]
-        if tenant.lower:
-            lower = replace(tenant, limit=tenant.lower[0], lower=tenant.lower[1:], followed=False)
-            number = self.watch(state[LEDGER], self.table.number(lower))
+        if tenant.changes:
+            limit, *changes = tenant.changes
+            changed = replace(tenant, limit=limit, changes=tuple(changes), source=f"{len(changes)}", followed=False)
+            number = self.watch(state[LEDGER], self.table.number(changed))
             yield (*state[:TENANT], number, *state[TENANT + 1 :])
         if tenant.losses and self.table.values[state[LEDGER]] is not None:
             number = self.table.number(replace(tenant, losses=tenant.losses - 1))
@@ -315,7 +321,7 @@ def answer_to(request: Any, there: Any, objects: tuple[Any, ...]) -> tuple[Any, 
         case m.ListQuotas():
             return m.Read(tuple(one for one in objects[:2] if one is not None)), None
         case m.GetLimit():
-            return m.Read(there.limit), there
+            return m.Read(Limit(there.limit, there.source)), there
         case m.PutLedger(ledger) if there is None:
             return (m.Written(NOW), ledger.at(NOW)) if ledger.version == "" else (m.NotFound(), None)
         case _ if there is None:
@@ -343,7 +349,8 @@ def age(value: Any, place: int) -> Any:
     if not isinstance(value, Struct) or isinstance(value, Entry):
         return value
     if isinstance(value, Ledger):
-        return replace(value, version=OLD) if place == LEDGER else value
+        # "" is not a version: that a ledger is missing may become true again.
+        return replace(value, version=OLD) if place == LEDGER and value.version else value
     if isinstance(value, Quota | m.PutQuota | m.PutEnforced):
         return replace(value, version=OLD) if NAMES.index(value.space) == place else value
     return replace(value, **{one.name: age(getattr(value, one.name), place) for one in fields(value)})
@@ -369,6 +376,7 @@ def blank(step: Any) -> Any:
     return step
 
 
+@cache
 def possible(request: Any) -> list[Any]:
     """Every answer that a read may have."""
     amounts = range(4)
@@ -380,10 +388,10 @@ def possible(request: Any) -> list[Any]:
             others = [None, *(Entry(NAMES[1], *one) for one in product(range(3), (None, 0, 1)))]
             pairs = [(one, other) for one in [None, *entries] for other in others]
             found = [tuple(one for one in pair if one) for pair in pairs]
-            ledgers = [Ledger(limit, one, NOW) for limit in range(5) for one in found]
+            ledgers = [Ledger(limit, one, NOW) for limit in range(1, 3) for one in found]
             return [m.NotFound(), m.Read(Ledger(0, (), NOW, rebuilding=True)), *(m.Read(one) for one in ledgers)]
         case m.GetLimit():
-            return [m.Read(limit) for limit in amounts]
+            return [m.Read(Limit(*one)) for one in product(amounts, ("", "0", "1"))]
         case m.GetNamespace():
             return [m.NotFound(), m.Read(None)]
     return [m.Read(tuple(Quota(name, 0, 0, 0, NOW) for name in NAMES)), m.Read(())]
