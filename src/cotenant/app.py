@@ -7,6 +7,7 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cotenant.controllers.leash import Leash
 from cotenant.controllers.wiring import controllers, reflectors
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
@@ -65,6 +66,8 @@ def compose(settings: Settings, client: Client, election: Client, metrics: Metri
         leader=leader,
         while_leading=[recorder.run],
     )
+    leash = Leash(Client(election.transport), platform)
+    manager.services.append(leash.run)
     if settings.http:
-        manager.services.append(lambda: serve(settings.http, manager, metrics))
+        manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
     return manager

@@ -131,7 +131,8 @@ class Cluster:
             raise NotFound(404, "NotFound", f"{resource} {key[2]} not found")
         self.check(there, body["metadata"].get("uid"), body["metadata"].get("resourceVersion"))
         sent = copy.deepcopy(body) | {"kind": resource.kind}
-        keep = {"status": there["status"]} if "status" in there and not subresource else {}
+        apart = "status" in there and not subresource and resource.kind != "SpacePolicy"  # which has no subresource
+        keep = {"status": there["status"]} if apart else {}
         return self.store(sent | keep)
 
     async def merge(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from aiohttp import web
 
 from cotenant.runtime.metrics import Metrics
+
+Proofs = Sequence[Callable[[], list[str]]]
 
 
 class Life(Protocol):
@@ -23,14 +26,15 @@ class Life(Protocol):
         """What keeps caches from being true."""
 
 
-def application(life: Life, metrics: Metrics) -> web.Application:
-    """The app; answers are plain text, one line a fact."""
+def application(life: Life, metrics: Metrics, proofs: Proofs = ()) -> web.Application:
+    """The app; answers are plain text, one line a fact. `proofs` are further reasons not to be ready."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n") if life.healthy() else web.Response(status=503, text="stopping\n")
 
     async def readyz(_: web.Request) -> web.Response:
         missing = [f"not listed yet: {one}" for one in life.unsynced()] + life.problems()
+        missing += [problem for proof in proofs for problem in proof()]
         return web.Response(status=503, text="\n".join(missing) + "\n") if missing else web.Response(text="ok\n")
 
     async def expose(_: web.Request) -> web.Response:
@@ -41,10 +45,10 @@ def application(life: Life, metrics: Metrics) -> web.Application:
     return app
 
 
-async def serve(address: str, life: Life, metrics: Metrics) -> None:
+async def serve(address: str, life: Life, metrics: Metrics, proofs: Proofs = ()) -> None:
     """Serves on `host:port` until cancelled. Raises OSError if the port is taken."""
     host, _, port = address.rpartition(":")
-    runner = web.AppRunner(application(life, metrics), access_log=None)
+    runner = web.AppRunner(application(life, metrics, proofs), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, host.strip("[]") or None, int(port)).start()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cotenant.api.keys import ADOPT, CONFIRM_DELETE, DELETED, GROUP, SPACE, TENANT
-from cotenant.controllers.space import SOON
+from cotenant.controllers.space import SOON, WAITING
 from cotenant.controllers.status import Unfinished
 from cotenant.kube.errors import Conflict
 from unit.controllers.play import HELD, MEMBERS, Play
@@ -123,7 +123,7 @@ async def test_a_member_who_left_is_out_although_something_else_is_refused(play:
 
 async def test_a_cordon_holds_although_something_else_is_refused(play: Play) -> None:
     await play.opened()
-    play.cluster.refuse("apply", "SpacePolicy")
+    play.cluster.refuse("replace", "SpacePolicy")
     play.cluster.change("Tenant", "red", spec={"cordoned": True})
     with pytest.raises(Unfinished):
         await play.one("space", DEV)
@@ -238,7 +238,7 @@ async def test_waiting_for_release_is_quiet(play: Play, leaving: Leaving) -> Non
     play.cluster.calls.clear()
     result = await play.one("space", DEV)
     assert play.cluster.writes() == []
-    assert result.after == 600
+    assert result.after == WAITING
 
 
 async def test_a_member_cannot_keep_its_rights_by_deleting_the_space(play: Play, leaving: Leaving) -> None:

@@ -48,6 +48,13 @@ async def test_ready_means_every_cache_is_filled_and_true() -> None:
     )
 
 
+async def test_ready_means_that_the_policies_are_proven_too() -> None:
+    proofs = [lambda: ["the policy cotenant-leash is not in force"], list]
+    async with TestClient(TestServer(application(Life(), Metrics(), proofs))) as client:
+        async with client.get("/readyz") as answer:
+            assert (answer.status, await answer.text()) == (503, "the policy cotenant-leash is not in force\n")
+
+
 async def test_metrics_are_in_the_text_format_of_prometheus() -> None:
     status, text = await asked(Life(), "/metrics")
     assert status == 200

@@ -106,7 +106,7 @@ def allocate(goal: Grow, quota: Quota, ledger: Ledger) -> Growing | Finished:
     have = entry or Entry(goal.space, 0)
     if have.drain is not None:
         return Finished(Outcome.DRAINING)
-    if entry is not None and ledger.allocated > goal.within:
+    if ledger.allocated > goal.within and quota.hard < have.allocation:
         return Finished(Outcome.CONVERGING)
     amount = max(have.allocation, min(goal.to, have.allocation + ledger.room(goal.within)))
     if entry is None or amount > have.allocation:

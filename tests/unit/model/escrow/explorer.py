@@ -379,7 +379,7 @@ def blank(step: Any) -> Any:
 @cache
 def possible(request: Any) -> list[Any]:
     """Every answer that a read may have."""
-    amounts = range(4)
+    amounts = range(3)
     match request:
         case m.GetQuota(space):
             return [m.NotFound(), *(m.Read(Quota(space, *one, NOW)) for one in product(amounts, repeat=3))]

@@ -7,11 +7,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from cotenant.model.escrow import messages as m
-from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
 from cotenant.model.escrow.protocol import advance, begin
-from cotenant.model.escrow.rebuild import Rebuild
-from cotenant.model.escrow.resize import Resize
+from cotenant.model.escrow.repair import plan_repairs
 from cotenant.model.escrow.values import Limit
 from unit.model.escrow.explorer import LEDGER, NAMES, answer_to, place_of
 
@@ -50,18 +48,20 @@ def broken(world: World) -> str | None:
 
 def stuck(world: World) -> str | None:
     """What one leader alone, undisturbed, could not put in order: everybody else is dead, nothing happens."""
-    world = run(world, Rebuild())
-    for name, quota in zip(NAMES, world[:2], strict=True):
-        entry = world[LEDGER].entry(name)
-        if entry is not None and (entry.drain is not None or quota is None):
-            world = run(world, Drain(name, 0, world[3].limit, retire=True))
-    for name, quota in zip(NAMES, world[:2], strict=True):
-        if quota is not None:
-            if world[LEDGER].allocated > world[3].limit:
-                world = run(world, Drain(name, max(quota.hard, quota.used), world[3].limit))
-            world = run(world, Grow(name, 0, world[3].limit, admit=True))
-    world = run(world, Resize(Limit(world[3].limit, world[3].source)))
-    return leaking(world)
+    for _ in range(6):
+        intents = repairs(world)
+        if not intents:
+            return leaking(world)
+        for intent in intents:
+            world = run(world, intent)
+    return f"there is no end of {intents}"
+
+
+def repairs(world: World) -> list[Any]:
+    """As the controller plans them."""
+    *quotas, ledger, tenant = world
+    there = {quota.space: quota for quota in quotas if quota is not None}
+    return plan_repairs(ledger, there, Limit(tenant.limit, tenant.source), set(NAMES) - set(there))
 
 
 def leaking(world: World) -> str | None:

@@ -1,0 +1,51 @@
+"""What a crash, a loss or a hand left to do, before anything is moved: from what is seen to intents, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from cotenant.model.escrow.drain import Drain
+from cotenant.model.escrow.grow import Grow
+from cotenant.model.escrow.protocol import Intent
+from cotenant.model.escrow.rebuild import Rebuild
+from cotenant.model.escrow.resize import Resize
+from cotenant.model.escrow.settle import Settle
+from cotenant.model.escrow.values import Entry, Ledger, Limit, Quota
+
+
+def plan_repairs(
+    ledger: Ledger | None, quotas: Mapping[str, Quota], limit: Limit, gone: Collection[str] = ()
+) -> list[Intent]:
+    """In the order in which to do it; nothing where all is in order.
+
+    `quotas` by space, as far as they are known; `gone` names spaces whose namespace does not exist any more.
+    """
+    if ledger is None or ledger.rebuilding:
+        return [Rebuild()]
+    found: list[Intent] = []
+    if ledger.source != limit.source or ledger.limit != max(limit.amount, ledger.allocated):
+        found.append(Resize(limit))
+    converging = ledger.allocated > limit.amount
+    for entry in ledger.entries:
+        one = retire_or_mend(entry, quotas.get(entry.space), limit.amount, entry.space in gone, converging)
+        found += [one] if one is not None else []
+    known = {entry.space for entry in ledger.entries}
+    newcomers = sorted(quotas.keys() - known - set(gone))
+    return found + [Grow(space, 0, limit.amount, admit=True) for space in newcomers]
+
+
+def retire_or_mend(entry: Entry, quota: Quota | None, within: int, gone: bool, converging: bool) -> Intent | None:
+    """The first thing to do for one space."""
+    if gone:
+        return Drain(entry.space, 0, within, retire=True)
+    if entry.drain is not None:
+        return Drain(entry.space, entry.drain, within)
+    if quota is None:
+        return None
+    held = max(quota.hard, quota.used)
+    if converging and held < entry.allocation:
+        # What was allocated but never reached the quota goes back first: raising it now would take us further away.
+        return Drain(entry.space, held, within)
+    if quota.hard != entry.allocation and not (converging and quota.hard < entry.allocation):
+        return Grow(entry.space, 0, within)
+    return None if quota.settled else Settle(entry.space)
