@@ -26,6 +26,8 @@ class Result:
 
 
 DONE = Result()
+AT_LEAST = 0.01
+"""Seconds between two looks at a key that asks for another one."""
 Reconcile = Callable[[str], Awaitable[Result]]
 
 
@@ -153,7 +155,8 @@ class Controller:
             if self._said.pop(key, None) is not None:
                 log.info("recovered", controller=self.name, key=key)
             if result.after is not None:
-                self.queue.add_after(key, result.after)
+                # A result of nothing or less would keep a worker busy without ever yielding to the others.
+                self.queue.add_after(key, max(result.after, AT_LEAST))
             self._count["success" if result.after is None else "requeue_after"].inc()
         finally:
             self._seconds.observe(clock() - started)

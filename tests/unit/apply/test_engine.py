@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from cotenant.api.builtin import Manifest
 from cotenant.api.keys import TENANT
 from cotenant.apply.engine import Engine
 from cotenant.kube.errors import ApiError, Conflict, Forbidden, Invalid, Unavailable
 from cotenant.model.finding import Outcome, Ref
-from cotenant.model.plan import Action, Manifest, Plan, Step, labels, manifest, ref_of
+from cotenant.model.plan import Action, Plan, Step, labels, manifest, ref_of
 from unit.cluster import Cluster
 
 RBAC = "rbac.authorization.k8s.io/v1"

@@ -50,7 +50,7 @@ def asks(policy: str | None, confirm: str | None, of: dict[str, Any] | None = No
     about = {"annotations": {CONFIRM_DELETE: "red"}} | ({"deletionTimestamp": GONE} if going else {})
     owner = tenant(about=about, **of) if of is not None else None
     found = view(owner, None, PLATFORM, NOW) if owner else None
-    one = space(about={"annotations": notes}, **({"deletionPolicy": policy} if policy else {}))
+    one = space(about={"annotations": notes}, **(dict[str, Any](deletionPolicy=policy) if policy else {}))
     return wants_deletion(one, owner, found.rules if found else None)
 
 

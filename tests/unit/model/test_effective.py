@@ -28,7 +28,7 @@ def test_the_built_in_values_are_those_that_the_api_promises() -> None:
     assert found.ingress.hosts == found.service_accounts.iam_roles == []  # none
     unrestricted = (found.pods.registries, found.pods.runtime_classes, found.ingress.classes, found.storage.classes)
     assert unrestricted == (None, None, None, None)
-    assert found.nodes.pool is found.pods.priority_classes is None
+    assert (found.nodes.pool, found.pods.priority_classes) == (None, None)
 
 
 LEAVES: list[tuple[str, str, Any, Any, Any]] = [
@@ -55,7 +55,7 @@ LEAVES: list[tuple[str, str, Any, Any, Any]] = [
 def at(path: str, value: Any) -> dict[str, Any]:
     for name in reversed(path.split(".")):
         value = {name: value}
-    return value
+    return dict(value)
 
 
 @pytest.mark.parametrize(("attribute", "path", "mine", "below", "built_in"), LEAVES)

@@ -85,7 +85,7 @@ def test_a_decoded_object_has_the_fingerprint_of_its_manifest(manifest: dict[str
     assert child.metadata.labels == manifest["metadata"]["labels"]
 
 
-DRIFT = [
+DRIFT: list[tuple[dict[str, Any], str, Any]] = [
     (POLICY, "spec/podSelector", {"matchLabels": {"app": "none"}}),  # selects less, so the rest is open
     (POLICY, "spec/policyTypes", ["Ingress"]),
     (POLICY, "spec/ingress", None),

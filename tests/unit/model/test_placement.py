@@ -19,7 +19,7 @@ def placed(
     """Where the Space dev of tenant red goes. `naming` and `platform` of its tenant."""
     platform = more.get("platform", Platform())
     of = tenant(spaces={"naming": more["naming"]}) if "naming" in more else tenant()
-    asked = space(more.get("name", "dev"), **({"namespace": wants} if wants else {}))
+    asked = space(more.get("name", "dev"), **(dict[str, Any](namespace=wants) if wants else {}))
     return place(asked, seen(of, platform=platform), own, occupant)
 
 

@@ -97,7 +97,7 @@ def test_texts_are_equal_exactly_when_values_are(one: int, first: str, other: in
 
 
 def test_lists_with_other_keys_are_not_the_same() -> None:
-    assert same({"cpu": "1000m"}, {"cpu": 1})
+    assert same({"cpu": "1000m"}, {"cpu": "1.0"})
     assert not same({"cpu": "1"}, {"cpu": "1", "pods": "1"})
     assert not same({"cpu": "1", "pods": "1"}, {"cpu": "1"})
     assert same({}, {})

@@ -168,7 +168,7 @@ def test_a_peer_that_is_excepted_whole_is_nobody_not_everybody(way: str) -> None
 
 def test_a_cluster_range_that_is_everything_leaves_no_internet() -> None:
     view = seen(platform=Platform(cluster_cidrs=("0.0.0.0/0", "::/0")))
-    policies = list(network(view, "red-dev", "dev"))
+    policies: list[Policy] = [*network(view, "red-dev", "dev")]
     assert reached(policies, DEV, INTERNET, INTERNET6) == set()
 
 
@@ -188,7 +188,7 @@ def test_whatever_ranges_are_listed_the_metadata_service_is_out_and_exceptions_a
 ) -> None:
     spec = {"isolation": isolation, "to": [{"cidr": one} for one in listed]}
     view = seen(tenant(network=spec), platform=Platform(cluster_cidrs=tuple(ranges)))
-    policies = list(network(view, "red-dev", "dev"))
+    policies: list[Policy] = [*network(view, "red-dev", "dev")]
     assert reached(policies, DEV, IMDS, IMDS6, port=80) == set()
     for block in blocks(policies):
         whole = ip_network(block["cidr"])

@@ -89,13 +89,13 @@ def test_nothing_is_planned_without_tenant_or_profile() -> None:
 
 def test_a_space_that_can_have_no_namespace_is_left_alone() -> None:
     plan = render_space(space_snapshot(space("dev", namespace="kube-system")))
-    assert plan.steps == plan.prune == ()
+    assert (plan.steps, plan.prune) == ((), ())
     assert "reserved" in plan.waiting
 
 
 def test_a_namespace_that_is_being_deleted_is_left_alone() -> None:
     plan = render_space(open_space(namespace=namespace("red-dev", marks(), deletionTimestamp=GONE)))
-    assert plan.steps == plan.prune == ()
+    assert (plan.steps, plan.prune) == ((), ())
     assert plan.waiting == "namespace red-dev is being deleted"
 
 
