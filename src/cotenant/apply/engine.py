@@ -78,7 +78,11 @@ class Engine:
                 pass
             else:
                 return "created"
-        found = await self.client.get(resource, ref.name, ref.namespace)
+        try:
+            found = await self.client.get(resource, ref.name, ref.namespace)
+        except NotFound:
+            self.remember(ref, await self.client.create(resource, wanted))
+            return "created"
         if found.get("roleRef") != wanted.get("roleRef"):
             # Nobody can change which role a RoleBinding gives.
             await self.client.delete(resource, ref.name, ref.namespace, uid=found["metadata"]["uid"])

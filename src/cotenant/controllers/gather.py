@@ -8,7 +8,8 @@ from cotenant.api.builtin import Namespace
 from cotenant.api.keys import COTENANT, HOME_PREFIX, SPACE, TENANT, home_of
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.controllers.world import World, spaces_of
+from cotenant.controllers.world import CHILD_VERSIONS, World, spaces_of
+from cotenant.model.finding import Ref
 from cotenant.model.placement import candidate
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView, view
@@ -50,9 +51,9 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
     if tenant is None:
         return None
     labelled = sorted(world.namespaces.by("tenant", name), key=lambda one: one.metadata.name)
-    namespaces = tuple(one for one in labelled if SPACE in one.metadata.labels)
+    namespaces = tuple(one for one in labelled if one.metadata.name != home_of(name))
     quotas = (world.quotas.get(one.metadata.name, COTENANT) for one in namespaces)
-    bindings = world.children["RoleBinding"]
+    rights = {one.metadata.name: rights_in(world, one.metadata.name) for one in labelled}
     return TenantSnapshot(
         now=now,
         platform=platform,
@@ -64,9 +65,16 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         namespaces=namespaces,
         quotas=tuple(one for one in quotas if one),
         children=world.children_of(home_of(name)),
-        bindings=sum(len(bindings.by("namespace", one.metadata.name)) for one in labelled),
+        rights=rights,
+        bindings=sum(map(len, rights.values())),
         roles=frozenset(one.metadata.name for one in world.roles.items()),
     )
+
+
+def rights_in(world: World, namespace: str) -> tuple[Ref, ...]:
+    """Our RoleBindings in a namespace."""
+    found = world.children["RoleBinding"].by("namespace", namespace)
+    return tuple(Ref(CHILD_VERSIONS["RoleBinding"], "RoleBinding", namespace, one.metadata.name) for one in found)
 
 
 def tenant_of_home(world: World, namespace: str) -> Tenant | None:

@@ -32,11 +32,20 @@ class Guard:
 
     async def kind_leaves(self, resource: Resource) -> bool:
         """Whether the CustomResourceDefinition is being deleted or gone: its objects then go without anybody's wish."""
+        found = await self.definition(resource)
+        return found is None or found.deletion_timestamp is not None
+
+    async def kind_born(self, resource: Resource) -> str:
+        """When the CustomResourceDefinition was made, RFC 3339; "" if it is being deleted or gone."""
+        found = await self.definition(resource)
+        return (found.creation_timestamp or "") if found and not found.deletion_timestamp else ""
+
+    async def definition(self, resource: Resource) -> ObjectMeta | None:
+        """The metadata of a CustomResourceDefinition; None if there is none."""
         try:
-            definition = await self.client.get(CRDS, f"{resource.plural}.{resource.group}", type=Namespace)
+            return (await self.client.get(CRDS, f"{resource.plural}.{resource.group}", type=Namespace)).metadata
         except NotFound:
-            return True
-        return definition.metadata.deletion_timestamp is not None
+            return None
 
     async def delete(self, namespace: ObjectMeta) -> None:
         """Deletes exactly the namespace that was looked at: bound to its uid and to the labels it had then."""

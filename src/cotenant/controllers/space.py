@@ -17,6 +17,7 @@ from cotenant.controllers.status import Patience, Unfinished, moment, report
 from cotenant.controllers.world import World
 from cotenant.judge.space import SpaceFacts, judge_space
 from cotenant.kube.client import Client
+from cotenant.kube.errors import NotFound
 from cotenant.kube.resource import NAMESPACES, SPACES
 from cotenant.model.deletion import Fate, confirmed, fate, wants_deletion
 from cotenant.model.finding import Finding, Outcome, Ref
@@ -66,8 +67,18 @@ class SpaceController:
         plan = render_space(found)
         if plan.steps and (held := await hold(self.client, SPACES, found.space.metadata, SPACE_FINALIZER)):
             self.world.remember(Ref(SPACES.api_version, "Space", found.space.metadata.namespace, ""), held)
+            await self.still_there(found.space.metadata)
         outcome = await self.engine.run(plan)
         return await self.tell(key, SpaceFacts(found, plan, outcome))
+
+    async def still_there(self, metadata: ObjectMeta) -> None:
+        """Raises NotFound if the Space is gone although it was just held.
+
+        An API server that began a deletion before our finalizer was on ends it all the same: it checks the uid alone.
+        """
+        there = await self.client.get(SPACES, metadata.name, metadata.namespace, type=Space)
+        if there.metadata.uid != metadata.uid:
+            raise NotFound(404, "NotFound", f"Space {metadata.key} is another one by now")
 
     async def tell(self, key: str, facts: SpaceFacts) -> Result:
         """Judges and writes the status; a space that is just being made gets a moment to become ready first."""
@@ -151,7 +162,10 @@ def waits(space: Space, namespace: str) -> Finding:
         name, home = space.metadata.name, space.metadata.namespace
         confirm = f"kubectl annotate cosp {name} -n {home} {CONFIRM_DELETE}={name}"
         return Finding("DeletionNotConfirmed", f"namespace {namespace} is kept; to delete it: {confirm}")
-    return Finding("WaitsForRelease", f"namespace {namespace} is kept until an administrator releases or deletes it")
+    release = f"kubectl label namespace {namespace} {TENANT}- {SPACE}-"
+    return Finding(
+        "WaitsForRelease", f"namespace {namespace} is kept until an administrator deletes or releases it: {release}"
+    )
 
 
 def reference(metadata: ObjectMeta) -> dict[str, str]:

@@ -27,7 +27,8 @@ class Patience:
 
     def left(self, key: str) -> float:
         """Seconds that are left of it since this was first asked about `key`; 0 when it is over."""
-        since = (self.now() - self.begun.setdefault(key, self.now())).total_seconds()
+        now = self.now()
+        since = (now - self.begun.setdefault(key, now)).total_seconds()
         # A clock that is set back costs nobody a status.
         return self.seconds - since if 0 <= since < self.seconds else 0.0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from cotenant.api.keys import TENANT_FINALIZER
 from cotenant.apply.engine import Engine
 from cotenant.controllers.finalizer import hold, release
@@ -22,6 +24,7 @@ from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Plan
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantSnapshot
+from cotenant.model.strays import strays
 from cotenant.render.tenant import render_tenant
 from cotenant.runtime.controller import Result
 
@@ -34,7 +37,7 @@ class TenantController:
     ) -> None:
         self.client, self.world, self.platform, self.now = client, world, platform, now
         self.engine, self.guard, self.resync = Engine(client, world.remember), Guard(client), resync
-        self.patience = Patience(now)
+        self.patience, self.farewell = Patience(now), Patience(now, 1.0)
 
     async def reconcile(self, key: str) -> Result:
         """Gather → render → apply → judge → status."""
@@ -46,6 +49,8 @@ class TenantController:
             return await self.leave(found)
         if held := await hold(self.client, TENANTS, found.tenant.metadata, TENANT_FINALIZER):
             self.world.remember(Ref(TENANTS.api_version, "Tenant", "", key), held)
+        if strays(found):
+            found = replace(found, spaces_born=await self.guard.kind_born(SPACES))
         plan = render_tenant(found)
         outcome = await self.engine.run(plan)
         silent = await self.tell(TenantFacts(found, plan, outcome))
@@ -77,9 +82,13 @@ class TenantController:
             return Result()
         delete = found.view is not None and found.view.rules.deletion_policy == "Delete" and confirmed(metadata)
         empty = await self.empty(found) if delete else await self.revoke(found)
-        if empty:
+        if empty and not (left := self.farewell.left(metadata.name)):
             await release(self.client, TENANTS, metadata, TENANT_FINALIZER)
+            self.farewell.over(metadata.name)
             return Result()
+        if empty:
+            # A look at a space that began before the tenant went may still give rights: look again when it is over.
+            return Result(after=left)
         await self.tell(TenantFacts(found, Plan(), Outcome()))
         return Result(after=5.0)
 
@@ -100,7 +109,7 @@ class TenantController:
         for space in found.spaces:
             if not space.metadata.deletion_timestamp:
                 await self.client.delete(SPACES, space.metadata.name, space.metadata.namespace, uid=space.metadata.uid)
-        if found.spaces or found.namespaces:
+        if found.spaces:
             return False
         name = found.tenant.metadata.name
         home = (

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cotenant.api.builtin import Child, Namespace, ResourceQuota
-from cotenant.api.keys import COTENANT, HOME_PREFIX, MANAGED_BY, SPACE, TENANT, home_of
+from cotenant.api.keys import ADOPT, COTENANT, HOME_PREFIX, MANAGED_BY, SPACE, TENANT, home_of
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
@@ -88,7 +88,8 @@ def watch_for_spaces(space: Controller, world: World) -> None:
         name = namespace.metadata.name
         # A home that goes decides about Spaces that were deleted before and wait: nothing happens to those themselves.
         housed = world.spaces.by("namespace", name) if namespace.metadata.deletion_timestamp else []
-        return [*space_key(namespace), *(one.metadata.key for one in [*world.spaces.by("wants", name), *housed])]
+        wanting = [one.metadata.key for one in [*world.spaces.by("wants", name), *housed]]
+        return [*space_key(namespace), *offered_to(namespace), *wanting]
 
     def in_home(namespace: Namespace) -> Iterable[str]:
         return [one.metadata.key for one in world.spaces.by("namespace", namespace.metadata.name)]
@@ -150,6 +151,12 @@ def watch_for_quotas(quota: Controller, world: World) -> None:
     quota.watches(world.tenants, of_tenant, priority=URGENT, when=spec_changed)
     quota.watches(world.profiles, of_profile)
     quota.watches(world.quotas, lambda one: [one.metadata.namespace], when=world.news)
+
+
+def offered_to(namespace: Namespace) -> Iterable[str]:
+    """The Space that a namespace is offered to by annotation."""
+    tenant, _, space = namespace.metadata.annotations.get(ADOPT, "").partition("/")
+    return [f"{home_of(tenant)}/{space}"] if tenant and space else []
 
 
 def own_key(one: Any) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from cotenant.model.finding import Ref
 from cotenant.model.fingerprint import CONTENT, decoder, fingerprint
 from cotenant.runtime.store import Change, Store
 
+REMEMBERED = 4096
+"""Uids of deleted objects that are kept: far more than there are writes under way."""
 CHILD_VERSIONS = {
     "RoleBinding": "rbac.authorization.k8s.io/v1",
     "NetworkPolicy": "networking.k8s.io/v1",
@@ -44,6 +47,9 @@ class World:
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
         self.echoing = False
+        self.gone: OrderedDict[str, None] = OrderedDict()
+        for store in self.stores().values():
+            store.subscribe(self.bury)
         self.tenants.index("profile", lambda one: [one.spec.profile] if one.spec.profile else [])
         self.spaces.index("namespace", lambda one: [one.metadata.namespace])
         self.spaces.index("wants", lambda one: [one.spec.namespace] if one.spec.namespace else [])
@@ -77,13 +83,20 @@ class World:
         if store is None:
             return
         found = observed(ref.kind, answer)
-        if older(found.metadata, store.at(found.metadata.key)):
+        if found.metadata.uid in self.gone or older(found.metadata, store.at(found.metadata.key)):
             return
         self.echoing = True
         try:
             store.upsert(found)
         finally:
             self.echoing = False
+
+    def bury(self, change: Change[Any]) -> None:
+        """Keeps the uids of what the watch has removed: the answer to a write may be read after its object is gone."""
+        if change.new is None and change.old is not None:
+            self.gone[change.old.metadata.uid] = None
+            if len(self.gone) > REMEMBERED:
+                self.gone.popitem(last=False)
 
     def news(self, _change: Change[Any]) -> bool:
         """Whether a change comes from outside; for watchers that need not hear of their own writes."""

@@ -57,7 +57,7 @@ def written(found: TenantSnapshot) -> Finding | None:
     spaces = {one.metadata.name: one for one in found.spaces}
     quotas = {one.metadata.namespace: one for one in found.quotas}
     for namespace in found.namespaces:
-        space, there = spaces.get(namespace.metadata.labels[SPACE]), quotas.get(namespace.metadata.name)
+        space, there = spaces.get(namespace.metadata.labels.get(SPACE, "")), quotas.get(namespace.metadata.name)
         if space is None or found.view is None or space.metadata.deletion_timestamp:
             continue
         wanted = hard(found.view, space)

@@ -16,6 +16,7 @@ from cotenant.model.finding import Finding, Outcome
 from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Plan
 from cotenant.model.snapshot import TenantSnapshot
+from cotenant.model.strays import lost, strays
 
 
 class TenantFacts(Struct, frozen=True):
@@ -117,10 +118,14 @@ def spaces_ready(facts: TenantFacts) -> Finding | None:
     waiting = [name for name in wanted if name not in declared or not is_ready(declared[name])]
     if not waiting:
         return None
-    message = f"{len(waiting)} of {len(wanted)} declared spaces are not ready, first {waiting[0]}"
-    space = declared.get(waiting[0])
+    # One that fails is what somebody has to act on; the others come by themselves.
+    failed = [name for name in waiting if name in declared and declared[name].status.phase == "Failed"]
+    first = (failed or waiting)[0]
+    message = f"{len(waiting)} of {len(wanted)} declared spaces are not ready, first {first}"
+    space = declared.get(first)
     detail = next((one.message for one in space.status.conditions if one.type == "Ready"), "") if space else ""
-    return Finding("SpacesNotReady", f"{message}: {detail}" if detail else message)
+    reason = "SpacesFailed" if failed else "SpacesNotReady"
+    return Finding(reason, f"{message}: {detail}" if detail else message)
 
 
 def members_last(facts: TenantFacts) -> Finding | None:
@@ -134,6 +139,19 @@ def somebody(facts: TenantFacts) -> Finding | None:
     if facts.found.tenant.spec.members:
         return None
     return Finding("NoMembers", "the tenant has no members", "True")
+
+
+def none_astray(facts: TenantFacts) -> Finding | None:
+    """Namespaces that carry the tenant's label and are none of its spaces: nobody has rights there any more."""
+    left = [one.metadata.name for one in strays(facts.found) if not lost(one, facts.found)]
+    if not left:
+        return None
+    release = f"kubectl label namespace {left[0]} cotenant.dev/tenant- cotenant.dev/space-"
+    return Finding(
+        "NamespaceAstray",
+        f"namespace {left[0]} is labelled for this tenant and none of its spaces; release it: {release}",
+        "True",
+    )
 
 
 def iam_managed(facts: TenantFacts) -> Finding | None:
@@ -201,6 +219,7 @@ ACCESS: Chain[TenantFacts] = Chain(
     roles_allowed,
     roles_exist,
     home_complete,
+    none_astray,
     somebody,
     members_last,
     good=GOOD,

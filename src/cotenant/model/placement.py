@@ -37,12 +37,7 @@ def place(space: Space, view: TenantView, own: Namespace | None, occupant: Names
     if problem := unfit(name, space, view):
         return Placement(name, problem=problem)
     if occupant is None and space.spec.namespace:
-        return Placement(
-            name,
-            problem=Finding(
-                "NamespaceNotFound", f"namespace {name} does not exist; make it, or leave out spec.namespace"
-            ),
-        )
+        return Placement(name, problem=not_offered(name, space, view))
     if occupant is None:
         return Placement(name, "create")
     if unlabelled(occupant, view.name) and offered(occupant, space, view):
@@ -96,8 +91,24 @@ def offered(occupant: Namespace, space: Space, view: TenantView) -> bool:
 
 def refusal(name: str, space: Space, view: TenantView, occupant: Namespace) -> Finding:
     """Why an existing namespace cannot be this space. Says nothing about whose it is."""
+    if space.spec.namespace:
+        return not_offered(name, space, view)
     if occupant.metadata.labels.get(TENANT) or occupant.metadata.labels.get(SPACE):
         return Finding("NamespaceTaken", f"namespace {name} is taken; choose another name for the space")
-    offer = f"kubectl annotate namespace {name} {ADOPT}={view.name}/{space.metadata.name}"
-    reason = "NamespaceNotOffered" if space.spec.namespace else "NamespaceTaken"
-    return Finding(reason, f"namespace {name} exists and was not offered; whoever runs it can offer it: {offer}")
+    return Finding(
+        "NamespaceTaken",
+        f"namespace {name} is taken; choose another name, or have it offered: {offer(name, space, view)}",
+    )
+
+
+def not_offered(name: str, space: Space, view: TenantView) -> Finding:
+    """The one answer about a namespace that a member names: whether it exists, and whose it is, is not theirs to know."""
+    return Finding(
+        "NamespaceNotOffered",
+        f"namespace {name} is not offered to this space; whoever runs it offers it: {offer(name, space, view)}",
+    )
+
+
+def offer(name: str, space: Space, view: TenantView) -> str:
+    """The command that offers a namespace."""
+    return f"kubectl annotate namespace {name} {ADOPT}={view.name}/{space.metadata.name}"

@@ -77,11 +77,15 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     spaces: tuple[Space, ...] = ()
     """All Spaces in the home, by name."""
     namespaces: tuple[Namespace, ...] = ()
-    """All namespaces labelled with this tenant and a space, by name."""
+    """All namespaces labelled with this tenant, its home excepted, by name."""
     quotas: tuple[ResourceQuota, ...] = ()
     """The ResourceQuota of each of these namespaces, where there is one."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
     """What we own in the home."""
+    spaces_born: str = ""
+    """When the definition of Spaces was made, RFC 3339; "" while nobody had to know, or there is none."""
+    rights: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)
+    """Our RoleBindings in each of the tenant's namespaces, by the namespace's name."""
     bindings: int = 0
     """RoleBindings of ours that still exist in any namespace of the tenant."""
     roles: frozenset[str] = frozenset()

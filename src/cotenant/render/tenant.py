@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cotenant.api.builtin import Manifest
-from cotenant.api.keys import API_VERSION, DECLARED, DELETED, SPACE, SPACE_FINALIZER
+from cotenant.api.keys import API_VERSION, DECLARED, SPACE, SPACE_FINALIZER
 from cotenant.api.space import Space
 from cotenant.model.allowance import SPACES
+from cotenant.model.finding import Ref
 from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Action, Plan, Step, difference, labels, manifest
 from cotenant.model.snapshot import TenantSnapshot, TenantView
+from cotenant.model.strays import lost, strays
 from cotenant.render import access, namespace, rules
 from cotenant.render.space import apart, surplus
 
@@ -33,7 +35,8 @@ def render_tenant(found: TenantSnapshot) -> Plan:
         steps += difference(new, found.children)
     keep = [rules.policy(view, view.home), *(wanted for wanted, _ in (*given, *new))]
     waiting = "" if count_in_force(found) else "the limit on spaces is not in force yet"
-    return Plan(tuple(steps), tuple(surplus(found.children, keep)), waiting)
+    prune = (*surplus(found.children, keep), *left_behind(found))
+    return Plan(tuple(steps), prune, waiting)
 
 
 def home_step(found: TenantSnapshot, view: TenantView) -> Step:
@@ -46,7 +49,7 @@ def home_step(found: TenantSnapshot, view: TenantView) -> Step:
 
 
 def space_steps(found: TenantSnapshot, view: TenantView) -> Iterator[Step]:
-    """Spaces that are declared and missing, those taken off the list, and those that only their namespace remembers."""
+    """Spaces that are declared and missing, those taken off the list, and those that were lost."""
     there = {space.metadata.name: space for space in found.spaces}
     declared = set(view.rules.declared)
     for name in view.rules.declared:
@@ -58,13 +61,19 @@ def space_steps(found: TenantSnapshot, view: TenantView) -> Iterator[Step]:
         released = name not in declared and DECLARED in space.metadata.labels
         if released and not space.metadata.deletion_timestamp:
             yield space_step(view, name, space, "update", "no longer declared: released, kept", declared=False)
-    for one in found.namespaces:
-        name = one.metadata.labels[SPACE]
-        forgotten = name not in there and name not in declared
-        if forgotten and DELETED not in one.metadata.annotations and not one.metadata.deletion_timestamp:
-            yield space_step(
-                view, name, None, "create", f"namespace {one.metadata.name} is labelled so", declared=False
-            )
+    for one in strays(found):
+        if found.spaces_born and lost(one, found):
+            name = one.metadata.labels[SPACE]
+            why = f"lost, and namespace {one.metadata.name} remembers it"
+            yield space_step(view, name, None, "create", why, declared=False)
+
+
+def left_behind(found: TenantSnapshot) -> Iterator[Ref]:
+    """RoleBindings in namespaces that were let go. While the definition of Spaces is missing, all of them look so."""
+    if found.spaces_born:
+        for one in strays(found):
+            if not lost(one, found):
+                yield from found.rights.get(one.metadata.name, ())
 
 
 def space_step(view: TenantView, name: str, there: Space | None, action: Action, why: str, *, declared: bool) -> Step:

@@ -88,7 +88,7 @@ def test_a_namespace_is_adopted_only_after_it_was_offered(cluster):
     team = given_tenant(cluster, "patient", members=[{"role": "viewer", "user": "vera"}])
     legacy = f"{team.name}-legacy"
     expect_created(team.owner.apply(space_of(team, "old", namespace=legacy)))
-    expect_condition(lambda: team.space("old"), "NamespaceNotFound", f"namespace {legacy} does not exist")
+    expect_condition(lambda: team.space("old"), "NamespaceNotOffered", f"namespace {legacy} is not offered")
 
     given_namespace(cluster, "", named=legacy)
     expect_condition(

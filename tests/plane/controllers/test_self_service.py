@@ -201,7 +201,7 @@ def test_the_namespace_of_a_space_cannot_be_changed(cluster):
 def test_a_space_that_never_got_a_namespace_goes_at_once(cluster):
     team = given_tenant(cluster, "hasty")
     team.owner.apply(space_of(team, "bad", namespace="nowhere-at-all"))
-    expect_condition(lambda: team.space("bad"), "NamespaceNotFound", "namespace nowhere-at-all does not exist")
+    expect_condition(lambda: team.space("bad"), "NamespaceNotOffered", "namespace nowhere-at-all is not offered")
     assert condition(team.space("bad"), "Stalled")[0] == "True"
 
     assert team.owner.kubectl("delete", "cosp", "bad", "-n", team.home, "--timeout=5s").ok

@@ -100,8 +100,12 @@ class Play:
 
     def ready(self, kind: str = "Space", name: str = "dev", namespace: str = "home-red") -> Manifest:
         """The Ready condition."""
+        return self.condition(kind, name, "Ready", namespace)
+
+    def condition(self, kind: str, name: str, about: str, namespace: str = "home-red") -> Manifest:
+        """A condition; {} while there is none."""
         status = self.cluster.there(kind, name, namespace if kind == "Space" else "").get("status", {})
-        found: list[Manifest] = [one for one in status.get("conditions", []) if one["type"] == "Ready"]
+        found: list[Manifest] = [one for one in status.get("conditions", []) if one["type"] == about]
         return found[0] if found else {}
 
     def bindings(self, namespace: str = "red-dev") -> dict[str, list[str]]:

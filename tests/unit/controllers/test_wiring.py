@@ -191,11 +191,12 @@ async def test_a_namespace_of_nobody_wakes_nobody(wired: Wired) -> None:
 async def test_a_home_wakes_its_tenant_and_once_it_is_ours_the_spaces_that_wait_in_it(wired: Wired) -> None:
     wired.world.namespaces.remove("home-red")
     assert sorted(wired.heard()["space"]) == [DEV, "home-red/prod"]
-    wired.remembered("Namespace", msgspec.to_builtins(home()))  # the tenant controller made it
+    anew = msgspec.to_builtins(home(uid="anew"))
+    wired.remembered("Namespace", anew)  # the tenant controller made it
     heard = wired.heard()
     assert sorted(heard["space"]) == [DEV, "home-red/prod"]
     assert "home-red" in heard["quota"]
-    wired.world.namespaces.upsert(home(generation=2))
+    wired.world.namespaces.upsert(home(uid="anew", generation=2))
     assert "space" not in wired.heard()
 
 

@@ -30,7 +30,7 @@ ANSWERS: list[tuple[str, str, str, SpaceStatus]] = [
     ("ProfileNotFound", "Failed", "Stalled", judged(space_snapshot(view=None))),
     ("NameReserved", "Failed", "Stalled", judged(space_snapshot(space(namespace="kube-system")))),
     ("NamespaceTaken", "Failed", "Stalled", judged(space_snapshot(occupant=namespace("red-dev")))),
-    ("NamespaceNotFound", "Failed", "Stalled", judged(space_snapshot(space(namespace="legacy")))),
+    ("NamespaceNotOffered", "Failed", "Stalled", judged(space_snapshot(space(namespace="legacy")))),
     ("NamespaceTerminating", "Pending", "Reconciling", judged(whole(namespace=namespace("red-dev", marks(), deletionTimestamp=GONE)))),
     ("ApplyFailed", "Pending", "Reconciling", judged(whole(), Plan(waiting="x"), Done(REF, "denied", "RBAC: no"))),
     ("Creating", "Pending", "Reconciling", judged(whole(), Plan(waiting="the ResourceQuota is not in force yet"))),

@@ -54,7 +54,7 @@ def test_labels_on_a_namespace_of_the_platform_make_no_space_of_it(name: str) ->
 OCCUPANTS = [
     # what has the name, asked for by spec.namespace, answer
     (None, False, "create"),
-    (None, True, "NamespaceNotFound"),
+    (None, True, "NamespaceNotOffered"),
     (namespace("red-dev"), False, "NamespaceTaken"),
     (namespace("red-dev"), True, "NamespaceNotOffered"),
     (namespace("red-dev", annotations=OFFER), True, "adopt"),
@@ -64,10 +64,10 @@ OCCUPANTS = [
     (namespace("red-dev", annotations={ADOPT: "red/"}), True, "NamespaceNotOffered"),
     (namespace("red-dev", {SPACE: "dev"}, OFFER), True, "adopt"),  # the tenant's label stripped alone
     (namespace("red-dev", {TENANT: "red"}, OFFER), True, "adopt"),  # the space's label stripped alone
-    (namespace("red-dev", {TENANT: "red"}), True, "NamespaceTaken"),
-    (namespace("red-dev", marks("red", "other"), OFFER), True, "NamespaceTaken"),
-    (namespace("red-dev", marks("blue", "dev"), OFFER), True, "NamespaceTaken"),
-    (namespace("red-dev", {TENANT: "blue"}, OFFER), True, "NamespaceTaken"),
+    (namespace("red-dev", {TENANT: "red"}), True, "NamespaceNotOffered"),
+    (namespace("red-dev", marks("red", "other"), OFFER), True, "NamespaceNotOffered"),
+    (namespace("red-dev", marks("blue", "dev"), OFFER), True, "NamespaceNotOffered"),
+    (namespace("red-dev", {TENANT: "blue"}, OFFER), True, "NamespaceNotOffered"),
     (namespace("red-dev", marks("blue", "dev")), False, "NamespaceTaken"),
 ]
 

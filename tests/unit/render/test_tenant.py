@@ -137,10 +137,28 @@ def test_a_space_that_is_being_deleted_is_neither_marked_nor_released() -> None:
     assert {name: step.action for name, step in spaces(plan).items()} == {"dev": "keep"}
 
 
-def test_a_space_that_only_its_namespace_remembers_is_made_again() -> None:
-    found = spaces(planned(namespaces=(namespace("red-dev", marks()),)))["dev"]
-    assert (found.action, found.why) == ("create", "namespace red-dev is labelled so")
+OLD, NEW = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+
+
+def test_a_space_that_was_lost_is_made_again_from_its_namespace() -> None:
+    old = namespace("red-dev", marks(), creationTimestamp=OLD)
+    found = spaces(planned(namespaces=(old,), spaces_born=NEW))["dev"]
+    assert (found.action, found.why) == ("create", "lost, and namespace red-dev remembers it")
     assert DECLARED not in found.manifest["metadata"]["labels"]
+
+
+def test_a_space_that_vanished_is_not_made_again_and_its_rights_go() -> None:
+    young = namespace("red-dev", marks(), creationTimestamp=NEW)
+    right = Ref("rbac.authorization.k8s.io/v1", "RoleBinding", "red-dev", "cotenant-owner")
+    plan = planned(namespaces=(young,), spaces_born=OLD, rights={"red-dev": (right,)})
+    assert spaces(plan) == {}
+    assert right in plan.prune
+
+
+def test_while_the_definition_of_spaces_is_missing_nothing_is_brought_back_and_no_right_goes() -> None:
+    right = Ref("rbac.authorization.k8s.io/v1", "RoleBinding", "red-dev", "cotenant-owner")
+    plan = planned(namespaces=(namespace("red-dev", marks(), creationTimestamp=OLD),), rights={"red-dev": (right,)})
+    assert (spaces(plan), plan.prune) == ({}, ())
 
 
 def test_a_space_that_somebody_deleted_on_purpose_is_never_made_again() -> None:

@@ -79,7 +79,7 @@ def advance(task: Draining, answer: Answer) -> Step:
             return replace(task, request=GetQuota(goal.space), ledger=ledger.at(version))
         case PutLedger(), Written():
             return Finished(task.outcome) if task.settled else settle(Settle(goal.space))
-        case (GetLedger() | PutLedger()), NotFound():
+        case ((GetLedger() | PutLedger()), NotFound()):
             return Finished(Outcome.NO_LEDGER)
         case GetQuota(), Read(Quota() as found):
             return verify(task, found) if task.lowered else lower(task, found)
@@ -95,7 +95,7 @@ def advance(task: Draining, answer: Answer) -> Step:
             return replace(task, request=GetQuota(goal.space))
         case _, Conflict():
             return drain(goal)
-        case (GetQuota() | PutQuota() | PutEnforced()), NotFound():
+        case ((GetQuota() | PutQuota() | PutEnforced()), NotFound()):
             return replace(task, request=GetNamespace(goal.space), quota=None)
         case GetNamespace(), NotFound():
             return finish(task, gone=True)

@@ -77,7 +77,7 @@ def advance(task: Growing, answer: Answer) -> Step:
             return raise_to(goal, quota, entry.allocation if entry else 0)
         case PutLedger(), Conflict():
             return Growing(goal, GetLedger(), quota)
-        case (GetLedger() | PutLedger()), NotFound():
+        case ((GetLedger() | PutLedger()), NotFound()):
             return Finished(Outcome.NO_LEDGER)
         case PutQuota(space, hard), Written(version):
             if quota is None or quota.enforced is None:

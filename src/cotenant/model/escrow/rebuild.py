@@ -68,7 +68,7 @@ def advance(task: Rebuilding, answer: Answer) -> Rebuilding | Finished:
             return following(replace(task, entries=(*task.entries, Entry(space, hard))))
         case PutQuota(space), Conflict():
             return replace(task, request=GetQuota(space))
-        case (GetQuota() | PutQuota()), NotFound():
+        case ((GetQuota() | PutQuota()), NotFound()):
             return following(task)
         case GetLimit(), Read(Limit(amount, source)) if task.ledger is not None:
             entries = tuple(sorted(task.entries))

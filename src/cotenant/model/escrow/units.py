@@ -12,8 +12,6 @@ from fractions import Fraction
 from cotenant.model.quantity import LARGEST, parse
 
 CPU = ("cpu", "requests.cpu", "limits.cpu")
-MOST = LARGEST // 1000
-"""The largest amount of a ledger, in base units: what 500 of them add up to is still an integer for the API server."""
 
 
 def scale(key: str) -> int:
@@ -22,8 +20,8 @@ def scale(key: str) -> int:
 
 
 def limit_of(key: str, quantity: str | int) -> int:
-    """A limit in base units, rounded down, cut off at MOST. Raises ValueError for what is no quantity or negative."""
-    return min(MOST, math.floor(amount(key, quantity)))
+    """A limit in base units, rounded down, cut off at 2^63-1. Raises ValueError for what is no quantity or negative."""
+    return min(LARGEST, math.floor(amount(key, quantity)))
 
 
 def use_of(key: str, quantity: str | int) -> int:

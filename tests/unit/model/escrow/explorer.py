@@ -47,8 +47,13 @@ class Tenant(Struct, frozen=True):
     moves: int = 0
     """Deletions of a namespace that may still happen; each may be followed by a new one of that name."""
     source: str = ""
+    by_number: bool = False
+    """Whether a ledger of the same number counts as one that followed, whatever revision it came from."""
     followed: bool = True
     """Whether the ledger has come down to the tenant's limit since that was lowered."""
+
+
+UNDISTURBED = Tenant(2, 2)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Rules:
     """What the cluster does, and which protocol is played in it."""
 
     intents: tuple[Any, ...]
-    tenant: Tenant = Tenant(2, 2)
+    tenant: Tenant = UNDISTURBED
     native: bool = False
     leaders: int = 2
     crash: bool = True
@@ -192,7 +197,8 @@ class Explorer:
         objects = self.world(state)
         there = None if place == ALL else objects[place]
         answer, after = answer_to(task.request, there, objects)
-        changed = after != there or isinstance(answer, m.Written)
+        # The API server stores nothing where nothing changes, and the version stays; an epoch makes a change.
+        changed = after != there or (isinstance(answer, m.Written) and getattr(task.request, "bump", False))
         if changed:
             task = age(task, place)
         step = self.settled(self.rules.advance(task, answer))
@@ -208,7 +214,9 @@ class Explorer:
     def watch(self, ledger: int, tenant: int) -> int:
         """Notes that the ledger's limit has followed the tenant's."""
         found, now = self.table.values[ledger], self.table.values[tenant]
-        if found is None or now.followed or found.rebuilding or found.source != now.source or found.limit > now.limit:
+        if found is None or now.followed or found.rebuilding or found.limit > now.limit:
+            return tenant
+        if found.source != now.source and not now.by_number:
             return tenant
         return self.table.number(replace(now, followed=True))
 
