@@ -38,6 +38,10 @@ NAMING = (
         r"self.matches(r'^([-a-z0-9]|\{tenant\}|\{space\})*$')",
         "naming is made of {tenant}, {space}, a-z, 0-9 and -, for example {tenant}-{space}",
     ),
+    Rule(
+        "!self.startsWith('-') && !self.endsWith('-')",
+        "naming must not begin or end with -, for example {tenant}-{space}",
+    ),
 )
 REGISTRY = Rule(
     "self.endsWith('/') && size(self) > 1",

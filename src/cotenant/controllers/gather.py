@@ -12,13 +12,19 @@ from cotenant.controllers.world import CHILD_VERSIONS, World, spaces_of
 from cotenant.model.finding import Ref
 from cotenant.model.placement import candidate
 from cotenant.model.platform import Platform
-from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView, view
+from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView, told, view
 
 
 def gather_view(world: World, tenant: Tenant, platform: Platform, now: datetime) -> TenantView | None:
     """A tenant with its profile; None while the profile that it names is missing."""
     profile = world.profiles.get(None, tenant.spec.profile) if tenant.spec.profile else None
     return view(tenant, profile, platform, now)
+
+
+def gather_stranded(world: World, tenant: Tenant, platform: Platform, now: datetime) -> TenantView | None:
+    """A tenant whose profile is missing; None while it is there."""
+    missing = tenant.spec.profile and world.profiles.get(None, tenant.spec.profile) is None
+    return told(tenant, None, platform, now) if missing else None
 
 
 def gather_space(world: World, key: str, platform: Platform, now: datetime) -> SpaceSnapshot | None:
@@ -38,6 +44,7 @@ def gather_space(world: World, key: str, platform: Platform, now: datetime) -> S
         space=space,
         view=seen,
         tenant_exists=True,
+        stranded=gather_stranded(world, tenant, platform, now),
         namespace=namespace,
         occupant=occupant,
         quota=world.quotas.get(namespace.metadata.name, COTENANT) if namespace else None,
@@ -59,6 +66,7 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         platform=platform,
         tenant=tenant,
         view=gather_view(world, tenant, platform, now),
+        stranded=gather_stranded(world, tenant, platform, now),
         home=world.namespaces.get(None, home_of(name)),
         home_quota=world.quotas.get(home_of(name), COTENANT),
         spaces=tuple(sorted(spaces_of(world, name), key=lambda one: one.metadata.name)),

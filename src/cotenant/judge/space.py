@@ -30,7 +30,9 @@ def tenant_exists(facts: SpaceFacts) -> Finding | None:
     """Outside a tenant's home a Space means nothing."""
     if not facts.found.tenant_exists:
         where = facts.found.space.metadata.namespace
-        return Finding("TenantNotFound", f"namespace {where} is no tenant's home; make the Space in home-<tenant>")
+        return Finding(
+            "TenantNotFound", f"namespace {where} is the home of no tenant that exists; make the Space in home-<tenant>"
+        )
     return None
 
 

@@ -72,13 +72,27 @@ def applied(facts: TenantFacts) -> Finding | None:
     return None
 
 
+def access_applied(facts: TenantFacts) -> Finding | None:
+    """Every RoleBinding in the home is as the members say. A Space that is refused is another matter."""
+    for one in facts.outcome.trouble:
+        if one.ref.kind != "Space":
+            return Finding("ApplyFailed", f"{one.ref}: {one.verb}: {one.detail}"[:1000])
+    return None
+
+
 def roles_allowed(facts: TenantFacts) -> Finding | None:
-    """Every member's role is one that the installation lets us bind."""
-    refused = facts.found.view.access.refused if facts.found.view else []
-    if not refused:
+    """Every role that the tenant names is one that the installation lets us bind."""
+    view = facts.found.view
+    if view is None:
         return None
     allowed = ", ".join(facts.found.platform.roles)
-    return Finding("RoleNotAllowed", f"{named(refused)}: role not allowed by the installation, which allows {allowed}")
+    if view.access.refused:
+        who = named(view.access.refused)
+        return Finding("RoleNotAllowed", f"{who}: role not allowed by the installation, which allows {allowed}")
+    unknown = [role for role in view.rules.create if role not in facts.found.platform.roles]
+    if unknown:
+        return Finding("RoleNotAllowed", f"spaces.create names role {unknown[0]}; the installation allows {allowed}")
+    return None
 
 
 def roles_exist(facts: TenantFacts) -> Finding | None:
@@ -106,7 +120,7 @@ def within_limit(facts: TenantFacts) -> Finding | None:
     have, declared = len(facts.found.spaces), len(rules.declared)
     if max(have, declared) > rules.limit:
         return Finding(
-            "SpacesOverLimit", f"{have} spaces, {declared} of them declared, and spaces.limit is {rules.limit}"
+            "SpacesOverLimit", f"{have} spaces exist, {declared} are declared, and spaces.limit is {rules.limit}"
         )
     return None
 
@@ -215,7 +229,7 @@ READY: Chain[TenantFacts] = Chain(
 ACCESS: Chain[TenantFacts] = Chain(
     "AccessSynced",
     profile_exists,
-    applied,
+    access_applied,
     roles_allowed,
     roles_exist,
     home_complete,

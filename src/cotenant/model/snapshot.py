@@ -39,8 +39,11 @@ class TenantView(Struct, frozen=True):
 
 def view(tenant: Tenant, profile: TenantProfile | None, platform: Platform, now: datetime) -> TenantView | None:
     """The tenant as the rooms see it; None while the profile that it names is not there."""
-    if tenant.spec.profile and profile is None:
-        return None
+    return None if tenant.spec.profile and profile is None else told(tenant, profile, platform, now)
+
+
+def told(tenant: Tenant, profile: TenantProfile | None, platform: Platform, now: datetime) -> TenantView:
+    """The tenant with what is known of its rules. Without the profile that it names, only its members are right."""
     # A tenant that goes takes the rights of its members along; everything else is its deletionPolicy's matter.
     members = [] if tenant.metadata.deletion_timestamp else tenant.spec.members or []
     rules = effective(tenant.spec, profile.spec if profile else None)
@@ -56,6 +59,8 @@ class SpaceSnapshot(Struct, frozen=True, kw_only=True):
     view: TenantView | None = None
     """The tenant whose home the Space is in; None if there is none, or its profile is missing."""
     tenant_exists: bool = False
+    stranded: TenantView | None = None
+    """The tenant without its profile, while that is missing: good for who is no member any more, and for nothing else."""
     namespace: Namespace | None = None
     """The namespace that carries this space's labels."""
     occupant: Namespace | None = None
@@ -72,6 +77,8 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     tenant: Tenant
     view: TenantView | None = None
     """None while the profile that it names is missing."""
+    stranded: TenantView | None = None
+    """The tenant without its profile, while that is missing: good for who is no member any more, and for nothing else."""
     home: Namespace | None = None
     home_quota: ResourceQuota | None = None
     spaces: tuple[Space, ...] = ()

@@ -40,6 +40,9 @@ def render_space(found: SpaceSnapshot) -> Plan:
     holds until the namespace is released.
     """
     view, space = found.view, found.space
+    if found.stranded and found.namespace:
+        wanted = rights(found.stranded, found.namespace.metadata.name, space.metadata.name)
+        return Plan(*shrunk(wanted, found.children))
     leaving = space.metadata.deletion_timestamp is not None
     if view is None or (leaving and found.namespace is None):
         return Plan()
@@ -58,6 +61,19 @@ def render_space(found: SpaceSnapshot) -> Plan:
     keep = [wanted for wanted, _ in (*given, *closing, *new)]
     waiting = "" if quota_in_force(found, view) else "the ResourceQuota is not in force yet"
     return Plan(steps, tuple(surplus(found.children, keep)), waiting)
+
+
+def shrunk(
+    wanted: Iterable[tuple[Manifest, str]], observed: Mapping[Ref, Child]
+) -> tuple[tuple[Step, ...], tuple[Ref, ...]]:
+    """Bindings that exist, with the members that are left; no new ones. For a tenant whose profile is missing.
+
+    Who is a member does not hang on the profile, so who is none any more loses its rights without it.
+    """
+    given, new = apart(wanted, observed)
+    bindings = {ref: child for ref, child in observed.items() if ref.kind == "RoleBinding"}
+    gone = surplus(bindings, (manifest for manifest, _ in (*given, *new)))
+    return tuple(difference(given, observed)), tuple(gone)
 
 
 def apart(

@@ -14,12 +14,18 @@ from cotenant.model.plan import Action, Plan, Step, difference, labels, manifest
 from cotenant.model.snapshot import TenantSnapshot, TenantView
 from cotenant.model.strays import lost, strays
 from cotenant.render import access, namespace, rules
-from cotenant.render.space import apart, surplus
+from cotenant.render.space import apart, shrunk, surplus
 
 
 def render_tenant(found: TenantSnapshot) -> Plan:
-    """What there should be in the home now. Empty while the profile is missing or the home is somebody else's."""
+    """What there should be in the home now. Empty while the home is somebody else's.
+
+    While the profile is missing, only members that left are taken off.
+    """
     view = found.view
+    if found.stranded and found.home and home_is_ours(found.home, found.stranded.name):
+        wanted = [(one, "members that are left") for one in access.home_bindings(found.stranded)]
+        return Plan(*shrunk(wanted, found.children))
     if view is None or not home_is_ours(found.home, view.name):
         return Plan()
     if found.home and found.home.metadata.deletion_timestamp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,6 +46,23 @@ def test_a_removed_member_is_out_of_every_space_at_once(cluster):
 
     eventually(out, within=2)
     expect_denied(eve.kubectl("get", "pods", "-n", team.namespace("test")), by="RBAC", saying="pods is forbidden: ")
+
+
+def test_a_member_is_removed_also_while_the_profile_of_its_tenant_is_missing(cluster):
+    name = f"lead-{secrets.token_hex(2)}"
+    profile = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "TenantProfile", "metadata": {"name": name}, "spec": {}}
+    cluster.apply(profile)
+    ivy = {"role": "editor", "user": "ivy"}
+    team = given_tenant(cluster, "stranded", spaces=["dev"], members=[ivy], profile=name)
+    expect_ready(team, "dev")
+    cluster.admin.kubectl("delete", "cotp", name)
+    expect_condition(team.tenant, "ProfileNotFound")
+
+    team.change(members=[owners(team)])
+
+    places = (team.namespace("dev"), team.home)
+    eventually(lambda: not any("ivy" in who for at in places for who in subjects(cluster, at).values()), within=3)
+    assert any(f"{team.name}-owners" in who for who in subjects(cluster, team.namespace("dev")).values())
 
 
 def test_a_member_expires_by_the_clock(cluster):

@@ -122,7 +122,7 @@ def test_a_space_cannot_adopt_another_tenants_home_or_space(cluster):
     team.owner.apply(space_of(team, "home", namespace=victim.home))
     expect_created(team.owner.apply(space_of(team, "space", namespace=victim.namespace("dev"))))
 
-    message = expect_condition(lambda: team.space("space"), "NamespaceTaken")
+    message = expect_condition(lambda: team.space("space"), "NamespaceNotOffered")
     assert f"tenant {victim.name}" not in message
     assert (subjects(cluster, victim.namespace("dev")), subjects(cluster, victim.home)) == before
 

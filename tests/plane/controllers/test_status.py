@@ -174,7 +174,7 @@ def test_one_broken_tenant_never_stops_the_others(cluster):
 
     for team, reason in zip(
         [*broken, clashing],
-        ["ProfileNotFound", "RoleNotAllowed", "SpacesNotReady", "SpacesNotReady", "SpacesNotReady"],
+        ["ProfileNotFound", "RoleNotAllowed", "SpacesFailed", "SpacesFailed", "SpacesFailed"],
         strict=True,
     ):
         expect_condition(team.tenant, reason)
@@ -187,7 +187,7 @@ def test_a_broken_space_names_its_cause_and_its_neighbours_are_ready(cluster):
     team.change(spaces={"declared": ["dev", "test"]})
 
     expect_condition(lambda: team.space("test"), "NamespaceTaken", team.namespace("test"))
-    expect_condition(team.tenant, "SpacesNotReady", "test")
+    expect_condition(team.tenant, "SpacesFailed", "test")
     expect_ready_space = team.space("dev")
     assert condition(expect_ready_space)[0] == "True"
 

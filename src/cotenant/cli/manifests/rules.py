@@ -107,6 +107,7 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.IAM_USER: shaped(r"arn:aws[-a-z]*:iam::[0-9]{12}:user/.+"),
     scalars.NAMING[0]: lambda text: "{space}" in text,
     scalars.NAMING[1]: shaped(r"([-a-z0-9]|\{tenant\}|\{space\})*"),
+    scalars.NAMING[2]: lambda text: not text.startswith("-") and not text.endswith("-"),
     scalars.REGISTRY: lambda text: text.endswith("/") and len(text) > 1,
     scalars.PRIORITY: lambda text: not text.startswith("system-"),
     scalars.HOST: shaped(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),

@@ -11,7 +11,7 @@ from cotenant.model.escrow.grow import Grow
 from cotenant.model.escrow.protocol import advance, begin
 from cotenant.model.escrow.repair import plan_repairs
 from cotenant.model.escrow.values import Limit
-from unit.model.escrow.explorer import LEDGER, NAMES, answer_to, place_of
+from unit.model.escrow.board import LEDGER, NAMES, answer_to, place_of
 
 World = tuple[Any, ...]
 """Two quotas (None: its namespace is gone), the ledger (None: lost) and the tenant."""

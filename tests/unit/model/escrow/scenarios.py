@@ -11,7 +11,8 @@ from cotenant.model.escrow.resize import Resize
 from cotenant.model.escrow.settle import Settle
 from cotenant.model.escrow.values import Limit
 from unit.model.escrow import variants
-from unit.model.escrow.explorer import NAMES, Rules, Tenant
+from unit.model.escrow.board import NAMES, Tenant
+from unit.model.escrow.explorer import Rules
 
 
 def everyone(*kinds, **options):
@@ -59,10 +60,11 @@ LOSS_OF_TWO = replace(LOSS, intents=grows(0, 2, admit=True) + drains(0, 1) + (Re
 
 LEAVING = Rules(
     (*grows(0, 1, within=1, admit=True), *drains(0, within=1), *everyone(Drain, to=0, within=1, retire=True)),
-    Tenant(1, 1, moves=2),
+    Tenant(1, 1, moves=1),
     start=(1, 0),
 )
-"""Namespaces go, and come again under the same name."""
+"""A namespace goes, and comes again under the same name."""
+LEAVING_AGAIN = replace(LEAVING, tenant=Tenant(1, 1, moves=2))
 LEAVING_WITH_TWO = replace(LEAVING, intents=grows(0, 2, admit=True) + drains(0, 1) + everyone(Drain, to=0, within=2, retire=True), tenant=Tenant(2, 2, moves=1), start=(1, 1))  # fmt: skip
 
 BAD = {

@@ -34,6 +34,7 @@ def explored(rules: Rules, check=broken) -> tuple[Explorer, Result]:
         pytest.param("LOWERING_IN_FULL", marks=in_full),
         pytest.param("FLIPPING", marks=in_full),
         pytest.param("LOSS_OF_TWO", marks=in_full),
+        pytest.param("LEAVING_AGAIN", marks=in_full),
         pytest.param("LEAVING_WITH_TWO", marks=in_full),
     ],
 )
