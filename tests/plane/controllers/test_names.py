@@ -115,9 +115,7 @@ def test_a_namespace_that_is_there_already_is_not_taken_for_a_new_space(cluster)
 
     expect_created(team.owner.apply(space_of(team, "dev")))
 
-    expect_condition(
-        lambda: team.space("dev"), "NamespaceTaken", f"namespace {team.namespace('dev')} is taken"
-    )
+    expect_condition(lambda: team.space("dev"), "NamespaceTaken", f"namespace {team.namespace('dev')} is taken")
     assert subjects(cluster, team.namespace("dev")) == {}
 
 
