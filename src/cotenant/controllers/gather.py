@@ -10,7 +10,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.controllers.world import CHILD_VERSIONS, World, spaces_of
 from cotenant.model.finding import Ref
-from cotenant.model.placement import candidate
+from cotenant.model.placement import candidate, contradicted
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView, told, view
 
@@ -57,7 +57,10 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
     tenant = world.tenants.get(None, name)
     if tenant is None:
         return None
-    labelled = sorted(world.namespaces.by("tenant", name), key=lambda one: one.metadata.name)
+    spaces = tuple(sorted(spaces_of(world, name), key=lambda one: one.metadata.name))
+    had = {one.status.namespace for one in spaces}
+    found = (one for one in world.namespaces.by("tenant", name) if one.metadata.name in had or not contradicted(one))
+    labelled = sorted(found, key=lambda one: one.metadata.name)
     namespaces = tuple(one for one in labelled if one.metadata.name != home_of(name))
     quotas = (world.quotas.get(one.metadata.name, COTENANT) for one in namespaces)
     rights = {one.metadata.name: rights_in(world, one.metadata.name) for one in labelled}
@@ -69,7 +72,7 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         stranded=gather_stranded(world, tenant, platform, now),
         home=world.namespaces.get(None, home_of(name)),
         home_quota=world.quotas.get(home_of(name), COTENANT),
-        spaces=tuple(sorted(spaces_of(world, name), key=lambda one: one.metadata.name)),
+        spaces=spaces,
         namespaces=namespaces,
         quotas=tuple(one for one in quotas if one),
         children=world.children_of(home_of(name)),
@@ -99,10 +102,12 @@ def tenant_of_home(world: World, namespace: str) -> Tenant | None:
 
 def namespace_of(world: World, space: Space, tenant: str) -> Namespace | None:
     """The namespace that carries the labels of a space. Should several, the one that it had before wins, then the oldest."""
-    found = [
-        one for one in world.namespaces.by("tenant", tenant) if one.metadata.labels.get(SPACE) == space.metadata.name
-    ]
     had = space.status.namespace
+    found = [
+        one
+        for one in world.namespaces.by("tenant", tenant)
+        if one.metadata.labels.get(SPACE) == space.metadata.name and (one.metadata.name == had or not contradicted(one))
+    ]
     return min(
         found,
         key=lambda one: (one.metadata.name != had, one.metadata.creation_timestamp or "", one.metadata.name),

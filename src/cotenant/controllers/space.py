@@ -118,13 +118,14 @@ class SpaceController:
             return Result()
         name = found.namespace.metadata.name if found.namespace else space.status.namespace
         namespace = await self.guard.namespace(name) if name else None
-        tenant = view.tenant if view else None
+        known = view or found.stranded
+        tenant = known.tenant if known else None
         marks = namespace.labels if namespace else {}
         home = space.metadata.namespace
         theirs = f"home-{marks.get(TENANT)}" == home and marks.get(SPACE) == space.metadata.name
         decision = fate(
             namespace if theirs else None,
-            delete=wants_deletion(space, tenant, view.rules if view else None),
+            delete=wants_deletion(space, tenant, known.rules if known else None),
             kind_leaves=await self.guard.kind_leaves(SPACES),
             home_leaves=await self.guard.namespace_leaves(home),
         )

@@ -80,7 +80,8 @@ class TenantController:
         if await self.guard.kind_leaves(TENANTS):
             await release(self.client, TENANTS, metadata, TENANT_FINALIZER)
             return Result()
-        delete = found.view is not None and found.view.rules.deletion_policy == "Delete" and confirmed(metadata)
+        known = found.view or found.stranded
+        delete = known is not None and known.rules.deletion_policy == "Delete" and confirmed(metadata)
         empty = await self.empty(found) if delete else await self.revoke(found)
         if empty and not (left := self.farewell.left(metadata.name)):
             await release(self.client, TENANTS, metadata, TENANT_FINALIZER)

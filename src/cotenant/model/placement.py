@@ -24,7 +24,11 @@ class Placement(Struct, frozen=True):
 
 def candidate(space: Space, view: TenantView) -> str:
     """The name of the namespace that the space adopts or, without one of its own yet, would get."""
-    return space.spec.namespace or namespace_name(view.rules.naming, view.name, space.metadata.name)
+    return (
+        space.spec.namespace
+        or space.status.namespace
+        or namespace_name(view.rules.naming, view.name, space.metadata.name)
+    )
 
 
 def place(space: Space, view: TenantView, own: Namespace | None, occupant: Namespace | None) -> Placement:
@@ -40,7 +44,8 @@ def place(space: Space, view: TenantView, own: Namespace | None, occupant: Names
         return Placement(name, problem=not_offered(name, space, view))
     if occupant is None:
         return Placement(name, "create")
-    if unlabelled(occupant, view.name) and offered(occupant, space, view):
+    mistyped = contradicted(occupant) and space.status.namespace == name
+    if (unlabelled(occupant, view.name) or mistyped) and offered(occupant, space, view):
         return Placement(name, "adopt")
     return Placement(name, problem=refusal(name, space, view, occupant))
 
@@ -82,6 +87,18 @@ def unlabelled(occupant: Namespace, tenant: str) -> bool:
     """Whether a namespace is nobody's; or still this tenant's, where somebody stripped the label of its space."""
     labels = occupant.metadata.labels
     return TENANT not in labels or (labels[TENANT] == tenant and SPACE not in labels)
+
+
+def contradicted(namespace: Namespace) -> bool:
+    """Whether the labels say something else than the annotation that the namespace has carried from birth or adoption.
+
+    One label, typed by mistake, would otherwise hand a namespace with all that is in it to another tenant.
+    """
+    labels, note = namespace.metadata.labels, namespace.metadata.annotations.get(ADOPT)
+    if note is None or TENANT not in labels:
+        return False
+    tenant, _, space = note.partition("/")
+    return labels[TENANT] != tenant or (SPACE in labels and labels[SPACE] != space)
 
 
 def offered(occupant: Namespace, space: Space, view: TenantView) -> bool:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from installation import KINDS
-from vocabulary import Team, eventually, expect_ready, given_namespace, given_tenant, never
+from vocabulary import Team, eventually, expect_ready, given_namespace, given_tenant, never, subjects
 
 pytestmark = pytest.mark.cluster
 RBAC = "rbac.authorization.k8s.io"
@@ -220,3 +220,22 @@ def test_what_happens_while_no_operator_runs_is_put_back_at_its_start(cluster, t
     eventually(lambda: everything(cluster, team) == before)
     eventually(lambda: cluster.there("Namespace", namespace)["metadata"]["labels"] == labels)
     expect_ready(team, "dev")
+
+
+def test_a_mistyped_label_does_not_hand_a_space_to_another_tenant(cluster):
+    victim = given_tenant(cluster, "keeper", spaces=["dev"])
+    other = given_tenant(cluster, "other")
+    expect_ready(victim, "dev")
+    namespace = victim.namespace("dev")
+    before = subjects(cluster, namespace)
+
+    cluster.admin.kubectl("label", "namespace", namespace, f"cotenant.dev/tenant={other.name}", "--overwrite")
+
+    eventually(lambda: labels_of(cluster, namespace)["cotenant.dev/tenant"] == victim.name, within=5)
+    expect_ready(victim, "dev")
+    assert cluster.get("Space", "dev", other.home) is None
+    assert subjects(cluster, namespace) == before
+
+
+def labels_of(cluster, namespace):
+    return cluster.there("Namespace", namespace)["metadata"]["labels"]
