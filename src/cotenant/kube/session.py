@@ -30,6 +30,7 @@ class Session:
     Retried within that: 429 always; 502, 503, 504, any 5xx with Retry-After and lost connections only where doing it
     twice does no harm (everything but POST).
     observe(method, code, seconds) sees every answer, code 0 for none; on_warning every Warning header;
+    patient: whether a server that refuses connections is tried again until the timeout; a person wants to know at once.
     guard() runs before every request that is no GET and may raise: the leader's check that it still is one.
     """
 
@@ -44,8 +45,10 @@ class Session:
         observe: Callable[[str, int, float], None] | None = None,
         on_warning: Callable[[str], None] | None = None,
         guard: Callable[[], None] | None = None,
+        patient: bool = True,
     ) -> None:
         self.transport = transport
+        self.patient = patient
         self.timeout = timeout
         self.observe = observe
         self.on_warning = on_warning
@@ -105,7 +108,7 @@ class Session:
             except Unavailable as unreachable:
                 error = unreachable
             wait = max(error.retry_after or 0.0, delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            if not _retryable(error, method) or loop.time() + wait >= deadline:
+            if not _retryable(error, method, patient=self.patient) or loop.time() + wait >= deadline:
                 raise error
             await asyncio.sleep(wait)
             delay = min(delay * 2, RETRY_CAP)
@@ -142,13 +145,13 @@ class Session:
         return answer
 
 
-def _retryable(error: ApiError, method: str) -> bool:
+def _retryable(error: ApiError, method: str, *, patient: bool) -> bool:
     if isinstance(error, TooManyRequests):
         return True  # the server has not begun
     if not isinstance(error, Unavailable) or error.reason == "Credentials":
         return False
     if error.reason == "ClientConnectorError":
-        return True  # nothing was sent
+        return patient  # nothing was sent
     harmless = method != "POST"
     return harmless and (error.status in (0, 502, 503, 504) or error.retry_after is not None)
 
