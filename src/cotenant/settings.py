@@ -12,7 +12,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
 
     platform: Platform = Platform()
     """Facts of the cluster, the same for every process and for the command line."""
-    workers: int = 4
+    workers: int = 8
     """Reconciles at the same time in each controller."""
     qps: float = 0.0
     """Requests a second against the API server; 0 leaves the limit to the server's priority and fairness."""

@@ -29,7 +29,7 @@ from cotenant.settings import Settings
 @click.option("--lease-duration", type=float, metavar="SECONDS", help="Standbys wait this long. Else 15.")
 @click.option("--renew-deadline", type=float, metavar="SECONDS", help="A leader without its lease stops. Else 10.")
 @click.option("--retry-period", type=float, metavar="SECONDS", help="Pause between tries for the lease. Else 2.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Reconciles at once in each controller. Else 4.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Reconciles at once in each controller. Else 8.")
 @click.option("--qps", type=click.FloatRange(0), help="Requests a second; 0 leaves it to the API server. Else 0.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Else info.")
 def operator(*, context: str | None, kubeconfig: str | None, **flags: Any) -> int:
