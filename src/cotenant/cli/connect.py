@@ -96,7 +96,9 @@ async def _ask(
     timeout: float = 30.0,
     namespace: str | None = None,
 ) -> T:
-    client = Client(await Transport.load(kubeconfig, context), timeout=timeout, user_agent="cotenant-cli", patient=False)
+    client = Client(
+        await Transport.load(kubeconfig, context), timeout=timeout, user_agent="cotenant-cli", patient=False
+    )
     try:
         speaker = client.as_user(as_user, as_groups) if as_user else client
         return await work(Cluster(speaker, namespace or client.namespace, chosen=bool(namespace)))

@@ -18,23 +18,24 @@ from msgspec import Struct, structs
 from cotenant.api.builtin import Namespace
 from cotenant.api.profile import TenantProfile
 from cotenant.api.tenant import Tenant
-from cotenant.judge.isolation import claims
+from cotenant.judge.isolation import accounts, claims
 from cotenant.judge.isolation.catalogue import GROUPS, Served, served
-from cotenant.judge.isolation.claims import Attempt
+from cotenant.judge.isolation.claims import Action, Attempt
 from cotenant.judge.isolation.pairs import choose
 from cotenant.judge.isolation.parties import AUTHENTICATED, Identity, Party, party
 from cotenant.judge.isolation.report import Report, Tally, shared
-from cotenant.judge.isolation.request import Request, request, review, whoami
-from cotenant.judge.isolation.verdict import Answer, judge
+from cotenant.judge.isolation.request import Request, by_rule, request, review, whoami
+from cotenant.judge.isolation.verdict import Answer, found, judge
 from cotenant.kube import resource
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError, NotFound, Unavailable, from_response
+from cotenant.kube.errors import ApiError, Forbidden, NotFound, Unavailable, from_response
 from cotenant.model.effective import effective
 from cotenant.model.platform import Platform
 
 CONCURRENCY = 8
 TRIES = 4
 PAUSE = 0.5  # seconds before a busy server is asked again
+NAMED = 3  # rules of one review whose bindings are looked for
 PATIENCE = 16
 """Requests in a row that may go without an answer before we give up."""
 SYSTEM = ("kube-system", "default")
@@ -64,6 +65,7 @@ class Scene(Struct, frozen=True):
     catalogue: tuple[Served, ...]
     rules: Rules
     system: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 class UnknownTenant(Exception):
@@ -90,7 +92,7 @@ async def verify(client: Client, question: Question, progress: Progress = lambda
         kubernetes=version.get("gitVersion", "?"),
         cluster=calm.host,
         time=question.now.isoformat(timespec="seconds"),
-        notes=[*prover.notes, EKS_NOTE],
+        notes=[*scene.notes, *prover.notes, EKS_NOTE],
     )
 
 
@@ -108,13 +110,31 @@ async def gather(client: Client, question: Question) -> Scene:
         profile = profiles.get(one.spec.profile or "")
         cordoned = effective(one.spec, profile.spec if profile else None).cordoned
         parties.append(party(one, namespaces, question.platform, question.now, cordoned=cordoned))
+    parties, notes = await inhabited(client, parties)
     present = {one.metadata.name for one in namespaces}
     return Scene(
         parties=tuple(parties),
         catalogue=tuple(await discover(client)),
         rules=await roles(client, {role for one in parties for who in one.identities for role in who.roles}),
         system=tuple(name for name in (*SYSTEM, question.platform.namespace) if name in present),
+        notes=tuple(notes),
     )
+
+
+async def inhabited(client: Client, parties: Sequence[Party]) -> tuple[list[Party], list[str]]:
+    """The tenants with the ServiceAccounts that exist in their namespaces, and which of those are left out."""
+    names: dict[str, list[str]] = {}
+    try:
+        for one in (await client.list(resource.SERVICE_ACCOUNTS)).items:
+            names.setdefault(one["metadata"]["namespace"], []).append(one["metadata"]["name"])
+    except Forbidden as error:
+        return list(parties), [f"ServiceAccounts are tried as any of a space, none by its name: {error.message}"]
+    complete, notes = [], []
+    for each in parties:
+        more, said = accounts.existing(each, names)
+        complete.append(structs.replace(each, accounts=(*each.accounts, *more)))
+        notes += said
+    return complete, notes
 
 
 async def discover(client: Client) -> list[Served]:
@@ -152,6 +172,7 @@ class Prover:
         self._tally = tally
         self._spoken: dict[Identity, Client] = {}
         self._silence = 0
+        self._unseen = ""
         self.notes: list[str] = []
 
     @property
@@ -161,7 +182,9 @@ class Prover:
 
     async def introduce(self, scene: Scene) -> None:
         """Finds out as whom the caller may speak, and whether the server takes each for who it shall be."""
-        everybody = {who for one in scene.parties for who in one.identities if one.name in self._tally.tried}
+        tried = [one for one in scene.parties if one.name in self._tally.tried]
+        members = {who for one in tried for who in one.identities}
+        everybody = members.union(*(one.accounts for one in tried))
         if self._question.static:
             self.notes.append("static: asked by SubjectAccessReview only, nothing was tried")
             return
@@ -174,10 +197,31 @@ class Prover:
                 self._spoken[who] = speaker
             else:
                 refused = answer.get("message", f"HTTP {status}")
-        if left := len(everybody) - len(self._spoken):
+        if left := len(members - self._spoken.keys()):
             self.notes.append(
-                f"you may not impersonate {left} of {len(everybody)} members; for them everything was asked by "
+                f"you may not impersonate {left} of {len(members)} members; for them everything was asked by "
                 f"SubjectAccessReview ({refused})"
+            )
+        if left := len(everybody - members - self._spoken.keys()):
+            self.notes.append(
+                f"you may not impersonate {left} ServiceAccounts of the spaces; for them only "
+                f"{', '.join(accounts.ASKED)} was asked ({refused})"
+            )
+        await self._overlook()
+
+    async def _overlook(self) -> None:
+        """Whether every authorizer lists its rules. A webhook does not (EKS), so what it may give is asked for."""
+        everything = Action("*", resource.SELF_SUBJECT_RULES_REVIEWS)
+        asked = request(
+            Attempt("cluster", "", "", Identity("", (), "", ()), everything, "rules"), self._question.nowhere
+        )
+        _, answer = await self._send(self._client, asked)
+        status = answer.get("status")
+        if isinstance(status, dict) and status.get("incomplete"):
+            self._unseen = status.get("evaluationError") or "an authorizer does not list its rules"
+            self.notes.append(
+                f"not all rules can be seen here ({self._unseen}); what ServiceAccounts may do was also asked by "
+                f"SubjectAccessReview: {', '.join(accounts.ASKED)}"
             )
 
     def attempts(self, scene: Scene) -> Iterator[Attempt]:
@@ -189,8 +233,17 @@ class Prover:
             both = shared(parties[source], parties[target])
             for who in parties[source].identities:
                 if who.member not in both:
-                    found = claims.foreign(parties[source], parties[target], who, scene.catalogue)
-                    yield from filter(None, map(self._possible, found))
+                    tried = claims.foreign(parties[source], parties[target], who, scene.catalogue)
+                    yield from filter(None, map(self._possible, tried))
+            for who in parties[source].accounts:
+                if not accounts.belongs(who, parties[target]):
+                    yield from self._account(parties[source], parties[target], who, scene)
+
+    def _account(self, source: Party, target: Party, who: Identity, scene: Scene) -> Iterator[Attempt]:
+        if who in self._spoken:
+            yield from accounts.granted(source, target, who)
+        if who not in self._spoken or self._unseen:
+            yield from accounts.asked(source, target, who, scene.catalogue)
 
     def _own(self, one: Party, scene: Scene) -> Iterator[Attempt]:
         pods = next(what for what in scene.catalogue if what.name == "pods" and not what.resource.group)
@@ -202,6 +255,10 @@ class Prover:
                 claims.pod_security(one, who, scene.rules, pods),
             )
             yield from filter(None, map(self._possible, tried))
+        for who in one.accounts:
+            suffice = who in self._spoken and not self._unseen
+            wide = accounts.own(one, who, scene.system, rules_suffice=suffice)
+            yield from filter(None, map(self._possible, wide))
 
     def _possible(self, attempt: Attempt) -> Attempt | None:
         """The attempt by the means that are left; None where there are none."""
@@ -232,25 +289,40 @@ class Prover:
         asked = request(attempt, self._question.nowhere)
         answer = await self._ask(attempt, asked)
         verdict = judge(attempt, answer)
-        decider = await self._decider(attempt) if verdict.outcome == "ALLOWED" else ""
+        decider = await self._decider(attempt, answer) if verdict.outcome == "ALLOWED" else ""
         self._tally.add(attempt, verdict, answer, asked, self._question.nowhere, decider)
 
-    async def _decider(self, attempt: Attempt) -> str:
-        if attempt.means == "rules" or attempt.claim == "pod security":
+    async def _decider(self, attempt: Attempt, answer: Answer) -> str:
+        if attempt.claim == "pod security":
             return ""
-        status, answer = await self._send(self._client, review(attempt.identity, attempt.action))
-        found: str = answer.get("status", {}).get("reason", "") if status == 201 else ""
-        return found
+        who = attempt.identity
+        asked = [review(who, attempt.action)]
+        if attempt.means == "rules":
+            asked = [by_rule(who, rule, attempt.action.namespace) for rule in found(attempt, answer)[:NAMED]]
+        reasons = [await self._reason(one) for one in asked]
+        return "; ".join(dict.fromkeys(filter(None, reasons)))
+
+    async def _reason(self, asked: Request) -> str:
+        status, answer = await self._send(self._client, asked)
+        reason: str = answer.get("status", {}).get("reason", "") if status == 201 else ""
+        return reason
 
     async def _ask(self, attempt: Attempt, asked: Request) -> Answer:
         speaker = self._client if asked.speaker == "caller" else self._spoken[attempt.identity]
         status, answer = await self._send(speaker, asked)
         if status != 201 or attempt.means == "request":
-            return Answer(status, "" if status < 300 else str(answer.get("message", "")))
-        found = answer["status"]
-        if attempt.means == "rules":
-            return Answer(status, rules=tuple(found.get("resourceRules") or ()))
-        return Answer(status, found.get("reason", ""), bool(found.get("allowed")))
+            message = "" if status < 300 else str(answer.get("message", ""))
+            return Answer(status, message, composed=answer.get("kind") == "Status")
+        said = answer["status"]
+        if attempt.means == "review":
+            return Answer(status, said.get("reason", ""), bool(said.get("allowed")))
+        unseen = said.get("incomplete") and not self._unseen
+        return Answer(
+            status,
+            rules=tuple(said.get("resourceRules") or ()),
+            paths=tuple(said.get("nonResourceRules") or ()),
+            unseen=said.get("evaluationError") or "an authorizer does not list its rules" if unseen else "",
+        )
 
     async def _send(self, speaker: Client, asked: Request) -> tuple[int, dict[str, Any]]:
         """Status and metav1.Status or review; status 0 when no answer came. A busy server is asked again."""

@@ -44,6 +44,13 @@ class Hand:
         name = role.replace(":", "-")
         await self.make(manifest(f"{RBAC}/v1", "RoleBinding", name, namespace, roleRef=ref, subjects=subjects))
 
+    async def cluster_role(self, name: str, rules: list, *subjects: dict) -> None:
+        """With a ClusterRoleBinding of the same name where there are subjects."""
+        await self.make(manifest(f"{RBAC}/v1", "ClusterRole", name, rules=rules))
+        if subjects:
+            ref = {"apiGroup": RBAC, "kind": "ClusterRole", "name": name}
+            await self.make(manifest(f"{RBAC}/v1", "ClusterRoleBinding", name, roleRef=ref, subjects=[*subjects]))
+
     async def undo(self) -> None:
         for made in reversed(self._made):
             if made["kind"] == "Namespace":

@@ -106,6 +106,46 @@ async def test_a_right_on_one_named_object_alone_is_found_by_its_rule(admin, han
     assert [one.answer for one in found.failures] == ["RBAC gives get on secrets named db"]
 
 
+async def test_a_right_of_a_spaces_service_accounts_in_another_tenant_is_found_and_named(admin, hand):
+    await hand.tenant("red", viewer="reds")
+    await hand.tenant("blue", viewer="blues")
+    await hand.make(manifest("v1", "ServiceAccount", "robot", "blue-dev"))
+    await hand.bind("blue-dev", "view", [group_subject("system:serviceaccounts:red-dev")])
+    await hand.cluster_role("odd", [{"apiGroups": ["example.com"], "resources": ["x"], "verbs": ["get"]}])
+    await hand.bind("red-dev", "odd", [{"kind": "ServiceAccount", "namespace": "blue-dev", "name": "robot"}])
+    report = await verify(admin, asked())
+    (hole,) = cell(report, "red", "blue").failures
+    assert hole.member == "any ServiceAccount of red-dev"
+    by = 'RBAC: allowed by RoleBinding "view/blue-dev" of ClusterRole "view" to Group "system:serviceaccounts:red-dev"'
+    assert hole.decider == by
+    (other,) = cell(report, "blue", "red").failures
+    assert (other.member, other.answer) == ("serviceAccount blue-dev/robot", "RBAC gives get on x.example.com")
+    assert 'RoleBinding "odd/red-dev"' in other.decider
+    assert report.members == 2
+
+
+async def test_cluster_wide_rights_beyond_everybodys_are_found_whatever_they_are(admin, hand):
+    await hand.tenant("red", viewer="reds")
+    await hand.tenant("blue", viewer="blues")
+    rules = [
+        {"apiGroups": ["certificates.k8s.io"], "resources": ["signers"], "verbs": ["approve"]},
+        {"nonResourceURLs": ["/logs", "/healthz"], "verbs": ["get"]},
+    ]
+    await hand.cluster_role("minter", rules, group_subject("reds"))
+    binder = [{"apiGroups": [RBAC], "resources": ["clusterrolebindings", "rolebindings"], "verbs": ["create"]}]
+    await hand.cluster_role("binder", binder, group_subject("blues"))
+    report = await verify(admin, asked())
+    seen = next(one for one in cell(report, "red", "red").failures if one.action == "any right cluster-wide")
+    assert seen.answer == "RBAC gives approve on signers.certificates.k8s.io; RBAC gives get on /logs"
+    assert seen.decider == 'RBAC: allowed by ClusterRoleBinding "minter" of ClusterRole "minter" to Group "reds"'
+    assert cell(report, "red", "blue").state == "BROKEN"
+    tried = {one.action: one for one in [*cell(report, "blue", "blue").failures, *cell(report, "blue", "red").failures]}
+    for action in (f"create clusterrolebindings.{RBAC} cluster-wide", f"create rolebindings.{RBAC} in red-dev"):
+        assert (tried[action].outcome, tried[action].status) == ("ALLOWED", 404), action
+    assert {cell.state for cell in report.cells} == {"BROKEN"}
+    assert table.text(report).splitlines()[-1].endswith("failures cluster-wide; 0 of 2 pairs proven isolated")
+
+
 async def test_members_without_any_right_are_no_proof(admin, hand):
     await hand.tenant("red", owner="reds", bound=False)
     await hand.tenant("blue", editor="blues")
@@ -168,7 +208,7 @@ async def test_a_member_of_both_tenants_is_not_held_against_them(admin, hand):
     await hand.tenant("red", owner="both")
     await hand.tenant("blue", editor="both")
     report = await verify(admin, asked())
-    assert cell(report, "red", "blue").checks == 0
+    assert cell(report, "red", "blue").checks <= 4  # only the ServiceAccounts, by one rules review a namespace
     assert "group both is a member of blue, red: not tried between them" in report.notes
 
 

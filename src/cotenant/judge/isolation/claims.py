@@ -50,6 +50,8 @@ class Action(Struct, frozen=True):
         return f'in the namespace "{self.namespace}"' if self.namespace else "at the cluster scope"
 
     def __str__(self) -> str:
+        if self.verb == "*":
+            return f"any right in {self.namespace}" if self.namespace else "any right cluster-wide"
         group = f".{self.resource.group}" if self.resource.group else ""
         where = f"in {self.namespace}" if self.namespace else "cluster-wide"
         return f"{self.verb} {self.resource.plural}{group}{'/' + self.subresource if self.subresource else ''} {where}"
@@ -84,25 +86,35 @@ def foreign(source: Party, target: Party, who: Identity, catalogue: Sequence[Ser
 
 def cluster(party: Party, who: Identity, platform_namespaces: Iterable[str] = ()) -> Iterator[Attempt]:
     """What no member has anywhere: the cluster's own things, all namespaces at once, the system's namespaces."""
-    wide = [
+    tried = [
         *(("list", kind) for kind in CLUSTER_READS),
         ("create", resource.NAMESPACES),
         *((verb, kind) for kind in CLUSTER_WRITES for verb in ("create", "patch", "delete")),
         *((verb, kind) for kind in (resource.PODS, resource.SECRETS) for verb in ("list", "watch", "create")),
     ]
-    for verb, kind in dict.fromkeys(wide):
+    yield Attempt("cluster", party.name, party.name, who, Action("*", resource.SELF_SUBJECT_RULES_REVIEWS), "rules")
+    for verb, kind in dict.fromkeys(tried):
         if kind.namespaced and verb == "create":
             yield Attempt("cluster", party.name, party.name, who, Action(verb, kind), "review")
         else:
             yield Attempt("cluster", party.name, party.name, who, Action(verb, kind))
     for kind, name in IMPERSONATED:
         yield Attempt("cluster", party.name, party.name, who, Action("impersonate", kind, name=name), "review")
+    for verb, kind, subresource in POWERS:
+        yield Attempt("cluster", party.name, party.name, who, Action(verb, kind, subresource), "review")
     for namespace in platform_namespaces:
         for verb in ("get", "list", "create"):
             for kind in (resource.SECRETS, resource.PODS, resource.CONFIG_MAPS):
                 yield Attempt("cluster", party.name, party.name, who, Action(verb, kind, namespace=namespace))
         token = Action("create", resource.SERVICE_ACCOUNTS, "token", namespace)
         yield Attempt("cluster", party.name, party.name, who, token, "review")
+
+
+def wide(party: Party, who: Identity, platform_namespaces: Iterable[str] = ()) -> Iterator[Attempt]:
+    """The same by the rules alone: those of the whole cluster, and those in the system's namespaces."""
+    for namespace in ("", *platform_namespaces):
+        everything = Action("*", resource.SELF_SUBJECT_RULES_REVIEWS, namespace=namespace)
+        yield Attempt("cluster", party.name, party.name, who, everything, "rules")
 
 
 def fence(party: Party, who: Identity, catalogue: Iterable[Served]) -> Iterator[Attempt]:
@@ -173,8 +185,31 @@ IMPERSONATED = (
     (Resource("", "v1", "users", "User", namespaced=False), ""),
     (Resource("", "v1", "groups", "Group", namespaced=False), "system:masters"),
     (resource.SERVICE_ACCOUNTS, ""),
+    (Resource("authentication.k8s.io", "v1", "uids", "UID", namespaced=False), ""),
+    (Resource("authentication.k8s.io", "v1", "userextras", "UserExtra", namespaced=False), ""),
 )
-"""Resources of the verb impersonate; the first two are no objects."""
+"""Resources of the verb impersonate; of them only ServiceAccounts are objects."""
+_CSR = Resource(
+    "certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", namespaced=False
+)
+_SIGNERS = Resource("certificates.k8s.io", "v1", "signers", "Signer", namespaced=False)
+_MUTATING_WEBHOOKS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    namespaced=False,
+)
+POWERS = (
+    ("create", _CSR, ""),
+    ("update", _CSR, "approval"),
+    ("approve", _SIGNERS, ""),
+    ("sign", _SIGNERS, ""),
+    *((verb, _MUTATING_WEBHOOKS, "") for verb in ("create", "patch", "delete")),
+    *((verb, resource.CLUSTER_ROLES, "") for verb in ("escalate", "bind")),
+    ("create", resource.NODES, "proxy"),
+)
+"""Rights by which somebody becomes somebody else. The rules show them too, but not to who may not impersonate."""
 
 
 def _itself(claim: Claim, source: Party, target: Party, who: Identity, namespace: str) -> Iterator[Attempt]:

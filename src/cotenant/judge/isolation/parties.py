@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cotenant.api.builtin import Namespace
 from cotenant.api.keys import POD_SECURITY, SPACE, TENANT, home_of
@@ -42,6 +42,8 @@ class Party(Struct, frozen=True):
     identities: tuple[Identity, ...]
     untried: tuple[str, ...]
     """Members that cannot be tried here, each with the reason."""
+    accounts: tuple[Identity, ...] = ()
+    """ServiceAccounts of the tenant's namespaces that are no members; "default" stands for any of its namespace."""
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -61,6 +63,12 @@ def identity(subject: Subject, roles: Iterable[str]) -> Identity:
     return Identity(f"system:serviceaccount:{space}:{name}", groups, f"serviceAccount {space}/{name}", granted)
 
 
+def anybody(namespace: str) -> Identity:
+    """Whom each pod of a namespace can be: its default ServiceAccount, with the groups that all of them have."""
+    one = identity({"kind": "ServiceAccount", "namespace": namespace, "name": "default"}, ())
+    return structs.replace(one, member=f"any ServiceAccount of {namespace}")
+
+
 def party(
     tenant: Tenant, namespaces: Iterable[Namespace], platform: Platform, now: datetime, *, cordoned: bool
 ) -> Party:
@@ -77,14 +85,18 @@ def party(
     own = [one for one in namespaces if one.metadata.labels.get(TENANT) == name and SPACE in one.metadata.labels]
     untried = [f"{one.iam_role or one.iam_user}: an IAM principal, no user of this cluster" for one in granted.iam]
     untried += [f"role {one.role}: none that this installation allows" for one in granted.refused]
+    spaces = {
+        one.metadata.name: one.metadata.labels.get(f"{POD_SECURITY}/enforce", "")
+        for one in sorted(own, key=lambda one: one.metadata.name)
+        if one.status.phase == "Active"
+    }
+    identities = tuple(identity(subjects[key], roles[key]) for key in sorted(subjects))
+    users = {who.user for who in identities}
     return Party(
         name=name,
         home=home_of(name),
-        spaces={
-            one.metadata.name: one.metadata.labels.get(f"{POD_SECURITY}/enforce", "")
-            for one in sorted(own, key=lambda one: one.metadata.name)
-            if one.status.phase == "Active"
-        },
-        identities=tuple(identity(subjects[key], roles[key]) for key in sorted(subjects)),
+        spaces=spaces,
+        identities=identities,
         untried=tuple(untried),
+        accounts=tuple(who for who in map(anybody, spaces) if who.user not in users),
     )

@@ -79,6 +79,8 @@ class Report(Struct, rename="camel"):
     cells: list[Cell]
     notes: list[str]
     level: int = 1
+    cluster_wide: int = 0
+    """Things allowed that reach beyond any namespace. They break every pair of their tenant."""
     seed: int | None = None
     api_version: str = "cli.cotenant.dev/v1"
     kind: str = "IsolationReport"
@@ -115,6 +117,7 @@ class Tally:
         self.cells: dict[Pair, Cell] = {(name, name): Cell(name, name) for name in self.tried}
         self.cells |= {pair: Cell(*pair) for pair in chosen.pairs}
         self._kept: dict[tuple[Pair, str], int] = {}
+        self._wide: dict[str, list[State]] = {}
         self._works: set[tuple[str, str]] = set()
         self._fails: set[tuple[str, str]] = set()
 
@@ -127,6 +130,8 @@ class Tally:
         by = f" by {verdict.layer}" if verdict.outcome == "DENIED" else ""
         cell.counts[verdict.outcome + by] = cell.counts.get(verdict.outcome + by, 0) + 1
         cell.worsen(verdict.state)
+        if attempt.claim == "cluster" and verdict.state != "PROVEN":
+            self._wide.setdefault(attempt.source, []).append(verdict.state)
         if attempt.claim == "control" and attempt.action.namespace in self.parties[attempt.source].spaces:
             (self._works if verdict.state == "PROVEN" else self._fails).add((attempt.source, attempt.identity.member))
         telling = verdict.outcome == "DENIED" and answer.status == 403 and _tells_more(attempt, cell.sample)
@@ -146,6 +151,8 @@ class Tally:
         """The proof. Whoever can do nothing in an own space is not proven isolated by being refused elsewhere."""
         for name in self.tried:
             self._alive(self.parties[name])
+        for (source, _), cell in self.cells.items():
+            cell.worsen(worst(self._wide.get(source, ())))
         cells = [self.cells[key] for key in sorted(self.cells)]
         said = [*notes, *_overlaps(self.parties.values()), *_sampling(self.chosen)]
         state = worst(cell.state for cell in cells)
@@ -165,6 +172,7 @@ class Tally:
             counts=_sum(cell.counts for cell in cells),
             cells=cells,
             notes=said,
+            cluster_wide=sum(states.count("BROKEN") for states in self._wide.values()),
             seed=self.chosen.seed,
         )
 

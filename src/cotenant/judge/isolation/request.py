@@ -7,6 +7,7 @@ it changes nothing and reads nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -43,7 +44,8 @@ def request(attempt: Attempt, nowhere: str) -> Request:
     if attempt.means == "review":
         return review(attempt.identity, attempt.action)
     if attempt.means == "rules":
-        return _post(resource.SELF_SUBJECT_RULES_REVIEWS, {"namespace": attempt.action.namespace}, "member")
+        # In a namespace that does not exist there is no RoleBinding: what is left comes from ClusterRoleBindings.
+        return _post(resource.SELF_SUBJECT_RULES_REVIEWS, {"namespace": attempt.action.namespace or nowhere}, "member")
     if attempt.claim == "pod security":
         return _writing("POST", attempt.action, None, privileged_pod(nowhere))
     return direct(attempt.action, nowhere)
@@ -84,11 +86,22 @@ def review(who: Identity, action: Action) -> Request:
         "namespace": action.namespace,
         "name": action.name,
     }
-    spec = {
-        "user": who.user,
-        "groups": [*who.groups, AUTHENTICATED],
-        "resourceAttributes": {key: value for key, value in attributes.items() if value},
-    }
+    return _subject(who, "resourceAttributes", {key: value for key, value in attributes.items() if value})
+
+
+def by_rule(who: Identity, rule: Mapping[str, Any], namespace: str) -> Request:
+    """The question whose answer names the binding that a rule comes from: its first verb on its first thing."""
+    verb = rule["verbs"][0]
+    if paths := rule.get("nonResourceURLs"):
+        return _subject(who, "nonResourceAttributes", {"verb": verb, "path": paths[0]})
+    plural, _, subresource = rule["resources"][0].partition("/")
+    group, name = (rule.get("apiGroups") or ("",))[0], (rule.get("resourceNames") or ("",))[0]
+    kind = resource.Resource(group, "", plural, "", namespaced=bool(namespace))
+    return review(who, Action(verb, kind, subresource, namespace, name))
+
+
+def _subject(who: Identity, about: str, attributes: dict[str, str]) -> Request:
+    spec = {"user": who.user, "groups": [*who.groups, AUTHENTICATED], about: attributes}
     return _post(resource.SUBJECT_ACCESS_REVIEWS, spec, "caller")
 
 
@@ -100,7 +113,12 @@ def whoami() -> Request:
 def stub(action: Action, name: str) -> dict[str, Any]:
     """The least that is an object. Enough to be decoded, mostly not enough to be valid."""
     metadata = {"name": name, **({"namespace": action.namespace} if action.namespace else {})}
-    return {"apiVersion": action.resource.api_version, "kind": action.resource.kind, "metadata": metadata}
+    body = {"apiVersion": action.resource.api_version, "kind": action.resource.kind, "metadata": metadata}
+    if action.resource in (resource.ROLE_BINDINGS, resource.CLUSTER_ROLE_BINDINGS):
+        # Without one the API server answers 500 after it has authorized the request; with this one, 404.
+        group = resource.CLUSTER_ROLES.group
+        body["roleRef"] = {"apiGroup": group, "kind": resource.CLUSTER_ROLES.kind, "name": name}
+    return body
 
 
 def privileged_pod(name: str) -> dict[str, Any]:
@@ -129,16 +147,19 @@ def reproduction(attempt: Attempt, nowhere: str) -> str:
     action, flags = attempt.action, attempt.identity.flags
     group = f".{action.resource.group}" if action.resource.group else ""
     plain = not action.subresource and attempt.means == "request"
-    scope = f"-n {action.namespace}" if action.namespace else ("-A" if action.resource.namespaced else "")
+    itself = action.resource == resource.NAMESPACES and action.verb == "get"
+    scope = (
+        "" if itself else f"-n {action.namespace}" if action.namespace else ("-A" if action.resource.namespaced else "")
+    )
     if attempt.means == "rules":
-        words = f"auth can-i --list {scope}"
+        words = f"auth can-i --list -n {action.namespace or nowhere}"
     elif attempt.claim == "pod security":
         words = f"run {nowhere} --image registry.invalid/probe --privileged --dry-run=server {scope}"
     elif plain and action.verb == "list":
         words = f"get {action.resource.plural}{group} {scope}"
     elif plain and action.verb in ("get", "delete"):
         dry = " --dry-run=server" if action.verb == "delete" else ""
-        words = f"{action.verb} {action.resource.plural}{group} {nowhere}{dry} {scope}"
+        words = f"{action.verb} {action.resource.plural}{group} {action.name or nowhere}{dry} {scope}"
     else:
         name = f"/{action.name}" if action.name else ""
         sub = f" --subresource {action.subresource}" if action.subresource else ""

@@ -35,8 +35,17 @@ def lines(report: Report) -> Iterator[str]:
         yield from _failures(cell)
     for note in dict.fromkeys([*(note for cell in report.cells for note in cell.notes), *report.notes]):
         yield f"note  {note}"
+    yield f"{report.verdict}: {conclusion(report)}"
+
+
+def conclusion(report: Report) -> str:
+    """What the verdict rests on."""
     proven = sum(cell.state == "PROVEN" for cell in report.pairs)
-    yield f"{report.verdict}: {proven} of {len(report.pairs)} pairs proven isolated"
+    if report.verdict == "BROKEN" and proven == len(report.pairs):
+        inside = sum(cell.failed for cell in report.cells if cell.own and cell.state == "BROKEN")
+        return f"{_many(inside, 'failure')} in own spaces; nothing allowed from one tenant to another"
+    wide = f"{_many(report.cluster_wide, 'failure')} cluster-wide; " if report.cluster_wide else ""
+    return f"{wide}{proven} of {len(report.pairs)} pairs proven isolated"
 
 
 def matrix(report: Report) -> Iterator[str]:
@@ -61,7 +70,7 @@ def listing(report: Report) -> Iterator[str]:
 def word(cell: Cell) -> str:
     """A cell in two words."""
     if cell.state == "BROKEN":
-        return f"BROKEN {cell.failed}/{cell.checks}"
+        return f"BROKEN {cell.failed}/{cell.checks}" if cell.failed else "BROKEN cluster-wide"
     if cell.state == "INCOMPLETE":
         return "INCOMPLETE"
     if cell.own:
@@ -70,13 +79,14 @@ def word(cell: Cell) -> str:
 
 
 def _failures(cell: Cell) -> Iterator[str]:
-    groups: dict[tuple[str, str, str], list[Evidence]] = {}
+    groups: dict[tuple[str, str, str, bool], list[Evidence]] = {}
     for one in cell.failures:
         kind = "BROKEN" if one.outcome == "ALLOWED" else "NOT PROVEN"
-        groups.setdefault((kind, one.decider, one.member), []).append(one)
-    where = f"{cell.source} in its own spaces" if cell.own else f"{cell.source} → {cell.target}"
-    for (kind, decider, member), found in list(groups.items())[:SHOWN]:
+        groups.setdefault((kind, one.decider, one.member, one.claim == "cluster"), []).append(one)
+    for (kind, decider, member, wide), found in list(groups.items())[:SHOWN]:
         first = found[0]
+        where = f"{cell.source} in its own spaces" if cell.own else f"{cell.source} → {cell.target}"
+        where = f"{cell.source} beyond its spaces" if wide else where
         yield ""
         yield f"{kind}  {where}: {member}, {first.action}"
         yield f"    answer  {f'HTTP {first.status}  ' if first.status else ''}{first.answer}"

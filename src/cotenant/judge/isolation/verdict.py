@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from cotenant.judge.isolation.catalogue import GROUPS
 from cotenant.judge.isolation.claims import Attempt
+from cotenant.judge.isolation.everybody import beyond, beyond_paths, spoken
 from cotenant.model.denial import Layer, layer
 
 Outcome = Literal["DENIED", "ALLOWED-EXPECTED", "ALLOWED-HARMLESS", "ALLOWED", "UNKNOWN"]
@@ -16,6 +16,11 @@ Outcome = Literal["DENIED", "ALLOWED-EXPECTED", "ALLOWED-HARMLESS", "ALLOWED", "
 State = Literal["PROVEN", "BROKEN", "INCOMPLETE"]
 ANSWERED_BY_ADMISSION = (400, 404, 405, 409, 415, 422)
 """Answers of what comes after authorization: whoever gets one of these has passed it."""
+
+ESCALATION = "attempting to grant RBAC permissions not currently held"
+"""A refusal of the RBAC API, to somebody who may make the binding or the role."""
+SPOKEN = 5
+"""Rules that a message names."""
 
 CLUSTER_SCOPED = {"nodes", "persistentvolumes", "componentstatuses", "clusterroles", "clusterrolebindings"} | {
     "ingressclasses",
@@ -34,6 +39,12 @@ class Answer(Struct, frozen=True):
     message: str = ""
     allowed: bool | None = None
     rules: tuple[Mapping[str, Any], ...] | None = None
+    paths: tuple[Mapping[str, Any], ...] = ()
+    """Non-resource rules."""
+    unseen: str = ""
+    """Why these are not all rules, where nothing else covers what is missing."""
+    composed: bool = False
+    """A metav1.Status: written by the API itself, not by what stands before it."""
 
 
 class Verdict(Struct, frozen=True):
@@ -47,14 +58,14 @@ class Verdict(Struct, frozen=True):
 
 def judge(attempt: Attempt, answer: Answer) -> Verdict:
     """The verdict on one attempt."""
-    if answer.status in (0, 401, 429) or answer.status >= 500:
+    if answer.status in (0, 401, 429) or (answer.status >= 500 and not _failed_inside(attempt, answer)):
         return Verdict("UNKNOWN", "INCOMPLETE", message=answer.message or f"HTTP {answer.status}")
     if "cannot impersonate" in answer.message or " impersonate resource " in answer.message:
         return Verdict("UNKNOWN", "INCOMPLETE", message=answer.message)
     if attempt.claim == "pod security":
         return _pod_security(attempt, answer)
     if answer.rules is not None:
-        return _rules(answer.rules)
+        return _rules(attempt, answer)
     passed = _passed(answer)
     if passed is None:
         return Verdict("UNKNOWN", "INCOMPLETE", message=answer.message or f"HTTP {answer.status}")
@@ -67,11 +78,18 @@ def judge(attempt: Attempt, answer: Answer) -> Verdict:
     return Verdict("UNKNOWN", "INCOMPLETE", "RBAC", f"refused, but for another reason: {answer.message}")
 
 
+def _failed_inside(attempt: Attempt, answer: Answer) -> bool:
+    """An authorizer that fails answers 500 in plain text; a Status of 500 is written by what comes after it."""
+    return answer.status == 500 and answer.composed and attempt.means == "request"
+
+
 def _passed(answer: Answer) -> bool | None:
     """Whether authorization let it through; None when the answer does not tell."""
     if answer.allowed is not None:
         return answer.allowed
-    if answer.status < 300 or answer.status in ANSWERED_BY_ADMISSION:
+    if answer.status < 300 or answer.status == 500 or answer.status in ANSWERED_BY_ADMISSION:
+        return True
+    if answer.status == 403 and ESCALATION in answer.message:
         return True
     if answer.status != 403:
         return None
@@ -90,7 +108,7 @@ def let_through(attempt: Attempt, answer: Answer) -> str:
     """What the API server did instead of refusing."""
     if answer.allowed:
         return answer.message or "SubjectAccessReview: allowed"
-    if answer.status == 404:
+    if answer.status in (404, 500):
         return f"RBAC let it pass; only then: {answer.message or 'not found'}"
     if answer.status < 300:
         return f"{attempt.action} works"
@@ -112,18 +130,19 @@ def _pod_security(attempt: Attempt, answer: Answer) -> Verdict:
     return Verdict("UNKNOWN", "INCOMPLETE", by, f"refused before Pod Security was asked: {answer.message}")
 
 
-def _rules(rules: Iterable[Mapping[str, Any]]) -> Verdict:
-    """No rule may give anything in the API groups tried, be it on a single object by its name."""
-    found = [rule for rule in rules if _tried(rule) and not CLUSTER_SCOPED.issuperset(rule.get("resources") or ())]
-    if not found:
-        return Verdict("DENIED", "PROVEN", "RBAC", "SelfSubjectRulesReview: no rule")
-    return Verdict("ALLOWED", "BROKEN", message="; ".join(map(_spoken, found)))
+def found(attempt: Attempt, answer: Answer) -> list[Mapping[str, Any]]:
+    """The rules of a rules review that must not be, be it on a single object by its name."""
+    rules = beyond(answer.rules or ())
+    if not attempt.action.namespace:
+        return [*rules, *beyond_paths(answer.paths)]
+    return [rule for rule in rules if not CLUSTER_SCOPED.issuperset(rule.get("resources") or ())]
 
 
-def _tried(rule: Mapping[str, Any]) -> bool:
-    return any(group == "*" or group in GROUPS for group in rule.get("apiGroups") or [""])
-
-
-def _spoken(rule: Mapping[str, Any]) -> str:
-    named = f" named {', '.join(rule['resourceNames'])}" if rule.get("resourceNames") else ""
-    return f"RBAC gives {', '.join(rule.get('verbs') or ())} on {', '.join(rule.get('resources') or ())}{named}"
+def _rules(attempt: Attempt, answer: Answer) -> Verdict:
+    rules = list(dict.fromkeys(map(spoken, found(attempt, answer))))
+    if rules:
+        more = f"; and {len(rules) - SPOKEN} rules more" if len(rules) > SPOKEN else ""
+        return Verdict("ALLOWED", "BROKEN", message="; ".join(rules[:SPOKEN]) + more)
+    if answer.unseen:
+        return Verdict("UNKNOWN", "INCOMPLETE", message=f"not all rules can be seen: {answer.unseen}")
+    return Verdict("DENIED", "PROVEN", "RBAC", "SelfSubjectRulesReview: no rule")

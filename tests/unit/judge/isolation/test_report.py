@@ -7,6 +7,7 @@ from cotenant.judge.isolation.pairs import choose
 from cotenant.judge.isolation.report import KEPT, Tally, shared
 from cotenant.judge.isolation.request import request
 from cotenant.judge.isolation.verdict import Answer, judge
+from cotenant.kube import resource
 from unit.judge.isolation.samples import BLUE, NOWHERE, RED, attempt, blue, red, refusal
 
 BINDING = 'RBAC: allowed by RoleBinding "x/blue-dev" of ClusterRole "view" to Group "reds"'
@@ -142,3 +143,23 @@ def test_the_table_shows_the_matrix_the_hole_its_cause_and_the_command():
 def test_many_tenants_are_listed_instead_of_a_matrix():
     parties = [red(name=f"t{number}", home=f"home-t{number}") for number in range(12)]
     assert "FROM   TO    RESULT" in table.text(report(tally(*parties)))
+
+
+def test_what_is_allowed_cluster_wide_breaks_every_pair_of_its_tenant_and_the_verdict_says_so():
+    to = tally()
+    works(to)
+    wide = attempt(kind=resource.NODES, claim="cluster", target="red", namespace="")
+    add(to, wide, Answer(200), BINDING)
+    found = report(to)
+    assert (cell(found, "red", "blue").state, cell(found, "blue", "red").state) == ("BROKEN", "PROVEN")
+    text = table.text(found)
+    assert "BROKEN cluster-wide" in text
+    assert text.endswith("BROKEN: 1 failure cluster-wide; 1 of 2 pairs proven isolated")
+
+
+def test_a_break_inside_own_spaces_never_reads_as_all_pairs_proven():
+    to = tally()
+    works(to)
+    add(to, attempt("create", claim="fence", target="red", namespace="red-dev"), Answer(201), BINDING)
+    text = table.text(report(to))
+    assert text.endswith("BROKEN: 1 failure in own spaces; nothing allowed from one tenant to another")

@@ -4,7 +4,7 @@ import pytest
 
 from cotenant.judge.isolation import claims
 from cotenant.judge.isolation.catalogue import VERBS
-from cotenant.judge.isolation.request import reproduction, request
+from cotenant.judge.isolation.request import by_rule, reproduction, request
 from cotenant.kube import resource
 from unit.judge.isolation.samples import CATALOGUE, NOWHERE, POD_RULES, RED, attempt, blue, red
 
@@ -76,7 +76,42 @@ def test_a_review_asks_for_the_member_with_all_groups():
         (attempt("list", resource.NODES, namespace=""), "get nodes"),
         (attempt("list", namespace=""), "get secrets -A"),
         (attempt("*", means="rules"), "auth can-i --list -n blue-dev"),
+        (attempt("*", namespace="", means="rules"), f"auth can-i --list -n {NOWHERE}"),
     ],
 )
 def test_every_failure_comes_with_the_command_that_shows_it(one, words):
     assert reproduction(one, NOWHERE) == f"kubectl --as cotenant-verify:reds --as-group reds {words}"
+
+
+def test_the_command_for_a_namespace_names_the_one_that_was_tried():
+    (one,) = [
+        one for one in claims.foreign(red(), blue(spaces={}), RED, []) if one.means == "request" and one.action.name
+    ]
+    assert reproduction(one, NOWHERE).endswith(" get namespaces home-blue")
+
+
+def test_what_is_cluster_wide_is_read_in_a_namespace_that_does_not_exist():
+    asked = request(attempt("*", namespace="", means="rules"), NOWHERE)
+    assert asked.body["spec"] == {"namespace": NOWHERE}
+
+
+@pytest.mark.parametrize("kind", [resource.ROLE_BINDINGS, resource.CLUSTER_ROLE_BINDINGS])
+def test_a_binding_is_tried_with_a_role_that_cannot_exist(kind):
+    namespace = "blue-dev" if kind.namespaced else ""
+    asked = request(attempt("create", kind, namespace=namespace), NOWHERE)
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NOWHERE}
+    assert (asked.body["roleRef"], asked.query) == (ref, {"dryRun": "All"})
+
+
+def test_the_binding_behind_a_rule_is_asked_for_by_what_the_rule_gives():
+    named = {"apiGroups": [""], "resources": ["pods/log"], "resourceNames": ["db"], "verbs": ["get"]}
+    attributes = by_rule(RED, named, "blue-dev").body["spec"]["resourceAttributes"]
+    assert attributes == {
+        "verb": "get",
+        "resource": "pods",
+        "subresource": "log",
+        "namespace": "blue-dev",
+        "name": "db",
+    }
+    path = by_rule(RED, {"nonResourceURLs": ["/logs"], "verbs": ["get"]}, "").body["spec"]["nonResourceAttributes"]
+    assert path == {"verb": "get", "path": "/logs"}

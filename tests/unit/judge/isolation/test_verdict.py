@@ -49,6 +49,24 @@ def test_a_refusal_by_a_later_layer_means_that_rbac_let_it_pass(message):
     assert "refused only by" in verdict.message
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500, 'unsupported role reference kind: ""', composed=True),
+        Answer(500, "Internal error occurred: failed calling webhook", composed=True),
+        Answer(403, 'user "x" is attempting to grant RBAC permissions not currently held'),
+    ],
+)
+def test_what_fails_or_refuses_only_after_authorization_means_that_rbac_let_it_pass(answer):
+    verdict = judge(attempt("create", resource.ROLE_BINDINGS), answer)
+    assert (verdict.outcome, verdict.state) == ("ALLOWED", "BROKEN")
+    assert answer.message in verdict.message
+
+
+def test_a_review_that_fails_says_nothing_about_the_member():
+    assert judge(attempt(means="review"), Answer(500, "etcd is slow", composed=True)).outcome == "UNKNOWN"
+
+
 @pytest.mark.parametrize("status", [0, 401, 429, 500, 503])
 def test_no_answer_is_no_proof(status):
     assert judge(attempt(), Answer(status, "x")).state == "INCOMPLETE"
@@ -91,7 +109,10 @@ def rule(group: str, *resources: str, **more) -> dict:
 
 
 def test_no_rule_may_give_anything_in_a_foreign_namespace():
-    everybody = (rule("authorization.k8s.io", "selfsubjectaccessreviews"), rule("authentication.k8s.io", "x"))
+    everybody = (
+        rule("authorization.k8s.io", "selfsubjectaccessreviews", verbs=["create"]),
+        rule("authentication.k8s.io", "selfsubjectreviews", verbs=["create"]),
+    )
     rules = attempt(means="rules", claim="grants")
     assert judge(rules, Answer(201, rules=everybody)).state == "PROVEN"
     named = rule("", "secrets", resourceNames=["db"])
@@ -103,3 +124,46 @@ def test_rules_about_cluster_scoped_things_are_not_about_this_namespace():
     rules = attempt(means="rules", claim="grants")
     assert judge(rules, Answer(201, rules=(rule("", "nodes"),))).state == "PROVEN"
     assert judge(rules, Answer(201, rules=(rule("", "namespaces"),))).state == "BROKEN"
+
+
+def everywhere():
+    return attempt("*", claim="cluster", target="red", namespace="", means="rules")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        rule("certificates.k8s.io", "certificatesigningrequests/approval", verbs=["update"]),
+        rule("admissionregistration.k8s.io", "mutatingwebhookconfigurations", verbs=["create"]),
+        rule("authentication.k8s.io", "userextras/scopes", verbs=["impersonate"]),
+        rule("rbac.authorization.k8s.io", "clusterroles", verbs=["escalate", "bind"]),
+        rule("authentication.k8s.io", "*", verbs=["create"]),
+        rule("", "nodes"),
+    ],
+)
+def test_no_rule_may_give_anything_in_the_whole_cluster(extra):
+    verdict = judge(everywhere(), Answer(201, rules=(extra,)))
+    assert (verdict.outcome, verdict.state) == ("ALLOWED", "BROKEN")
+    assert extra["resources"][0] in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("paths", "verb", "state"),
+    [
+        (["/api/*", "/apis", "/healthz", "/version/", "/openid/v1/jwks", "/openapi/*"], "get", "PROVEN"),
+        (["/healthz", "/metrics"], "get", "BROKEN"),
+        (["/logs/*"], "get", "BROKEN"),
+        (["*"], "get", "BROKEN"),
+        (["/api*"], "get", "BROKEN"),
+        (["/healthz"], "post", "BROKEN"),
+    ],
+)
+def test_of_the_paths_that_are_no_resources_only_those_of_discovery_and_health_are_everybodys(paths, verb, state):
+    verdict = judge(everywhere(), Answer(201, rules=(), paths=({"nonResourceURLs": paths, "verbs": [verb]},)))
+    assert verdict.state == state
+    assert verdict.outcome == "DENIED" or paths[-1] in verdict.message
+
+
+def test_rules_that_are_not_all_there_prove_nothing_and_hide_no_hole():
+    assert judge(everywhere(), Answer(201, rules=(), unseen="webhook")).state == "INCOMPLETE"
+    assert judge(everywhere(), Answer(201, rules=(rule("", "nodes"),), unseen="webhook")).state == "BROKEN"
