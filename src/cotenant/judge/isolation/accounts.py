@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cotenant.judge.isolation.catalogue import Served
 from cotenant.judge.isolation.claims import Action, Attempt, cluster, wide
-from cotenant.judge.isolation.parties import Identity, Party, identity
+from cotenant.judge.isolation.parties import ANY, Identity, Party, identity
 from cotenant.kube import resource
 
 AT_MOST = 20
 """ServiceAccounts of one namespace that are tried by name."""
 ASKED = ("get", "list", "create")
 """Verbs that are asked for where rules cannot be read, or not all of them."""
-ANY = "any ServiceAccount of "
 
 
 def existing(party: Party, names: Mapping[str, Iterable[str]]) -> tuple[tuple[Identity, ...], list[str]]:

@@ -16,6 +16,8 @@ from cotenant.model.platform import Platform
 SYNTHETIC = "cotenant-verify:"
 """Prefix of the user name that stands for "anybody in this group"."""
 AUTHENTICATED = "system:authenticated"
+ANY = "any ServiceAccount of "
+"""Beginning of the name of whoever stands for all ServiceAccounts of a namespace."""
 
 
 class Identity(Struct, frozen=True):
@@ -66,7 +68,7 @@ def identity(subject: Subject, roles: Iterable[str]) -> Identity:
 def anybody(namespace: str) -> Identity:
     """Whom each pod of a namespace can be: its default ServiceAccount, with the groups that all of them have."""
     one = identity({"kind": "ServiceAccount", "namespace": namespace, "name": "default"}, ())
-    return structs.replace(one, member=f"any ServiceAccount of {namespace}")
+    return structs.replace(one, member=ANY + namespace)
 
 
 def party(
