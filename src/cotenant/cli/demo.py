@@ -17,6 +17,7 @@ from cotenant.cli.install import install
 from cotenant.cli.story.acts import ACTS, DANA
 from cotenant.cli.story.manifests import DEVELOPER
 from cotenant.cli.story.stage import ADMIN, NotAsPromised, NotOurs, Stage, must_be_ours
+from cotenant.cli.story.stop import Stop
 from cotenant.cli.story.voice import Voice
 from cotenant.cli.verify import coloured, question
 from cotenant.cli.verify import progress as bar
@@ -64,10 +65,12 @@ def demo(*, keep: bool, seconds: float, yes: bool) -> int:
     started = time.monotonic()
     plane = LocalControlPlane(Options(audit_megabytes=AUDIT_MEGABYTES), progress=voice.progress)
     try:
-        with voice.waiting("starting the control plane: etcd, API server, controllers, scheduler"):
-            plane.start()
-        stage = set_up(plane, voice)
-        code = play(stage, voice)
+        with Stop() as stop:
+            with voice.waiting("starting the control plane: etcd, API server, controllers, scheduler"):
+                plane.start()
+            stage = set_up(plane, voice)
+            code = play(stage, voice, stop)
+            stop.check()
         if not code:
             outro(voice, time.monotonic() - started)
         if keep and not code:
@@ -113,10 +116,11 @@ async def install_all(client: Client, voice: Voice) -> None:
     await install(client, InstallValues(platform=PLATFORM), progress=voice.progress, with_operator=False)
 
 
-def play(stage: Stage, voice: Voice) -> int:
+def play(stage: Stage, voice: Voice, stop: Stop) -> int:
     """Every act, then the proof; the exit code."""
     try:
         for title, act in ACTS:
+            stop.check()
             voice.act(title)
             act(stage)
         voice.act("The proof: everything tried as everybody")

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import signal
+
 import pytest
 import yaml
 
@@ -7,6 +10,7 @@ from cotenant.cli import answer
 from cotenant.cli import demo as module
 from cotenant.cli.story import manifests
 from cotenant.cli.story.stage import NotAsPromised, must_be_refused
+from cotenant.cli.story.stop import Stop
 from cotenant.cli.story.voice import Voice
 from cotenant.local.errors import BinariesMissing
 from cotenant.local.plane import LocalControlPlane
@@ -53,7 +57,7 @@ def test_an_act_that_fails_ends_the_story_with_exit_code_1(monkeypatch, capsys):
         raise AssertionError("played on")
 
     monkeypatch.setattr(module, "ACTS", (("An act", broken), ("Another", never)))
-    assert module.play(None, Voice()) == 1
+    assert module.play(None, Voice(), Stop()) == 1
     out = capsys.readouterr().out
     assert " 1  An act" in out
     assert "NOT AS PROMISED  this was allowed" in out
@@ -68,3 +72,13 @@ def test_in_a_pipe_there_are_no_colours_and_progress_is_on_stderr(capsys):
     out, err = capsys.readouterr()
     assert out == "\n 1  Title\n    refused\n    twice\n"
     assert err == "starting\nstill\n"
+
+
+def test_a_ctrl_c_that_got_lost_is_remembered() -> None:
+    with Stop() as stop:
+        stop.check()
+        with contextlib.suppress(KeyboardInterrupt):  # as a destructor or the end of a task does
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            stop.check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
