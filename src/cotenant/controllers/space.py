@@ -100,7 +100,8 @@ class SpaceController:
     @staticmethod
     def again(found: SpaceSnapshot, seconds: float) -> Result:
         """Looks again after so long, or as soon as a member expires: its rights are here, not only in the home."""
-        expiry = found.view.access.next_expiry if found.view else None
+        known = found.view or found.stranded
+        expiry = known.access.next_expiry if known else None
         return Result(after=seconds if expiry is None else min(seconds, expiry + 0.05))
 
     def announce(self, facts: SpaceFacts, status: SpaceStatus) -> None:

@@ -56,7 +56,8 @@ class TenantController:
         silent = await self.tell(TenantFacts(found, plan, outcome))
         if outcome.trouble:
             raise Unfinished(outcome)
-        expiry = found.view.access.next_expiry if found.view else None
+        known = found.view or found.stranded
+        expiry = known.access.next_expiry if known else None
         return Result(after=min(silent or self.resync, self.resync if expiry is None else expiry + 0.05))
 
     async def tell(self, facts: TenantFacts) -> float:

@@ -86,8 +86,8 @@ def space_step(view: TenantView, name: str, there: Space | None, action: Action,
     """A Space as far as we own it: its labels. Everything else in it belongs to whoever wrote it."""
     marks = labels(view.name, name) | ({DECLARED: "true"} if declared else {})
     wanted: Manifest = manifest(API_VERSION, "Space", name, view.home, labels=marks)
-    # With the finalizer from the first write on, a deletion never passes us by. An apply that left it out would take
-    # it off again.
+    # With the finalizer from the first write on, no deletion can begin without it; one put on later may lose against
+    # a deletion under way. An apply that left it out would take it off again.
     wanted["metadata"]["finalizers"] = [SPACE_FINALIZER]
     if there is None:
         return Step(wanted | {"spec": {}}, "create", why)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -244,6 +245,15 @@ async def test_a_tenant_without_its_profile_changes_nothing(play: Play) -> None:
     assert play.cluster.writes() == ["apply/status Space dev"]
     assert play.ready()["reason"] == "ProfileNotFound"
     assert play.bindings() != {}
+
+
+async def test_members_expire_on_time_also_while_the_profile_is_missing(play: Play) -> None:
+    await play.opened()
+    soon = (play.now() + timedelta(seconds=5)).isoformat()
+    members = [*MEMBERS, {"role": "viewer", "user": "eve", "expires": soon}]
+    play.cluster.change("Tenant", "red", spec={"profile": "gold", "members": members})
+    assert (await play.one("tenant", "red")).after == pytest.approx(5.05)
+    assert (await play.one("space", "home-red/dev")).after == pytest.approx(5.05)
 
 
 async def test_one_tenant_never_touches_anothers(play: Play) -> None:

@@ -205,7 +205,9 @@ def test_an_object_made_anew_is_never_older() -> None:
 
 
 def test_what_no_store_keeps_is_not_remembered() -> None:
-    World().remember(Ref("v1", "ConfigMap", "a", "b"), {"metadata": {"name": "b"}})
+    world = World()
+    world.remember(Ref("v1", "ConfigMap", "a", "b"), {"metadata": {"name": "b"}})
+    assert [kind for kind, store in world.stores().items() if len(store)] == []
 
 
 def test_children_are_found_by_namespace() -> None:
