@@ -131,6 +131,8 @@ class Cluster:
             raise NotFound(404, "NotFound", f"{resource} {key[2]} not found")
         self.check(there, body["metadata"].get("uid"), body["metadata"].get("resourceVersion"))
         sent = copy.deepcopy(body) | {"kind": resource.kind}
+        if subresource and resource.group == GROUP:
+            return self.store(copy.deepcopy(there) | {subresource: sent[subresource]})
         apart = "status" in there and not subresource and resource.kind != "SpacePolicy"  # which has no subresource
         keep = {"status": there["status"]} if apart else {}
         return self.store(sent | keep)

@@ -16,15 +16,25 @@ BRACED_VALUE = re.compile(r":\s+(\{\w+\}[^\s,}]\S*)")
 GLUED = re.compile(r"^(?:-\s+)?([A-Za-z][\w.-]*):([^\s:/]\S*)$")
 TWICE = re.compile(r"""^(?:-\s+)?([A-Za-z][\w./-]*):\s+([^"'\[{|>&*!][^#]*:\s[^#]*?)\s*$""")
 BARE = re.compile(r"^[A-Za-z][\w./-]*$")
+NO_BREAK = "\u00a0"
 ITEM = re.compile(r"^(?P<indent>\s*)-(\s|$)")
 
 
 def curly(node: yaml.Node) -> str | None:
-    """The fault of a bare word that begins or ends with a curly quote: YAML takes it for a letter of the word."""
+    """The fault of a bare word that a word processor was at: YAML takes curly quotes and its spaces for letters."""
     word = str(node.value)
-    if getattr(node, "style", None) or not word or not ({word[0], word[-1]} & QUOTES.keys()):
+    if getattr(node, "style", None) or not word:
+        return None
+    if NO_BREAK in word:
+        return spaced(word)
+    if not ({word[0], word[-1]} & QUOTES.keys()):
         return None
     return f'curly quotes are letters to YAML: {word}; write "{word.strip("".join(QUOTES))}"'
+
+
+def spaced(text: str) -> str:
+    """What to write instead of no-break spaces."""
+    return f"a no-break space is a letter to YAML; write an ordinary one: {text.replace(NO_BREAK, ' ').strip()}"
 
 
 def explain(error: yaml.MarkedYAMLError, text: list[str]) -> tuple[int, str]:
@@ -34,6 +44,8 @@ def explain(error: yaml.MarkedYAMLError, text: list[str]) -> tuple[int, str]:
     problem = error.problem or "cannot be read"
     if found := endless(error, text):
         return found
+    if foreign := next((n for n in (at, at - 1) if n >= 0 and NO_BREAK in text[n]), None):
+        return foreign, spaced(text[foreign])
     if tab := next((n for n in (at, at - 1) if indented_by_tab(text, n)), None):
         return tab, f"a tab indents this line; YAML wants spaces: write {before(text, tab)} spaces"
     if found := quoted(text, at):

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from cotenant.controllers.verify import Prover, Question, Scene, inhabited
 from cotenant.judge.isolation.pairs import choose
 from cotenant.judge.isolation.parties import anybody
 from cotenant.judge.isolation.report import Tally
 from cotenant.kube.errors import Forbidden
+from cotenant.proof.prover import Prover
+from cotenant.proof.scene import Question, Scene, inhabited
 from unit.judge.isolation.samples import CATALOGUE, NOWHERE, blue, red
 
 WHY = "webhook authorizer does not support user rule resolution"

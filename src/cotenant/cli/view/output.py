@@ -32,13 +32,15 @@ def output_flag(*formats: str) -> Callable[[F], F]:
 NO_HEADERS = click.option("--no-headers", is_flag=True, help="A table without its first line.")
 
 
-def table(columns: Sequence[str], rows: Iterable[Row], *, headers: bool = True) -> str:
-    """A table as kubectl's: left-aligned, three spaces between columns, no lines drawn."""
+def table(
+    columns: Sequence[str], rows: Iterable[Row], *, headers: bool = True, widths: Sequence[int] | None = None
+) -> str:
+    """A table as kubectl's: left-aligned, three spaces between columns, no lines drawn. `widths`: else as needed."""
     cells = [[one or "-" for one in row] for row in rows]
     shown = [list(columns), *cells] if headers else cells
     if not shown:
         return ""
-    widths = [max(len(row[at]) for row in shown) for at in range(len(columns))]
+    widths = widths or [max(len(row[at]) for row in shown) for at in range(len(columns))]
     lines = (GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown)
     return "\n".join(lines)
 

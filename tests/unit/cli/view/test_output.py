@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from cotenant.cli.output import age, document, paint, table, write, yaml_text
+from cotenant.cli.view.output import age, document, paint, table, write, yaml_text
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """docs/reference/cli.md, from the commands themselves.
 
-`python -m cotenant.cli.reference --write FILE` writes it, `--check FILE` compares it.
+`python -m cotenant.cli.view.reference --write FILE` writes it, `--check FILE` compares it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import sys
 import click
 import pytest
 
-from cotenant.cli.connect import ENDLESS, duration, parts, words
+from cotenant.cli.cluster.connect import ENDLESS, duration, parts, words
 from cotenant.kube.errors import Forbidden, Invalid, NotFound, Unauthorized
 
 

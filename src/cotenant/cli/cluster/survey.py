@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
-from cotenant.cli import proof
+from cotenant.cli.cluster import proof
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, NotFound, Unavailable

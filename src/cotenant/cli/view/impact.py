@@ -9,15 +9,15 @@ import msgspec
 from msgspec import Struct, field
 
 from cotenant.api.builtin import QuotaAmounts
-from cotenant.api.keys import SPACE, TENANT
+from cotenant.api.keys import SPACE, TENANT, home_of
 from cotenant.api.tenant import Tenant
-from cotenant.cli.forecast import Forecast, Write, shortcomings
-from cotenant.cli.observation import Observation
+from cotenant.cli.cluster.observation import Observation
+from cotenant.cli.view.forecast import Forecast, Write, shortcomings
 from cotenant.model.quantity import parse
-from cotenant.model.snapshot import TenantView
 
 NEVER = "Namespaces deleted: 0 (a manifest never deletes a namespace)"
 FINISHED = "Nothing was changed."
+ROLE = "cotenant:"
 
 
 class Change(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -58,12 +58,10 @@ def impact(
     live: Observation,
     name: str,
     old: Tenant | None,
-    before: TenantView | None,
     used: Mapping[str, QuotaAmounts],
 ) -> Impact:
     """Compares a settled forecast with what the cluster has. `used`: quota status by namespace, before."""
     tenant = forecast.world.tenants.get(None, name)
-    after = forecast.view(name)
     found = Impact(tenant=name, state="missing" if tenant is None else "unchanged" if old else "new")
     if tenant is None:
         found.warnings.append("there is no such tenant, here or in the cluster: its Spaces are ignored until there is")
@@ -72,7 +70,7 @@ def impact(
         found.warnings.append("the tenant is being deleted: nothing of these manifests will be carried out")
         return found
     found.spec = [] if old is None else list(differences(flat(old.spec), flat(tenant.spec)))
-    found.gains, found.loses = access(before, after)
+    found.gains, found.loses = access(forecast, live, name)
     found.objects = [change(one, live) for one in forecast.ordered()]
     found.spaces = len(forecast.keys(name))
     found.warnings = [f"{one.reason}: {one.message}" for one in shortcomings(tenant.status.conditions)]
@@ -124,19 +122,43 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]
             yield f"~ {path} {old[path]} -> {new[path]}"
 
 
-def access(before: TenantView | None, after: TenantView | None) -> tuple[list[str], list[str]]:
-    """Who gets and who loses which role in every space of the tenant."""
+def access(forecast: Forecast, live: Observation, tenant: str) -> tuple[list[str], list[str]]:
+    """Who gets and who loses which role, and where: by the RoleBindings that would be written, against those there are."""
+    gains: dict[str, set[str]] = {}
+    loses: dict[str, set[str]] = {}
+    for one in forecast.writes.values():
+        if one.ref.kind != "RoleBinding":
+            continue
+        before = holders(live.raw.get(one.ref, {}))
+        after = set() if one.verb == "delete" else holders(one.manifest)
+        for found, who in ((gains, after - before), (loses, before - after)):
+            for each in who:
+                found.setdefault(each, set()).add(one.ref.namespace)
+    then = {one.metadata.name for one in forecast.world.namespaces.by("tenant", tenant)} - {home_of(tenant)}
+    now = {
+        ref.name
+        for ref, one in live.raw.items()
+        if ref.kind == "Namespace" and one["metadata"].get("labels", {}).get(TENANT) == tenant
+    } - {home_of(tenant)}
+    return list(located(gains, then)), list(located(loses, now))
 
-    def holders(view: TenantView | None) -> set[str]:
-        roles = view.access.roles if view else {}
-        return {
-            f"{one['kind']} {one.get('namespace', '') + '/' if 'namespace' in one else ''}{one['name']}: {role}"
-            for role, subjects in roles.items()
-            for one in subjects
-        }
 
-    old, new = holders(before), holders(after)
-    return sorted(new - old), sorted(old - new)
+def holders(binding: Mapping[str, Any]) -> set[str]:
+    """`User zoe: viewer` for everybody whom a RoleBinding names; those of the home say so."""
+    role = str(binding.get("roleRef", {}).get("name", "")).removeprefix(ROLE).replace("home-owner", "makes spaces")
+    return {
+        f"{one['kind']} {one['namespace'] + '/' if one.get('namespace') else ''}{one['name']}: {role}"
+        for one in binding.get("subjects") or ()
+        if role != "home-viewer"  # everybody who has a role in a space reads the home
+    }
+
+
+def located(found: Mapping[str, set[str]], spaces: set[str]) -> Iterator[str]:
+    """Each with the namespaces that it is about, unless that is every space."""
+    for who, where in sorted(found.items()):
+        names = sorted(where)
+        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield who if where == spaces or who.endswith("makes spaces") else f"{who} in {some}"
 
 
 def change(one: Write, live: Observation) -> Change:

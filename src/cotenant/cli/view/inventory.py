@@ -8,13 +8,13 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from cotenant.api.builtin import Manifest, ResourceQuota
-from cotenant.api.keys import COTENANT, MANAGED_BY
+from cotenant.api.builtin import Manifest, Namespace, ResourceQuota
+from cotenant.api.keys import COTENANT, MANAGED_BY, SPACE, TENANT
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.cli.observation import OWN, Observation
-from cotenant.cli.output import age
-from cotenant.cli.standing import Standing, policy, spaces_of
+from cotenant.cli.cluster.observation import OWN, Observation
+from cotenant.cli.cluster.standing import Standing, policy, spaces_of
+from cotenant.cli.view.output import age
 from cotenant.controllers.gather import gather_space, gather_tenant
 from cotenant.judge.tenant import condition_of
 from cotenant.kube.client import Client
@@ -23,11 +23,13 @@ from cotenant.model.allowance import Hard, hard, home_hard
 from cotenant.model.plan import Plan
 from cotenant.model.platform import Platform
 from cotenant.model.quantity import same
-from cotenant.model.snapshot import SpaceSnapshot, TenantView
+from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView
+from cotenant.model.strays import lost, strays
 from cotenant.render.space import render_space
 from cotenant.render.tenant import render_tenant
 
-BAD = ("DRIFTED", "MISSING", "SURPLUS", "Failed", "False")
+BAD = ("DRIFTED", "MISSING", "SURPLUS", "STRAY", "Failed", "False")
+RELEASE = f"kubectl label namespace {{}} {TENANT}- {SPACE}-"
 
 
 class Branch(Struct):
@@ -64,7 +66,32 @@ def tenant_tree(seen: Observation, name: str, platform: Platform, now: datetime,
             snapshot = gather_space(seen.world, space.metadata.key, platform, now)
             assert snapshot is not None
             root.below.append(space_branch(seen, snapshot, now))
+    root.below += [
+        stray_branch(one, found) for one in strays(found) if where is None or where.namespace == one.metadata.name
+    ]
     return root
+
+
+def stray_branch(one: Namespace, found: TenantSnapshot) -> Branch:
+    """A namespace of a tenant that no Space stands for."""
+    name, space = one.metadata.name, one.metadata.labels.get(SPACE, "")
+    again = "its Space is gone and will be made again" if lost(one, found) else "its Space is gone"
+    named = f"space {space}: {again}" if space else "it has no label that names a space"
+    return Branch("Namespace", name, "STRAY", f"{named}; nobody's again with: {RELEASE.format(name)}")
+
+
+def left_behind(seen: Observation) -> list[Branch]:
+    """Tenants that are gone, with the namespaces that still carry their labels: kept on purpose, and not to be lost."""
+    kept: dict[str, list[str]] = {}
+    for one in sorted(seen.world.namespaces.items(), key=lambda one: one.metadata.name):
+        name = one.metadata.labels.get(TENANT, "")
+        if name and seen.world.tenants.get(None, name) is None:
+            kept.setdefault(name, []).append(one.metadata.name)
+    words = "deleted; its namespaces are kept, and a Tenant of this name takes them up again"
+    return [
+        Branch("Tenant", name, "gone", words, [Branch("Namespace", one) for one in namespaces])
+        for name, namespaces in sorted(kept.items())
+    ]
 
 
 def space_branch(seen: Observation, found: SpaceSnapshot, now: datetime) -> Branch:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from cotenant.cli.forecast import Forecast
-from cotenant.cli.inventory import Branch, blame, drawn, plain, tenant_tree
-from cotenant.cli.observation import Observation
-from cotenant.cli.standing import Standing, means
+from cotenant.cli.cluster.observation import Observation
+from cotenant.cli.cluster.standing import Standing, means
+from cotenant.cli.view.forecast import Forecast
+from cotenant.cli.view.inventory import Branch, blame, drawn, plain, tenant_tree
 from cotenant.kube.resource import CLUSTER_ROLES, TENANTS
 from cotenant.model.finding import Ref
 from cotenant.model.platform import Platform

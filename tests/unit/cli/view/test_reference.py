@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from cotenant.cli import COMMANDS
-from cotenant.cli.reference import main, page
+from cotenant.cli.view.reference import main, page
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "cli.md"
 
 
 def test_the_page_is_what_the_commands_say():
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m cotenant.cli.reference --write docs/reference/cli.md"
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "python -m cotenant.cli.view.reference --write docs/reference/cli.md"
+    )
 
 
 def test_every_command_is_on_the_page():

@@ -15,7 +15,7 @@ from cotenant.api.builtin import Namespace
 from cotenant.api.keys import API_VERSION, HOME_PREFIX, POLICY, SPACE, TENANT, home_of
 from cotenant.api.policy import SpacePolicy
 from cotenant.cli import PARTLY, Failure
-from cotenant.cli.connect import Cluster
+from cotenant.cli.cluster.connect import Cluster
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Forbidden, NotFound
 from cotenant.kube.resource import NAMESPACES, ROLE_BINDINGS, SPACE_POLICIES, SPACES
@@ -39,27 +39,45 @@ class Standing(Struct, frozen=True):
 
 async def standing(cluster: Cluster) -> Standing | None:
     """The tenant of the namespace that was asked for; None if it is of none, or not to be seen."""
+    return await tenant_of(cluster.client, cluster.namespace)
+
+
+async def tenant_of(client: Client, namespace: str) -> Standing | None:
+    """The same of any namespace, by its labels."""
     try:
-        found = await cluster.client.get(NAMESPACES, cluster.namespace, type=Namespace)
+        found = await client.get(NAMESPACES, namespace, type=Namespace)
     except (Forbidden, NotFound):
         return None
     tenant = found.metadata.labels.get(TENANT)
-    return Standing(tenant, cluster.namespace, found.metadata.labels.get(SPACE, "")) if tenant else None
+    return Standing(tenant, namespace, found.metadata.labels.get(SPACE, "")) if tenant else None
 
 
-async def required(cluster: Cluster) -> Standing:
-    """The same, or a Failure: exit code 3 and the sentence to ask for."""
+async def required(cluster: Cluster, code: int = PARTLY) -> Standing:
+    """The tenant of the namespace, or a Failure with this exit code and the sentence to ask for."""
     found = await standing(cluster)
     if found is None:
-        raise nowhere(cluster)
+        raise nowhere(cluster, code)
     return found
 
 
-def nowhere(cluster: Cluster) -> Failure:
+async def home_by_name(client: Client, tenant: str) -> Standing:
+    """A tenant that was named, by a member's right to get its home; a Failure for whoever has none."""
+    found = await tenant_of(client, home_of(tenant))
+    if found is None or found.tenant != tenant:
+        raise not_yours(tenant)
+    return found
+
+
+def not_yours(tenant: str) -> Failure:
+    """One answer for what is not there and for what is of others: whether it exists is not for everybody to know."""
+    return Failure(f"tenant {tenant} is not there, or not yours; see yours: cotenant whoami")
+
+
+def nowhere(cluster: Cluster, code: int = PARTLY) -> Failure:
     """A member without a namespace to start from."""
     where = f"namespace {cluster.namespace} is of no tenant that you can see"
     ask = "ask an owner of your tenant: which namespace is mine?"
-    return Failure(f"{where}; {ask} Then: kubectl config set-context --current --namespace=NAME, or -n NAME", PARTLY)
+    return Failure(f"{where}; {ask} Then: kubectl config set-context --current --namespace=NAME, or -n NAME", code)
 
 
 async def policy(client: Client, namespace: str) -> SpacePolicy | None:

@@ -6,12 +6,12 @@ import msgspec
 
 from cotenant.api.builtin import QuotaAmounts
 from cotenant.api.tenant import Tenant, TenantSpec
-from cotenant.cli.forecast import Forecast
-from cotenant.cli.impact import NEVER, access, differences, flat, impact, lines
-from cotenant.cli.observation import Observation
+from cotenant.cli.cluster.observation import Observation
+from cotenant.cli.view.forecast import Forecast
+from cotenant.cli.view.impact import NEVER, differences, flat, impact, lines
 from cotenant.kube.resource import CLUSTER_ROLES, TENANTS
+from cotenant.model.finding import Ref
 from cotenant.model.platform import Platform
-from cotenant.model.snapshot import view
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -36,7 +36,9 @@ def settled(**content):
         seen.take(CLUSTER_ROLES, {"metadata": {"name": f"cotenant:{role}"}})
     seen.take(TENANTS, tenant(**content))
     for _ in range(2):  # the second time for what the first status changes
-        Forecast(seen.world, Platform(), NOW).settle("backend")
+        forecast = Forecast(seen.world, Platform(), NOW)
+        forecast.settle("backend")
+        seen.raw |= {ref: one.manifest for ref, one in forecast.writes.items()}
     return seen
 
 
@@ -44,14 +46,13 @@ def changed(seen, **content):
     """The Impact of a new spec on it."""
     old = seen.world.tenants.get(None, "backend")
     forecast = Forecast(seen.world, Platform(), NOW)
-    before = forecast.view("backend")
     used = {one.metadata.namespace: one.status for one in seen.world.quotas.items()}
     wish = msgspec.convert(tenant(**content), Tenant)
     wish = msgspec.structs.replace(wish, status=old.status)
     wish.metadata.resource_version = ""
     seen.world.tenants.upsert(wish)
     forecast.settle("backend")
-    return impact(forecast, seen, "backend", old, before, used)
+    return impact(forecast, seen, "backend", old, used)
 
 
 TEAM = {
@@ -80,17 +81,43 @@ def test_the_same_manifest_again_changes_nothing():
 
 def test_a_member_that_comes_and_one_that_goes_are_told():
     found = changed(settled(**TEAM), **TEAM | {"members": [{"role": "viewer", "user": "bob"}]})
-    assert (found.gains, found.loses) == (["User bob: viewer"], ["Group devs: owner"])
+    assert (found.gains, found.loses) == (["User bob: viewer"], ["Group devs: makes spaces", "Group devs: owner"])
     kinds = {(one.verb, one.kind, one.name, one.space) for one in found.objects}
     assert ("create", "RoleBinding", "cotenant-viewer", "dev") in kinds
     assert ("delete", "RoleBinding", "cotenant-owner", "dev") in kinds
 
 
 def test_a_serviceaccount_is_told_with_its_namespace():
-    one = msgspec.convert(
-        tenant(members=[{"role": "editor", "serviceAccount": {"namespace": "ci", "name": "bot"}}]), Tenant
-    )
-    assert access(None, view(one, None, Platform(), NOW)) == (["ServiceAccount ci/bot: editor"], [])
+    bot = {"role": "editor", "serviceAccount": {"namespace": "ci", "name": "bot"}}
+    found = changed(settled(**TEAM), **TEAM | {"members": [*TEAM["members"], bot]})
+    assert found.gains == ["ServiceAccount ci/bot: editor"]
+
+
+def test_a_new_space_is_access_for_every_member_there_and_nowhere_else():
+    found = changed(settled(**TEAM), **TEAM | {"spaces": {"declared": ["dev", "more"]}})
+    assert (found.gains, found.loses) == (["Group devs: owner in backend-more"], [])
+
+
+def test_who_leaves_while_a_space_is_made_loses_every_space_there_is():
+    team = {"members": [{"role": "owner", "user": "ann"}], "spaces": {"declared": ["dev", "more"]}}
+    found = changed(settled(**TEAM), **TEAM | team)
+    assert found.loses == ["Group devs: makes spaces", "Group devs: owner"]
+    assert found.gains == ["User ann: makes spaces", "User ann: owner"]
+
+
+def test_a_binding_that_somebody_took_away_is_access_that_comes_back():
+    """The spec is the same, and so is what it says about members."""
+    seen = settled(**TEAM)
+    seen.world.stores()["RoleBinding"].remove("backend-dev/cotenant-owner")
+    del seen.raw[Ref("rbac.authorization.k8s.io/v1", "RoleBinding", "backend-dev", "cotenant-owner")]
+    found = changed(seen, **TEAM)
+    assert (found.spec, found.gains) == ([], ["Group devs: owner"])
+
+
+def test_who_makes_spaces_is_told_apart():
+    team = TEAM | {"members": [*TEAM["members"], {"role": "editor", "user": "ann"}]}
+    found = changed(settled(**team), **team | {"spaces": {"declared": ["dev"], "create": ["owner", "editor"]}})
+    assert found.gains == ["User ann: makes spaces"]
 
 
 def test_a_space_taken_off_the_list_is_released_and_nothing_is_deleted():
