@@ -65,7 +65,7 @@ def aws_auth_key(bundle: Bundle) -> Iterator[Hit]:
 @rule("L304", "error", fix="The ARN without its path: arn:aws:iam::ACCOUNT:role/NAME.")
 def role_path(bundle: Bundle) -> Iterator[Hit]:
     """STS answers with the role's name and without its path, so aws-auth must have none: with it the user is
-    Unauthorized. An access entry has the whole ARN.
+    Unauthorized; an access entry has the whole ARN.
     """
     for one in mapped(bundle):
         if one.arn and one.arn.is_role and one.arn.path and one.store == "aws-auth":
