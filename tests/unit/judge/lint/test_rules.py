@@ -59,7 +59,7 @@ CASES: dict[str, Case] = {
     "L101": Case(*line("kind: X\nspec:\n  a: 1\n   b: 2\n", "   b", "  b"), "4:0", "b: 2", fixed=True),
     "L102": Case(*line("kind: X\nspec:\n  a: “b”\n", "“b”", '"b"'), "3:0", 'a: "b"', fixed=True),
     "L103": Case(
-        *line(POD + "  containers:\n  - name: c\n    args: [–-as=dev]\n", "–-as", "--as"),
+        *line(POD + "  containers:\n  - name: c\n    args: [\u2013-as=dev]\n", "\u2013-as", "--as"),
         "7:12", "args: [--as=dev]", fixed=True,
     ),
     "L104": Case(
