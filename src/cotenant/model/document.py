@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -66,18 +67,24 @@ class Document:
             return ""
         return self.text[span.line - 1][span.column : span.end_column]
 
-    def below(self, head: Path, value: dict[str, object]) -> Document:
-        """A part of it as a document of its own."""
-        cut = len(head)
-        return Document(
-            self.source,
-            self.at(head),
-            value,
-            {path[cut:]: line for path, line in self.lines.items() if path[:cut] == head},
-            {path[cut:]: span for path, span in self.spans.items() if path[:cut] == head},
-            {path[cut:]: span for path, span in self.keys.items() if path[:cut] == head},
-            self.text,
-        )
+    def items(self, head: str) -> Iterator[Document]:
+        """The maps of a list as documents of their own, each with its own lines."""
+        found = self.value.get(head)
+        parts = {
+            at: Document(self.source, self.at((head, at)), item, text=self.text)
+            for at, item in enumerate(found if isinstance(found, list) else ())
+            if isinstance(item, dict)
+        }
+        for path, line in self.lines.items():
+            if len(path) > 1 and path[0] == head and (part := parts.get(path[1])):
+                part.lines[path[2:]] = line
+        for path, span in self.spans.items():
+            if len(path) > 1 and path[0] == head and (part := parts.get(path[1])):
+                part.spans[path[2:]] = span
+        for path, span in self.keys.items():
+            if len(path) > 1 and path[0] == head and (part := parts.get(path[1])):
+                part.keys[path[2:]] = span
+        yield from parts.values()
 
 
 def spelled(path: Path) -> str:

@@ -156,15 +156,9 @@ def decoded(source: str, content: bytes, problems: list[Problem]) -> Iterator[tu
 
 def flattened(document: Document) -> Iterable[Document]:
     """A List of any kind as its items, each with its own lines."""
-    items = document.value.get("items")
-    kind = str(document.value.get("kind"))
-    if not kind.endswith("List") or not isinstance(items, list):
+    if not str(document.value.get("kind")).endswith("List") or not isinstance(document.value.get("items"), list):
         return [document]
-    found = []
-    for at, item in enumerate(items):
-        if isinstance(item, dict):
-            found.append(document.below(("items", at), item))
-    return found
+    return document.items("items")
 
 
 def accept(document: Document, found: Manifests, seen: dict[tuple[str, str, str], str]) -> list[Problem]:

@@ -17,7 +17,9 @@ from cotenant.cli.manifests.syntax import curly, explain, straightened
 from cotenant.model.document import Span
 
 MOST_NODES = 200_000
-"""Aliases may repeat a part of a document without end; nobody writes so many fields by hand."""
+"""Nobody writes so many fields by hand."""
+MOST_REPEATED = 20_000
+"""Aliases may repeat a part of a document without end."""
 DEEPEST = 100
 """libyaml's composer calls itself for each level, and a few thousand of them end the process."""
 TAG = "tag:yaml.org,2002:"
@@ -110,10 +112,22 @@ def tree(source: str, first: int, text: str, head: Path = (), indent: int = 0) -
     return value, builder
 
 
+def deepest(text: str) -> int:
+    """No less than the levels of a text, without parsing it: events cost as much as all the rest."""
+    inside, widest, most = 0, 0, 0
+    for line in text.split("\n"):
+        opened = line.count("[") + line.count("{")
+        if opened:
+            widest = max(widest, opened)
+            plain = not any(sign in line for sign in "\"'#")
+            inside += 0 if plain and opened == line.count("]") + line.count("}") else opened
+        most = max(most, line.count("- ") + line.count("? ") + len(line) - len(line.lstrip(" ")))
+    return inside + widest + most
+
+
 def depths(text: str) -> int | None:
     """The line, from 0, in which a text goes too deep."""
-    dashes = max((line.count("- ") + line.count("? ") + len(line) - len(line.lstrip(" "))) for line in text.split("\n"))
-    if text.count("[") + text.count("{") + dashes <= DEEPEST:
+    if deepest(text) <= DEEPEST:
         return None
     depth = 0
     try:
@@ -141,17 +155,23 @@ class Builder:
         self.aliased = False
         self.problems: list[Problem] = []
         self.scalars = SafeConstructor()
-        self.left = MOST_NODES
+        self.left, self.repeats = MOST_NODES, MOST_REPEATED
         self.open: set[int] = set()
 
     def value(self, node: yaml.Node, path: Path) -> object:
         """The plain value of a node."""
+        again = id(node) in self.nodes
         self.lines.setdefault(path, self.first + node.start_mark.line)
         self.spans[path] = self.span(node)
-        self.aliased |= id(node) in self.nodes
+        self.aliased |= again
         self.nodes.add(id(node))
         self.left -= 1
-        if self.left < 0 or id(node) in self.open:
+        self.repeats -= again
+        if self.left < 0:
+            raise Broken(
+                Problem(self.source, self.lines[path], f"has more than {MOST_NODES} fields; write several documents")
+            )
+        if self.repeats < 0 or id(node) in self.open:
             raise Broken(
                 Problem(self.source, self.lines[path], "aliases repeat too much here; write the values out instead")
             )

@@ -212,7 +212,7 @@ def nodes_left_out(bundle: Bundle) -> Iterator[Hit]:
         return
     for document in aws_auth(bundle):
         found = [one for one in mapped(bundle) if one.document is document]
-        if get(document.value, "data", "mapRoles") and not any(one.is_node for one in found):
+        if isinstance(get(document.value, "data", "mapRoles"), list) and not any(one.is_node for one in found):
             write = (
                 "- rolearn: arn:aws:iam::<12 digits>:role/<node role>\n  username: system:node:{{EC2PrivateDNSName}}\n"
                 "  groups:\n  - system:bootstrappers\n  - system:nodes"

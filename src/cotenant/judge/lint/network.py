@@ -144,9 +144,13 @@ def policy_on_a_bare_pod(bundle: Bundle) -> Iterator[Hit]:
         if get(document.value, "metadata", "ownerReferences"):
             continue
         for policy in bundle.of("NetworkPolicy"):
-            selector = get(policy.value, "spec", "podSelector") or {}
+            selector = get(policy.value, "spec", "podSelector")
             wanted = get(selector, "matchLabels") or {}
-            if namespace(policy) != namespace(document) or get(selector, "matchExpressions"):
+            if (
+                namespace(policy) != namespace(document)
+                or not isinstance(selector, dict)
+                or "matchExpressions" in selector
+            ):
                 continue
             if wanted.items() <= pod_labels(document).items():
                 message = f"Pod {name(document)} is nobody's, and NetworkPolicy {name(policy)} counts on the CNI"
