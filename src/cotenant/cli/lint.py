@@ -204,11 +204,16 @@ def complain(texts: Texts, found: Report) -> None:
     for one in texts.unread:
         say(f"error: {one}")
     errors = sum(one.level == "error" for one in found.traps)
-    files = f"{len(texts.read)} file{'s' * (len(texts.read) != 1)}"
+    files = many(len(texts.read), "file")
     if found.traps:
-        say(f"{errors} errors, {len(found.traps) - errors} warnings in {files}")
+        say(f"{many(errors, 'error')}, {many(len(found.traps) - errors, 'warning')} in {files}")
     elif texts.read:
         say(f"nothing found in {files}")
+
+
+def many(number: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def code(texts: Texts, *, found: bool) -> int:

@@ -70,7 +70,7 @@ class Document:
     def items(self, head: str) -> Iterator[Document]:
         """The maps of a list as documents of their own, each with its own lines."""
         found = self.value.get(head)
-        parts = {
+        parts: dict[str | int, Document] = {
             at: Document(self.source, self.at((head, at)), item, text=self.text)
             for at, item in enumerate(found if isinstance(found, list) else ())
             if isinstance(item, dict)

@@ -41,7 +41,7 @@ def test_a_trap_reads_like_a_compilers_message_with_reason_and_remedy(lint, tmp_
         "    why:   The API server knows this version no more: `no matches for kind`.\n"
         "    write: apiVersion: networking.k8s.io/v1\n"
     )
-    assert err == "1 errors, 0 warnings in 1 file\n"
+    assert err == "1 error, 0 warnings in 1 file\n"
 
 
 def test_nothing_to_say_is_exit_0_and_says_what_was_read(lint, tmp_path):
