@@ -43,7 +43,7 @@ class Broken(Struct, frozen=True):
 
     @property
     def letters(self) -> str:
-        """ "quotes" or "spaces" where only letters of a word processor stand in the way; else ""."""
+        """Which letters of a word processor stand in the way: "quotes" or "spaces"; "" where none do."""
         words = {"curly quotes": "quotes", "no-break space": "spaces"}
         return next((kind for word, kind in words.items() if word in self.message), "")
 
