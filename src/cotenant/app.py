@@ -71,7 +71,7 @@ def compose(
         while_leading=[recorder.run],
         requirement=partial(require, Client(election.transport), needed(settings, [one.resource for one in watching])),
     )
-    leash = Leash(Client(election.transport), platform)
+    leash = Leash(Client(election.transport), platform, metrics)
     manager.services.append(leash.run)
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))

@@ -124,10 +124,10 @@ class SpaceBounds(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
 
 
 class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
-    """What the tenant may use over all its spaces."""
+    """How much the tenant may use."""
 
     hard: QuotaAmounts | None = None
-    """Limits by resource, keys and values as in a ResourceQuota, summed over all spaces of the tenant."""
+    """Limits by resource, keys and values as in a ResourceQuota. This version enforces them in each space, not the sum."""
     space: SpaceBounds | None = None
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
@@ -270,7 +270,7 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     """Every leaf that a Tenant and a TenantProfile share."""
 
     quota: QuotaSpec | None = None
-    """What the tenant may use over all its spaces."""
+    """How much the tenant may use."""
     limits: Limits | None = None
     """Items of the LimitRange in every space."""
     network: NetworkSpec | None = None
@@ -290,7 +290,7 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     enforcement: Literal["observe", "warn", "enforce"] | None = None
     """What happens to what breaks a rule: counted, warned about, or refused. Built in: enforce."""
     cordoned: bool | None = None
-    """While true, members keep reading and change nothing."""
+    """While true, members change nothing: those with a built-in role only view, a role of the platform's own gives nothing."""
     deletion_policy: Literal["Orphan", "Delete"] | None = None
     """What deleting the tenant does to its namespaces. Delete also wants the annotation cotenant.dev/confirm-delete: <name>. Built in: Orphan."""
 

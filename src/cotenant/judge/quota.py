@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cotenant.api.keys import SPACE
 from cotenant.judge.chain import Chain
 from cotenant.model.allowance import hard
@@ -43,7 +45,8 @@ def accounting_available(found: TenantSnapshot) -> Finding | None:
 
 def pods_can_live(found: TenantSnapshot) -> Finding | None:
     """Under a compute quota a container without requests is refused, unless a LimitRange fills them in."""
-    missing = without_defaults(found.view.rules) if found.view else []
+    rules = found.view.rules if found.view else None
+    missing = without_defaults(rules, rules.hard | rules.space_max) if rules else []
     if missing:
         keys = ", ".join(missing)
         return Finding(
@@ -80,8 +83,8 @@ def within(found: TenantSnapshot) -> Finding | None:
 
 
 def summed(found: TenantSnapshot) -> Finding | None:
-    """The sum over all spaces is limited only where there can be no second space."""
-    if found.view and found.view.rules.hard and found.view.rules.limit > 1:
+    """The sum over all spaces is limited only where there is no second space, and can be none."""
+    if found.view and found.view.rules.hard and max(found.view.rules.limit, len(found.spaces)) > 1:
         return Finding(
             "PerSpaceOnly", "quota.hard holds in each space; the sum over all spaces is not limited yet", "Unknown"
         )
@@ -101,12 +104,11 @@ SYNCED: Chain[TenantSnapshot] = Chain(
 )
 
 
-def without_defaults(rules: Effective) -> list[str]:
-    """Quota keys that plain pods do not fill and no LimitRange default fills for them."""
+def without_defaults(rules: Effective, keys: Iterable[str]) -> list[str]:
+    """Those of the quota keys that plain pods do not fill and no LimitRange default fills for them."""
     items = [filled(item) for item in rules.limits if item.type == "Container"]
 
     def defaulted(field: str, key: str) -> bool:
         return any(key in part for item in items if isinstance(part := item.get(field), dict))
 
-    keys = rules.hard | rules.space_max
     return [key for key in keys if key in COMPUTE and not defaulted(*COMPUTE[key])]

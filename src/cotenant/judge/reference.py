@@ -15,10 +15,10 @@ CONDITIONS = {
     "Stalled": "Only while true: not ready, and somebody has to act. Carries the reason of Ready.",
     "AccessSynced": "Tenant. Its members have the rights that their roles give, no more and no less.",
     "IAMSynced": "Tenant. Members named by an IAM principal are mapped to this cluster.",
-    "QuotaSynced": "Tenant. Every space has its quota, the API server knows it, and plain pods can live under it.",
+    "QuotaSynced": "Tenant and Space. Every space has its quota, the API server knows it, and plain pods can live under it.",
     "NetworkIsolated": "Tenant. Other tenants cannot reach its pods. True only where that was shown.",
     "PolicyEnforced": "Tenant. Every rule in the spec is enforced.",
-    "Verified": "Tenant. `cotenant verify` has proven its isolation.",
+    "Verified": "Tenant. Never in this version: nothing records the verdict of `cotenant verify` yet. The command itself tells it.",
 }
 
 

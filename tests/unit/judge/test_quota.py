@@ -75,6 +75,12 @@ def test_the_sum_over_spaces_is_honestly_not_limited() -> None:
     assert judged(PODS | {"spaces": {"limit": 2}}).reason == "PerSpaceOnly"
 
 
+def test_a_second_space_that_exists_although_one_is_allowed_is_summed_with_the_first_by_nobody() -> None:
+    two = (space(), space("more"))
+    assert judged(PODS | ONE, spaces=two).reason == "PerSpaceOnly"
+    assert judged(PODS | ONE, spaces=two[:1]).reason == "Synced"
+
+
 @pytest.mark.parametrize(
     ("key", "limits", "missing"),
     [
@@ -96,4 +102,5 @@ def test_the_sum_over_spaces_is_honestly_not_limited() -> None:
 )
 def test_a_key_that_plain_pods_must_fill_needs_a_default(key: str, limits: list[Any], missing: bool) -> None:
     for quota_ in ({"hard": {key: "4"}}, {"space": {"max": {key: "4"}}}):
-        assert without_defaults(seen(tenant(quota=quota_, limits=limits)).rules) == ([key] if missing else [])
+        rules = seen(tenant(quota=quota_, limits=limits)).rules
+        assert without_defaults(rules, rules.hard | rules.space_max) == ([key] if missing else [])

@@ -10,7 +10,7 @@ from typing import Any
 from cotenant.api import scalars
 from cotenant.api.limits import ONE_EACH, ORDER, LimitItem
 from cotenant.api.rule import Rule
-from cotenant.api.space import SAME, Space
+from cotenant.api.space import Space
 from cotenant.api.tenant import Member, Peer, Tenant, TenantSpacesSpec
 from cotenant.model.quantity import parse
 
@@ -176,8 +176,6 @@ OFFLINE: dict[Rule, Holds] = {
     Tenant.RULES[2]: free,
 }
 """Every rule that looks at one manifest."""
-TRANSITIONS = {SAME, Space.RULES[2]}
-"""Rules that compare with what the cluster has."""
 
 
 def broken(rule: Rule, value: Any) -> bool:
