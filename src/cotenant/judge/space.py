@@ -77,8 +77,8 @@ def rules_known(facts: SpaceFacts) -> Finding | None:
 
 def quota_written(facts: SpaceFacts) -> Finding | None:
     """The API server knows the quota."""
-    there = facts.found.quota
-    if there is None or not there.status.hard:
+    found, there = facts.found, facts.found.quota
+    if there is None or (not there.status.hard and found.view and hard(found.view, found.space)):
         return Finding("QuotaPending", "the space's quota is not in force yet")
     return None
 

@@ -69,6 +69,12 @@ def test_a_space_says_whether_its_quota_is_in_force(reason: str, answer: str, fo
     assert (one.type, one.reason, one.status) == ("QuotaSynced", reason, answer)
 
 
+def test_a_quota_without_a_limit_is_in_force_at_once() -> None:
+    free = tenant(services={"types": ["ClusterIP", "NodePort", "LoadBalancer"]})
+    found = judged(whole(of=free, quota=quota("red-dev", spec={}))).conditions[1]
+    assert (found.status, found.reason) == ("True", "Synced")
+
+
 def test_a_space_whose_own_quota_refuses_plain_pods_says_so() -> None:
     own = space(quota={"max": {"limits.memory": "1Gi", "pods": 5}})
     bare, filled = tenant(), tenant(limits=[{"type": "Container", "default": {"memory": "64Mi"}}])
