@@ -45,23 +45,28 @@ def page() -> str:
 
 
 def safe(text: str) -> str:
-    """Text for a cell of a table: placeholders are no tags."""
-    return text.replace("<", "\\<").replace("|", "\\|")
+    """Text for a cell of a table: placeholders are no tags, and a space that must not break is seen."""
+    return text.replace("<", "\\<").replace("|", "\\|").replace("\u00a0", "&nbsp;")
 
 
 def main(arguments: list[str], path: Path = PAGE) -> int:
-    """`--write` or `--check`; 1 where the page differs from the list, 2 for a wrong call."""
+    """Keeps the page of conditions."""
+    return kept(arguments, page(), path, "cotenant.judge.reference")
+
+
+def kept(arguments: list[str], text: str, path: Path, module: str) -> int:
+    """`--write` or `--check` of a generated page; 1 where the file differs from the text, 2 for a wrong call."""
     match arguments:
         case ["--write"]:
-            path.write_text(page(), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
             return 0
         case ["--check"]:
-            stale = not path.is_file() or path.read_text("utf-8") != page()
+            stale = not path.is_file() or path.read_text("utf-8") != text
             if stale:
-                sys.stderr.write(f"{path} is not what the list says: python -m cotenant.judge.reference --write\n")
+                sys.stderr.write(f"{path} is not what the code says: python -m {module} --write\n")
             return int(stale)
         case _:
-            sys.stderr.write(f"{__doc__}\n")
+            sys.stderr.write(f"python -m {module} --write | --check\n")
             return 2
 
 

@@ -19,7 +19,7 @@ from cotenant.api.tenant import Tenant
 from cotenant.cli import Failure
 from cotenant.cli.manifests import fields
 from cotenant.cli.manifests.document import documents
-from cotenant.cli.manifests.problem import Document, Problem
+from cotenant.model.document import Document, Problem
 
 KINDS: dict[str, type[Tenant | TenantProfile | Space]] = {
     "Tenant": Tenant,

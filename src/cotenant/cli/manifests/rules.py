@@ -76,7 +76,7 @@ def declared_fit(spaces: Mapping[str, Any]) -> bool:
 
 def countable(key: str) -> bool:
     """Whether a ResourceQuota counts this."""
-    return "/" in key or key in scalars._PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")  # noqa: SLF001 - the rule's own list
+    return "/" in key or key in scalars.PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")
 
 
 def ordered(lower: str, upper: str) -> Holds:
