@@ -100,7 +100,13 @@ def _content(found: dict[str, Any]) -> dict[str, Any]:
 
 async def served(client: Client, progress: Progress = lambda _: None) -> None:
     """Returns once every kind of ours can be listed; NotFound if that takes longer than 30 s."""
-    kinds = (resource.TENANTS, resource.TENANT_PROFILES, resource.SPACES, resource.SPACE_POLICIES)
+    kinds = (
+        resource.TENANTS,
+        resource.TENANT_PROFILES,
+        resource.SPACES,
+        resource.SPACE_POLICIES,
+        resource.TENANT_LEDGERS,
+    )
     deadline = asyncio.get_running_loop().time() + SERVED_SECONDS
     for kind in kinds:
         while True:

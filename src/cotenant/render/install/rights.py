@@ -36,7 +36,7 @@ def _cluster_rules(platform: Platform) -> list[Manifest]:
     return [
         rule(keys.GROUP, (*READ, "update", "patch"), "tenants"),
         rule(keys.GROUP, READ, "tenantprofiles"),
-        rule(keys.GROUP, _OWN, "spaces", "spacepolicies"),
+        rule(keys.GROUP, _OWN, "spaces", "spacepolicies", "tenantledgers"),
         rule(keys.GROUP, _STATUS, "tenants/status", "spaces/status"),
         rule(keys.GROUP, ("update",), "tenants/finalizers", "spaces/finalizers"),
         rule("", _OWN, "namespaces", "resourcequotas", "limitranges"),
