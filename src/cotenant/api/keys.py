@@ -22,6 +22,8 @@ ADOPT = "cotenant.dev/adopt"
 """Annotation on a namespace: `<tenant>/<space>`. Whoever may update the namespace offers it; ours carry it from birth."""
 DELETED = "cotenant.dev/space-deleted"
 """Annotation on a namespace whose Space somebody deleted on purpose: labels alone never rebuild that Space."""
+EPOCH = "cotenant.dev/epoch"
+"""Annotation on a ResourceQuota: changes with writes that must change the object although its limits stay."""
 CONFIRM_DELETE = "cotenant.dev/confirm-delete"
 """Annotation on a Tenant or Space with deletionPolicy Delete: its own name, typed by hand."""
 

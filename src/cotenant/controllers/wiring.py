@@ -8,9 +8,11 @@ from typing import Any
 
 from cotenant.api.builtin import Child, Namespace, ResourceQuota
 from cotenant.api.keys import ADOPT, COTENANT, HOME_PREFIX, MANAGED_BY, SPACE, TENANT, home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
+from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.quota import QuotaController
 from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
@@ -27,13 +29,16 @@ from cotenant.settings import Settings
 
 SETTLE = 0.5
 """Seconds in which changes of a tenant's many spaces become one look at the tenant."""
-SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy"}
+GATHER = 0.01
+"""Seconds in which charges of a tenant become one look at its ledgers: a charge is rarely alone."""
+SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
 """Kinds of which only ours are watched. Namespaces are watched all: a name that is taken must be known before."""
 VERSIONS = {
     "Tenant": "cotenant.dev/v1alpha1",
     "TenantProfile": "cotenant.dev/v1alpha1",
     "Space": "cotenant.dev/v1alpha1",
     "SpacePolicy": "cotenant.dev/v1alpha1",
+    "TenantLedger": "cotenant.dev/v1alpha1",
     "Namespace": "v1",
     "ResourceQuota": "v1",
     "LimitRange": "v1",
@@ -63,7 +68,7 @@ def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector
 def controllers(
     client: Client, world: World, settings: Settings, now: Callable[[], datetime], events: Recorder, metrics: Metrics
 ) -> list[Controller]:
-    """The three controllers, each subscribed to what decides about its keys."""
+    """The controllers, each subscribed to what decides about its keys."""
     platform, workers = settings.platform, settings.workers
 
     def controller(name: str, reconcile: Any) -> Controller:
@@ -75,7 +80,9 @@ def controllers(
     watch_for_spaces(space, world)
     watch_for_tenants(tenant, world)
     watch_for_quotas(quota, world)
-    return [tenant, quota, space]
+    ledger = controller("ledger", LedgerController(client, world, platform, now).reconcile)
+    watch_for_ledgers(ledger, world)
+    return [tenant, quota, ledger, space]
 
 
 def watch_for_spaces(space: Controller, world: World) -> None:
@@ -104,6 +111,7 @@ def watch_for_spaces(space: Controller, world: World) -> None:
     space.watches(world.namespaces, of_namespace, when=world.news)
     space.watches(world.namespaces, in_home, when=labelled)
     space.watches(world.quotas, child_key, when=opened)
+    space.watches(world.ledgers, lambda one: joined(world, one), when=longer)
     for store in world.children.values():
         space.watches(store, child_key, when=world.news)
 
@@ -151,6 +159,40 @@ def watch_for_quotas(quota: Controller, world: World) -> None:
     quota.watches(world.tenants, of_tenant, priority=URGENT, when=spec_changed)
     quota.watches(world.profiles, of_profile)
     quota.watches(world.quotas, lambda one: [one.metadata.namespace], when=world.news)
+
+
+def watch_for_ledgers(ledger: Controller, world: World) -> None:
+    """A tenant's ledgers hear of the tenant, its profile, its Spaces, and of every charge in them."""
+
+    def of_profile(profile: TenantProfile) -> Iterable[str]:
+        return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
+
+    def of_home(one: Space | TenantLedger) -> Iterable[str]:
+        return [one.metadata.namespace.removeprefix(HOME_PREFIX)]
+
+    def of_quota(one: ResourceQuota) -> Iterable[str]:
+        return child_tenant(one, home=False)
+
+    ledger.watches(world.tenants, own_key, priority=URGENT, when=spec_changed)
+    ledger.watches(world.profiles, of_profile)
+    ledger.watches(world.namespaces, tenant_label, delay=GATHER, when=labelled)
+    ledger.watches(world.namespaces, home_tenant, when=labelled)
+    ledger.watches(world.spaces, of_home, delay=GATHER, when=spec_changed)
+    ledger.watches(world.quotas, of_quota, delay=GATHER, priority=URGENT, when=world.news)
+    ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
+
+
+def joined(world: World, ledger: TenantLedger) -> Iterable[str]:
+    """The Spaces in a ledger that are not open yet: one that nothing is left for hears of it by no other way."""
+    namespaces = [world.namespaces.get(None, entry.space) for entry in ledger.spec.entries if not entry.allocation]
+    return [key for one in namespaces if one is not None for key in space_key(one)]
+
+
+def longer(change: Change[TenantLedger]) -> bool:
+    """Whether a ledger has got an entry."""
+    return change.new is not None and (
+        change.old is None or len(change.new.spec.entries) > len(change.old.spec.entries)
+    )
 
 
 def offered_to(namespace: Namespace) -> Iterable[str]:
@@ -206,9 +248,15 @@ def spec_changed(change: Change[Any]) -> bool:
 
 
 def opened(change: Change[ResourceQuota]) -> bool:
-    """Whether a quota came into force, went, or was changed; its use alone concerns no Space."""
+    """Whether a quota came into force, went, or gave something for the first time; how much it gives concerns no Space."""
     old, new = change.old, change.new
-    return old is None or new is None or old.status.hard != new.status.hard or old.spec.hard != new.spec.hard
+    return old is None or new is None or openness(old) != openness(new)
+
+
+def openness(quota: ResourceQuota) -> tuple[object, ...]:
+    """Whether it is counted, and of what it gives something: by its spec, and in force."""
+    amounts = (quota.spec.hard, quota.status.hard)
+    return bool(quota.status.used), *({key for key, value in found.items() if value != "0"} for found in amounts)
 
 
 def labelled(change: Change[Any]) -> bool:

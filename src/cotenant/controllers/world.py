@@ -10,6 +10,7 @@ import msgspec
 
 from cotenant.api.builtin import Child, ClusterRole, Manifest, Namespace, ResourceQuota
 from cotenant.api.keys import SPACE, TENANT, home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.meta import ObjectMeta
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
@@ -32,11 +33,15 @@ TYPES: dict[str, Any] = {
     "Space": Space,
     "Namespace": Namespace,
     "ResourceQuota": ResourceQuota,
+    "TenantLedger": TenantLedger,
 }
 
 
 class World:
-    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer."""
+    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
+
+    `fenced`: the policies that make quotas strict were seen to act.
+    """
 
     def __init__(self) -> None:
         self.tenants: Store[Tenant] = Store()
@@ -44,9 +49,11 @@ class World:
         self.spaces: Store[Space] = Store()
         self.namespaces: Store[Namespace] = Store()
         self.quotas: Store[ResourceQuota] = Store()
+        self.ledgers: Store[TenantLedger] = Store()
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
         self.echoing = False
+        self.fenced = True
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():
             store.subscribe(self.bury)
@@ -54,6 +61,7 @@ class World:
         self.spaces.index("namespace", lambda one: [one.metadata.namespace])
         self.spaces.index("wants", lambda one: [one.spec.namespace] if one.spec.namespace else [])
         self.namespaces.index("tenant", tenant_label)
+        self.ledgers.index("namespace", lambda one: [one.metadata.namespace])
         for store in self.children.values():
             store.index("namespace", lambda one: [one.metadata.namespace])
 
@@ -65,6 +73,7 @@ class World:
             "Space": self.spaces,
             "Namespace": self.namespaces,
             "ResourceQuota": self.quotas,
+            "TenantLedger": self.ledgers,
             "ClusterRole": self.roles,
         }
         return named | dict(self.children)
