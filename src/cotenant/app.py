@@ -7,8 +7,9 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cotenant.controllers.fence import Fence
 from cotenant.controllers.leash import Leash
-from cotenant.controllers.wiring import controllers, reflectors
+from cotenant.controllers.wiring import controllers, look_again, reflectors
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.transport import Transport
@@ -60,14 +61,16 @@ def compose(settings: Settings, client: Client, election: Client, metrics: Metri
             metrics=metrics,
         )
         client.guard = leader.guard
+    found = controllers(client, world, settings, clock, recorder, metrics)
     manager = Manager(
         reflectors=reflectors(client, world, metrics),
-        controllers=controllers(client, world, settings, clock, recorder, metrics),
+        controllers=found,
         leader=leader,
         while_leading=[recorder.run],
     )
     leash = Leash(Client(election.transport), platform)
-    manager.services.append(leash.run)
+    fence = Fence(Client(election.transport), world, lambda: look_again(found, world))
+    manager.services += [leash.run, fence.run]
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
     return manager

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from cotenant.api.meta import ObjectMeta
 from cotenant.api.rule import Rule
 
-Units = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Units = Annotated[int, Meta(ge=0)]
 """Whole base units: thousandths of a cpu, bytes, or a count."""
 AmountText = Annotated[str, Meta(max_length=32)]
 

@@ -52,7 +52,7 @@ def gather_space(world: World, key: str, platform: Platform, now: datetime) -> S
         occupant=occupant,
         quota=quota,
         served=seen is not None and quota is not None and served(world, seen, quota),
-        fenced=world.fenced,
+        fenced=world.fenced is True,
         children=world.children_of(namespace.metadata.name) if namespace else {},
     )
 
@@ -78,7 +78,7 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         view=seen,
         ledgers=ledgers_of(world, seen) if seen else {},
         source=pool.revision(tenant, profile),
-        fenced=world.fenced,
+        fenced=world.fenced is not False,
         stranded=gather_stranded(world, tenant, platform, now),
         home=world.namespaces.get(None, home_of(name)),
         home_quota=world.quotas.get(home_of(name), COTENANT),

@@ -24,7 +24,7 @@ from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.queue import LAZY, URGENT
 from cotenant.runtime.reflector import Reflector
-from cotenant.runtime.store import Change
+from cotenant.runtime.store import Change, Store
 from cotenant.settings import Settings
 
 SETTLE = 0.5
@@ -80,7 +80,9 @@ def controllers(
     watch_for_spaces(space, world)
     watch_for_tenants(tenant, world)
     watch_for_quotas(quota, world)
-    ledger = controller("ledger", LedgerController(client, world, platform, now).reconcile)
+    ledger = controller(
+        "ledger", LedgerController(client, world, platform, now, lambda: world.fenced is True).reconcile
+    )
     watch_for_ledgers(ledger, world)
     return [tenant, quota, ledger, space]
 
@@ -180,6 +182,14 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     ledger.watches(world.spaces, of_home, delay=GATHER, when=spec_changed)
     ledger.watches(world.quotas, of_quota, delay=GATHER, priority=URGENT, when=world.news)
     ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
+
+
+def look_again(found: Iterable[Controller], world: World) -> None:
+    """Every Space and Tenant is looked at: whether the policies of quotas act has changed."""
+    stores: dict[str, Store[Any]] = {"space": world.spaces, "tenant": world.tenants}
+    for one in found:
+        for key in list(stores[one.name].keys()) if one.name in stores else []:
+            one.queue.add(key)
 
 
 def joined(world: World, ledger: TenantLedger) -> Iterable[str]:

@@ -40,7 +40,7 @@ TYPES: dict[str, Any] = {
 class World:
     """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
 
-    `fenced`: the policies that make quotas strict were seen to act.
+    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class World:
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
         self.echoing = False
-        self.fenced = True
+        self.fenced: bool | None = True
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():
             store.subscribe(self.bury)

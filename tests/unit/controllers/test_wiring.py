@@ -297,8 +297,8 @@ async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     found = {one.resource.kind: one for one in wiring.reflectors(client, World(), Metrics())}
     assert set(found) == {
         "Tenant", "TenantProfile", "Space", "Namespace", "ResourceQuota", "ClusterRole", "RoleBinding",
-        "NetworkPolicy", "LimitRange", "SpacePolicy",
+        "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger",
     }  # fmt: skip
     chosen = {kind for kind, one in found.items() if one._labels == "app.kubernetes.io/managed-by=cotenant"}
-    assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy"}
+    assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
     assert wiring.resource("RoleBinding") == ROLE_BINDINGS
