@@ -19,9 +19,10 @@ from cotenant.controllers.gather import gather_space, gather_tenant
 from cotenant.judge.tenant import condition_of
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Forbidden
-from cotenant.model.allowance import Hard, hard, home_hard
+from cotenant.model.allowance import Hard, home_hard
 from cotenant.model.plan import Plan
 from cotenant.model.platform import Platform
+from cotenant.model.pool import wanted
 from cotenant.model.quantity import same
 from cotenant.model.snapshot import SpaceSnapshot, TenantView
 from cotenant.render.space import render_space
@@ -75,7 +76,7 @@ def space_branch(seen: Observation, found: SpaceSnapshot, now: datetime) -> Bran
     if found.namespace is None or found.view is None:
         return branch
     namespace = found.namespace.metadata.name
-    full = quota_branch(found.quota, hard(found.view, space), namespace)
+    full = quota_branch(found.quota, wanted(found.view, space, found.quota), namespace)
     branch.below = [full, *objects(seen, namespace, render_space(found), now)]
     return branch
 

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from cotenant.api.builtin import Manifest, ResourceQuota
 from cotenant.api.keys import COTENANT, QUOTA_MANAGER, SPACE, TENANT, home_of
@@ -36,28 +35,21 @@ QUIET = 3.0
 
 
 class Wanted(Struct, frozen=True):
-    """The quota that a namespace should have, and whether it is a home.
+    """The quota that a namespace should have, and whether it is a home. `source`: by which revision of the tenant.
 
-    Of `pooled` keys it says 0: so a quota is born, for one that was born with more could not be told from one of a
-    ledger that was lost. The ledger controller alone raises and lowers them.
+    What is pooled is as it is: the ledger controller alone raises and lowers that.
     """
 
     manifest: Manifest
     home: bool
     tenant: str = ""
     source: str = ""
-    pooled: frozenset[str] = frozenset()
 
     @property
     def hard(self) -> dict[str, str]:
         """spec.hard."""
         found: dict[str, str] = self.manifest["spec"]["hard"]
         return found
-
-    def beside(self, there: ResourceQuota) -> Wanted:
-        """With pooled keys as they are."""
-        kept = {key: there.spec.hard[key] for key in self.pooled if key in there.spec.hard}
-        return replace(self, manifest=self.manifest | {"spec": {"hard": self.hard | kept}})
 
 
 class QuotaController:
@@ -70,12 +62,15 @@ class QuotaController:
 
     async def reconcile(self, key: str) -> Result:
         """Brings spec.hard to what the rules say, and the count of a home to what is there."""
-        wanted = self.wanted(key)
+        there = self.world.quotas.get(key, COTENANT)
+        wanted = self.wanted(key, there)
         if wanted is None:
             self.quiet.pop(key, None)
             return Result()
-        there = self.world.quotas.get(key, COTENANT) or await self.create(key, wanted)
-        wanted = wanted.beside(there)
+        if there is None:
+            there = await self.create(key, wanted)
+            # One that was there and nobody knew of may have been given something already.
+            wanted = self.wanted(key, there) or wanted
         marks = wanted.manifest["metadata"]["labels"]
         if there.spec.hard.keys() - wanted.hard.keys() and not await self.current(wanted):
             return Result(after=SOON)
@@ -83,7 +78,7 @@ class QuotaController:
             there = await self.write(wanted.manifest, there)
         return await self.count(key, there, wanted) if wanted.home else Result()
 
-    def wanted(self, key: str) -> Wanted | None:
+    def wanted(self, key: str, there: ResourceQuota | None) -> Wanted | None:
         """What the rules say; None for a namespace that is not ours or goes."""
         namespace = self.world.namespaces.get(None, key)
         if namespace is None or namespace.metadata.deletion_timestamp:
@@ -98,9 +93,8 @@ class QuotaController:
         space = self.world.spaces.get(home_of(name), label) if label else None
         if space is None or namespace_of(self.world, space, name) != namespace:
             return None
-        pooled = dict.fromkeys(view.rules.hard, "0")
-        manifest = quota(view, key, dict(sorted((pool.fixed(view, space) | pooled).items())), label)
-        return Wanted(manifest, home=False, tenant=name, source=self.source(view), pooled=frozenset(pooled))
+        manifest = quota(view, key, pool.wanted(view, space, there), label)
+        return Wanted(manifest, home=False, tenant=name, source=self.source(view))
 
     def source(self, view: TenantView) -> str:
         """The revision of tenant and profile in the stores."""

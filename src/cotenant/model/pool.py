@@ -47,6 +47,16 @@ def fixed(view: TenantView, space: Space) -> allowance.Hard:
     return found if found or view.rules.hard else dict(FILLER)
 
 
+def wanted(view: TenantView, space: Space, there: ResourceQuota | None) -> allowance.Hard:
+    """spec.hard of a space beside what is moved: pooled keys as they are, and 0 at birth.
+
+    Born with more, a quota could not be told from one that still knows a ledger that was lost.
+    """
+    have = there.spec.hard if there else {}
+    pooled = {key: have.get(key, "0") for key in view.rules.hard}
+    return dict(sorted((fixed(view, space) | pooled).items()))
+
+
 def share(view: TenantView, space: Space | None, key: str) -> Share:
     """What a space may count on and not exceed of a pooled key. A namespace whose Space is gone counts on nothing."""
     if space is None:
