@@ -6,7 +6,7 @@ left waits for others. It writes TenantLedgers, and limits in ResourceQuotas; th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from cotenant.api.keys import COTENANT, SPACE, home_of
 from cotenant.api.ledger import TenantLedger
 from cotenant.api.space import Space
+from cotenant.api.tenant import LimitItem
+from cotenant.api.workload import Workload
 from cotenant.apply.escrow import Books, Deed, Escrow, Moot
 from cotenant.controllers.gather import gather_view, ledgers_of
 from cotenant.controllers.world import World, spaces_of
@@ -33,6 +35,7 @@ from cotenant.model.grain import grain
 from cotenant.model.placement import home_is_ours
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantView
+from cotenant.model.workload import Coming, charge, coming
 from cotenant.runtime.controller import Result
 
 PASSES = 10
@@ -55,6 +58,8 @@ class Holdings(Struct):
     gone: frozenset[str]
     expected: int
     """How many spaces there are or are about to be."""
+    coming: dict[str, list[Coming]]
+    """What workloads are about to create, by namespace."""
 
 
 class LedgerController:
@@ -119,8 +124,27 @@ class LedgerController:
             if not namespaces[space].metadata.deletion_timestamp
         }
         books = Books(name, limits, ledgers, quotas, gone)
-        expected = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
-        return Holdings(view, pool.revision(tenant, profile), limits, books, spaces, gone, expected)
+        count = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
+        return Holdings(view, pool.revision(tenant, profile), limits, books, spaces, gone, count, self.coming(spaces))
+
+    def coming(self, spaces: Iterable[str]) -> dict[str, list[Coming]]:
+        """What workloads are about to create, by namespace; nothing for those that want nothing more."""
+        found = {}
+        for space in spaces:
+            kinds = {kind: store.by("namespace", space) for kind, store in self.world.workloads.items()}
+            owned: dict[str, list[Workload]] = {}
+            for one in kinds["ReplicaSet"]:
+                for owner in one.metadata.owner_references:
+                    owned.setdefault(owner.uid, []).append(one)
+            pods = [
+                coming(kind, one, owned.get(one.metadata.uid, ()))
+                for kind, several in kinds.items()
+                for one in several
+                if not one.metadata.deletion_timestamp
+            ]
+            if wanted := [one for one in pods if one.pods]:
+                found[space] = wanted
+        return found
 
     def plan(self, found: Holdings, key: str) -> list[Intent]:
         """What to do next about one key: repairs first, then transfers; what waits for a drain waits for the next look."""
@@ -151,8 +175,12 @@ class LedgerController:
     def transfers(self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota]) -> list[Grow | Drain]:
         """Growths and drains for one key."""
         within = found.limits[key]
-        pulses = {space: Pulse(age=self.pulse.age(found.books, space)) for space in quotas}
-        piece = grain(found.view.rules, key, within)
+        limits = found.view.rules.limits
+        ages = {space: self.pulse.age(found.books, space) for space in quotas}
+        pulses = {space: expected(found.coming.get(space, ()), key, limits, ages[space]) for space in quotas}
+        piece = max(
+            [grain(found.view.rules, key, within), *(largest(one, key, limits) for one in found.coming.values())]
+        )
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
         shares = {space: pool.share(found.view, found.spaces[space], key) for space in quotas}
         return plan_transfers(ledger, quotas, wanted, shares, within)
@@ -203,6 +231,18 @@ def begun(moves: list[Grow | Drain]) -> list[Grow | Drain]:
     """What can begin now: growths behind a drain wait for it."""
     last = max((at for at, one in enumerate(moves) if isinstance(one, Drain)), default=len(moves))
     return moves[: last + 1]
+
+
+def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: float | None) -> Pulse:
+    """What a space is about to take of a key."""
+    refused = sum(one.pods * charge(one.spec, key, limits) for one in pods if one.refused)
+    ahead = sum(one.pods * charge(one.spec, key, limits) for one in pods if not one.refused)
+    return Pulse(refused=refused, ahead=ahead, age=age)
+
+
+def largest(pods: Iterable[Coming], key: str, limits: list[LimitItem]) -> int:
+    """The largest pod that is about to come."""
+    return max((charge(one.spec, key, limits) for one in pods), default=0)
 
 
 class Pulses:

@@ -12,6 +12,7 @@ from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
+from cotenant.api.workload import Workload
 from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.quota import QuotaController
 from cotenant.controllers.space import SpaceController
@@ -19,6 +20,7 @@ from cotenant.controllers.tenant import TenantController
 from cotenant.controllers.world import World, space_key, spaces_of, tenant_label, type_or_decoder
 from cotenant.kube.client import Client
 from cotenant.kube.resource import BY_KIND, Resource
+from cotenant.model.workload import refused
 from cotenant.runtime.controller import Controller
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
@@ -39,6 +41,10 @@ VERSIONS = {
     "Space": "cotenant.dev/v1alpha1",
     "SpacePolicy": "cotenant.dev/v1alpha1",
     "TenantLedger": "cotenant.dev/v1alpha1",
+    "Deployment": "apps/v1",
+    "ReplicaSet": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "Job": "batch/v1",
     "Namespace": "v1",
     "ResourceQuota": "v1",
     "LimitRange": "v1",
@@ -181,6 +187,8 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     ledger.watches(world.namespaces, home_tenant, when=labelled)
     ledger.watches(world.spaces, of_home, delay=GATHER, when=spec_changed)
     ledger.watches(world.quotas, of_quota, delay=GATHER, priority=URGENT, when=world.news)
+    for store in world.workloads.values():
+        ledger.watches(store, lambda one: tenant_of(world, one), delay=GATHER, priority=URGENT, when=wanting)
     ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
 
 
@@ -190,6 +198,22 @@ def look_again(found: Iterable[Controller], world: World) -> None:
     for one in found:
         for key in list(stores[one.name].keys()) if one.name in stores else []:
             one.queue.add(key)
+
+
+def tenant_of(world: World, one: Workload) -> Iterable[str]:
+    """The tenant in whose space a workload is; most are in nobody's."""
+    namespace = world.namespaces.get(None, one.metadata.namespace)
+    return tenant_label(namespace) if namespace and SPACE in namespace.metadata.labels else []
+
+
+def wanting(change: Change[Workload]) -> bool:
+    """Whether a workload wants more or fewer pods, other ones, or has got some."""
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return True
+    before, after = old.status, new.status
+    counts = (before.replicas, before.active, before.succeeded) != (after.replicas, after.active, after.succeeded)
+    return counts or old.spec != new.spec or refused(old) != refused(new)
 
 
 def joined(world: World, ledger: TenantLedger) -> Iterable[str]:

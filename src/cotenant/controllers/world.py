@@ -15,6 +15,7 @@ from cotenant.api.meta import ObjectMeta
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
+from cotenant.api.workload import Workload
 from cotenant.model.finding import Ref
 from cotenant.model.fingerprint import CONTENT, decoder, fingerprint
 from cotenant.runtime.store import Change, Store
@@ -27,7 +28,10 @@ CHILD_VERSIONS = {
     "LimitRange": "v1",
     "SpacePolicy": "cotenant.dev/v1alpha1",
 }
+WORKLOAD = msgspec.json.Decoder(Workload)
+WORKLOADS = ("Deployment", "ReplicaSet", "StatefulSet", "Job")
 TYPES: dict[str, Any] = {
+    **dict.fromkeys(WORKLOADS, Workload),
     "Tenant": Tenant,
     "TenantProfile": TenantProfile,
     "Space": Space,
@@ -52,6 +56,7 @@ class World:
         self.ledgers: Store[TenantLedger] = Store()
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
+        self.workloads: Mapping[str, Store[Workload]] = {kind: Store() for kind in WORKLOADS}
         self.echoing = False
         self.fenced: bool | None = True
         self.gone: OrderedDict[str, None] = OrderedDict()
@@ -64,6 +69,8 @@ class World:
         self.ledgers.index("namespace", lambda one: [one.metadata.namespace])
         for store in self.children.values():
             store.index("namespace", lambda one: [one.metadata.namespace])
+        for made in self.workloads.values():
+            made.index("namespace", lambda one: [one.metadata.namespace])
 
     def stores(self) -> Mapping[str, Store[Any]]:
         """Every store by kind."""
@@ -76,7 +83,7 @@ class World:
             "TenantLedger": self.ledgers,
             "ClusterRole": self.roles,
         }
-        return named | dict(self.children)
+        return named | dict(self.children) | dict(self.workloads)
 
     def children_of(self, namespace: str) -> dict[Ref, Child]:
         """What we own in a namespace."""
@@ -131,7 +138,16 @@ def observed(kind: str, answer: Manifest) -> Any:
 
 def type_or_decoder(kind: str) -> tuple[Any, Any]:
     """How a reflector decodes a kind: by type, or by a function on the bytes of one object."""
+    if kind in WORKLOADS:
+        return None, lean
     return (None, decoder(kind)) if kind in CONTENT else (TYPES.get(kind, ClusterRole), None)
+
+
+def lean(raw: bytes) -> Workload:
+    """A workload without its annotations, in which `kubectl apply` keeps all of it once more."""
+    found = WORKLOAD.decode(raw)
+    found.metadata.annotations.clear()
+    return found
 
 
 def tenant_label(one: Namespace) -> Iterable[str]:

@@ -251,3 +251,41 @@ async def test_a_write_that_fails_leaves_nothing_that_the_next_look_does_not_fin
     assert hard(play, "a") == allocated(play)["red-a"] > 2
     there = play.cluster.there("ResourceQuota", "cotenant", "red-a")
     assert there["status"]["hard"]["pods"] == there["spec"]["hard"]["pods"]
+
+
+def sets(play: Play, space: str, replicas: int, *, refused: bool = False, **status: Any) -> None:
+    """A ReplicaSet of pods without requests."""
+    message = 'pods "w-x" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=1, limited: pods=1'
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    spec = {"replicas": replicas, "template": {"spec": {"containers": [{"resources": {}}]}}}
+    found = status | ({"conditions": [condition]} if refused else {})
+    play.cluster.put("ReplicaSet", "w", f"red-{space}", spec=spec, status=found)
+
+
+async def test_a_workload_finds_its_quota_before_its_pods_come(play: Play) -> None:
+    await opened(play, "a", "b", quota={"hard": {"pods": 60}})
+    sets(play, "a", 50)
+    await play.one("ledger", "red")
+    assert hard(play, "a") >= 50
+    assert total(play) <= 60
+
+
+async def test_who_was_refused_is_served_before_who_may_come(play: Play) -> None:
+    await opened(play, "a", "b", "c", quota={"hard": {"pods": 6}})
+    sets(play, "b", 20)
+    sets(play, "a", 3, refused=True)
+    await play.one("ledger", "red")
+    assert hard(play, "a") >= 3
+    assert total(play) == 6
+
+
+async def test_a_workload_that_was_scaled_down_leaves_its_quota_to_others(play: Play) -> None:
+    await opened(play, "a", "b", quota={"hard": {"pods": 10}})
+    sets(play, "a", 9)
+    await play.one("ledger", "red")
+    assert hard(play, "a") >= 9
+    sets(play, "a", 0)
+    sets(play, "b", 9)
+    await play.one("ledger", "red")
+    assert hard(play, "b") >= 9
+    assert total(play) <= 10

@@ -298,6 +298,7 @@ async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     assert set(found) == {
         "Tenant", "TenantProfile", "Space", "Namespace", "ResourceQuota", "ClusterRole", "RoleBinding",
         "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger",
+        "Deployment", "ReplicaSet", "StatefulSet", "Job",
     }  # fmt: skip
     chosen = {kind for kind, one in found.items() if one._labels == "app.kubernetes.io/managed-by=cotenant"}
     assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
