@@ -30,7 +30,7 @@ from cotenant.model.escrow import messages as ask
 from cotenant.model.escrow.merge import merge
 from cotenant.model.escrow.messages import Answer, Finished, Outcome, Read, Written
 from cotenant.model.escrow.protocol import Intent, Step, advance, begin
-from cotenant.model.escrow.units import limit_of, text_of
+from cotenant.model.escrow.units import limit_of
 from cotenant.model.escrow.values import Ledger, Limit
 from cotenant.model.finding import Ref
 from cotenant.model.plan import labels, manifest
@@ -338,7 +338,7 @@ def version_of(deed: Deed) -> str:
 def amounts(deeds: Iterable[Deed]) -> dict[str, str]:
     """What they want, by key, as quantities."""
     return {
-        deed.key: text_of(deed.key, deed.request.hard)
+        deed.key: pool.spelled(deed.key, deed.request.hard)
         for deed in deeds
         if isinstance(deed.request, ask.PutQuota | ask.PutEnforced)
     }
