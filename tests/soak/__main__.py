@@ -93,6 +93,15 @@ def killer(replicas: list[Replica], stop: threading.Event, every: float) -> None
         victim.start()
 
 
+def freezer(cluster: Cluster, stop: threading.Event) -> None:
+    """Stops the controller manager for a moment now and then: status.hard does not follow by itself."""
+    manager = next(one for one in cluster.plane.state.programs if "controller-manager" in one.name)
+    while not stop.wait(random.uniform(0.5, 2)):
+        os.kill(manager.pid, signal.SIGSTOP)
+        stop.wait(random.uniform(0.2, 1.5))
+        os.kill(manager.pid, signal.SIGCONT)
+
+
 def soak(
     seconds: float, without: str, clients: int, every: float, keep: Path
 ) -> tuple[Verdict, Counter[str], int, int]:
@@ -124,6 +133,7 @@ def run(
     stop, counts = threading.Event(), Counter[str]()
     threads = [threading.Thread(target=client, args=(team, number, stop, counts)) for number in range(clients)]
     threads.append(threading.Thread(target=killer, args=(replicas, stop, every)))
+    threads.append(threading.Thread(target=freezer, args=(cluster, stop)))
     for thread in threads:
         thread.start()
     time.sleep(seconds)

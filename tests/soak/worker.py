@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import sys
 
 from cotenant.apply import escrow
@@ -10,6 +12,8 @@ from cotenant.cli import main
 from cotenant.controllers.world import World
 from cotenant.model.escrow.messages import PutQuota, Written
 
+PAUSE = 0.05
+"""Seconds, on average."""
 WITHOUT = os.environ.pop("SOAK_WITHOUT", "").split(",")
 
 
@@ -45,7 +49,19 @@ def forget_the_write() -> None:
     escrow.Escrow.put_quota = put_quota
 
 
+def hesitate() -> None:
+    """A pause before every request: what can happen between two steps of a task then does happen."""
+    attempt = escrow.Escrow.attempt
+
+    async def late(self, books, group):
+        await asyncio.sleep(random.expovariate(1 / PAUSE))
+        await attempt(self, books, group)
+
+    escrow.Escrow.attempt = late
+
+
 if __name__ == "__main__":
+    hesitate()
     if "law" in WITHOUT:
         import cotenant.app
 
