@@ -141,9 +141,10 @@ class Cluster:
             raise NotFound(404, "NotFound", f"{resource} {key[2]} not found")
         self.check(there, body["metadata"].get("uid"), body["metadata"].get("resourceVersion"))
         sent = copy.deepcopy(body) | {"kind": resource.kind}
-        apart = (
-            "status" in there and not subresource and resource.kind not in ("SpacePolicy", "TenantLedger")
-        )  # which have no subresource
+        if subresource and resource.group == GROUP:
+            return self.store(copy.deepcopy(there) | {subresource: sent[subresource]})
+        whole = resource.kind in ("SpacePolicy", "TenantLedger")  # which have no subresource
+        apart = "status" in there and not subresource and not whole
         keep = {"status": there["status"]} if apart else {}
         return self.store(sent | keep)
 

@@ -24,6 +24,8 @@ DELETED = "cotenant.dev/space-deleted"
 """Annotation on a namespace whose Space somebody deleted on purpose: labels alone never rebuild that Space."""
 EPOCH = "cotenant.dev/epoch"
 """Annotation on a ResourceQuota: changes with writes that must change the object although its limits stay."""
+SETTINGS_CHECKSUM = "cotenant.dev/settings-sha256"
+"""Annotation on the operator's pods: the settings that they were started with."""
 CONFIRM_DELETE = "cotenant.dev/confirm-delete"
 """Annotation on a Tenant or Space with deletionPolicy Delete: its own name, typed by hand."""
 

@@ -75,9 +75,7 @@ KINDS = (
             Column("Total", ".status.spaces.total", "Spaces that exist.", "integer"),
             Column("Home", ".status.home", "Namespace that holds the tenant's Spaces."),
             _AGE,
-            Column(
-                "Limit", ".spec.spaces.limit", "Spaces that the tenant may have, if it says so itself.", "integer", 1
-            ),
+            Column("Limit", ".status.spaces.limit", "Spaces that the tenant may have.", "integer", 1),
             Column("Profile", ".spec.profile", "TenantProfile that fills in the rest.", priority=1),
             _REASON,
             _MESSAGE,

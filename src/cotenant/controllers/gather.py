@@ -9,7 +9,8 @@ from cotenant.api.keys import COTENANT, HOME_PREFIX, SPACE, TENANT, home_of
 from cotenant.api.ledger import TenantLedger
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.controllers.world import CHILD_VERSIONS, World, spaces_of
+from cotenant.controllers.world import World, spaces_of
+from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.model import pool
 from cotenant.model.finding import Ref
 from cotenant.model.placement import candidate, contradicted
@@ -106,7 +107,7 @@ def served(world: World, seen: TenantView, quota: ResourceQuota) -> bool:
 def rights_in(world: World, namespace: str) -> tuple[Ref, ...]:
     """Our RoleBindings in a namespace."""
     found = world.children["RoleBinding"].by("namespace", namespace)
-    return tuple(Ref(CHILD_VERSIONS["RoleBinding"], "RoleBinding", namespace, one.metadata.name) for one in found)
+    return tuple(Ref(ROLE_BINDINGS.api_version, "RoleBinding", namespace, one.metadata.name) for one in found)
 
 
 def tenant_of_home(world: World, namespace: str) -> Tenant | None:

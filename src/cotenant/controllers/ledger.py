@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from cotenant.api.keys import COTENANT, SPACE, home_of
 from cotenant.api.ledger import TenantLedger
+from cotenant.api.limits import LimitItem
 from cotenant.api.space import Space
-from cotenant.api.tenant import LimitItem
 from cotenant.api.workload import Workload
 from cotenant.apply.escrow import Books, Deed, Escrow, Moot
 from cotenant.controllers.gather import gather_view, ledgers_of

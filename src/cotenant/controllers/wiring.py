@@ -17,14 +17,13 @@ from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.quota import QuotaController
 from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
-from cotenant.controllers.world import World, space_key, spaces_of, tenant_label, type_or_decoder
+from cotenant.controllers.world import WATCHED, World, space_key, spaces_of, tenant_label, type_or_decoder
 from cotenant.kube.client import Client
-from cotenant.kube.resource import BY_KIND, Resource
 from cotenant.model.workload import refused
 from cotenant.runtime.controller import Controller
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
-from cotenant.runtime.queue import LAZY, URGENT
+from cotenant.runtime.queue import LAZY, NORMAL, URGENT
 from cotenant.runtime.reflector import Reflector
 from cotenant.runtime.store import Change, Store
 from cotenant.settings import Settings
@@ -33,30 +32,10 @@ SETTLE = 0.5
 """Seconds in which changes of a tenant's many spaces become one look at the tenant."""
 GATHER = 0.01
 """Seconds in which charges of a tenant become one look at its ledgers: a charge is rarely alone."""
+BEGUN = 5
+"""Priority of what waited for its quota: it is finished before the next one is begun, and after members that change."""
 SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
 """Kinds of which only ours are watched. Namespaces are watched all: a name that is taken must be known before."""
-VERSIONS = {
-    "Tenant": "cotenant.dev/v1alpha1",
-    "TenantProfile": "cotenant.dev/v1alpha1",
-    "Space": "cotenant.dev/v1alpha1",
-    "SpacePolicy": "cotenant.dev/v1alpha1",
-    "TenantLedger": "cotenant.dev/v1alpha1",
-    "Deployment": "apps/v1",
-    "ReplicaSet": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "Job": "batch/v1",
-    "Namespace": "v1",
-    "ResourceQuota": "v1",
-    "LimitRange": "v1",
-    "ClusterRole": "rbac.authorization.k8s.io/v1",
-    "RoleBinding": "rbac.authorization.k8s.io/v1",
-    "NetworkPolicy": "networking.k8s.io/v1",
-}
-
-
-def resource(kind: str) -> Resource:
-    """The resource of a kind that we watch."""
-    return BY_KIND[VERSIONS[kind], kind]
 
 
 def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector[Any]]:
@@ -65,9 +44,7 @@ def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector
     for kind, store in world.stores().items():
         type_, decode = type_or_decoder(kind)
         labels = f"{MANAGED_BY}={COTENANT}" if kind in SELECTED else ""
-        made.append(
-            Reflector(client, resource(kind), type_, store=store, decode=decode, labels=labels, metrics=metrics)
-        )
+        made.append(Reflector(client, WATCHED[kind], type_, store=store, decode=decode, labels=labels, metrics=metrics))
     return made
 
 
@@ -112,14 +89,14 @@ def watch_for_spaces(space: Controller, world: World) -> None:
     def of_profile(profile: TenantProfile) -> Iterable[str]:
         return [key for one in world.tenants.by("profile", profile.metadata.name) for key in all_of(one)]
 
-    space.watches(world.spaces, own_key, priority=URGENT, when=spec_changed)
+    space.watches(world.spaces, own_key, priority=order, when=spec_changed)
     # Members come and go by this: before everything else.
     space.watches(world.tenants, all_of, priority=URGENT, when=spec_changed)
     space.watches(world.profiles, of_profile)
     space.watches(world.namespaces, of_namespace, when=world.news)
     space.watches(world.namespaces, in_home, when=labelled)
-    space.watches(world.quotas, child_key, when=opened)
-    space.watches(world.ledgers, lambda one: joined(world, one), when=longer)
+    space.watches(world.quotas, child_key, priority=BEGUN, when=opened)
+    space.watches(world.ledgers, lambda one: joined(world, one), priority=BEGUN, when=longer)
     for store in world.children.values():
         space.watches(store, child_key, when=world.news)
 
@@ -130,7 +107,7 @@ def watch_for_tenants(tenant: Controller, world: World) -> None:
     def of_profile(profile: TenantProfile) -> Iterable[str]:
         return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
 
-    tenant.watches(world.tenants, own_key, priority=URGENT, when=spec_changed)
+    tenant.watches(world.tenants, own_key, priority=order, when=spec_changed)
     # Its own status is mirrored in the home, once it has settled.
     tenant.watches(world.tenants, own_key, delay=SETTLE, when=lambda change: not spec_changed(change))
     tenant.watches(world.profiles, of_profile)
@@ -138,7 +115,7 @@ def watch_for_tenants(tenant: Controller, world: World) -> None:
     tenant.watches(world.namespaces, home_tenant, when=world.news)
     tenant.watches(world.namespaces, tenant_label, delay=SETTLE, when=world.news)
     tenant.watches(world.spaces, lambda one: [one.metadata.namespace.removeprefix(HOME_PREFIX)], delay=SETTLE)
-    tenant.watches(world.quotas, lambda one: child_tenant(one, home=True))
+    tenant.watches(world.quotas, lambda one: child_tenant(one, home=True), priority=BEGUN)
     tenant.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=SETTLE)
     for store in world.children.values():
         tenant.watches(store, lambda one: child_tenant(one, home=True), when=world.news)
@@ -181,7 +158,7 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     def of_quota(one: ResourceQuota) -> Iterable[str]:
         return child_tenant(one, home=False)
 
-    ledger.watches(world.tenants, own_key, priority=URGENT, when=spec_changed)
+    ledger.watches(world.tenants, own_key, priority=order, when=spec_changed)
     ledger.watches(world.profiles, of_profile)
     ledger.watches(world.namespaces, tenant_label, delay=GATHER, when=labelled)
     ledger.watches(world.namespaces, home_tenant, when=labelled)
@@ -265,6 +242,11 @@ def granting(world: World, role: str) -> Iterable[str]:
     return [
         one.metadata.name for one in world.tenants.items() if any(who.role == name for who in one.spec.members or [])
     ]
+
+
+def order(change: Change[Any]) -> int:
+    """The priority of a Tenant or Space: changes of old ones come before new ones, of which there may be thousands."""
+    return NORMAL if change.old is None else URGENT
 
 
 def spec_changed(change: Change[Any]) -> bool:

@@ -16,18 +16,35 @@ from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.api.workload import Workload
+from cotenant.kube import resource
+from cotenant.kube.resource import Resource
 from cotenant.model.finding import Ref
 from cotenant.model.fingerprint import CONTENT, decoder, fingerprint
 from cotenant.runtime.store import Change, Store
 
 REMEMBERED = 4096
 """Uids of deleted objects that are kept: far more than there are writes under way."""
-CHILD_VERSIONS = {
-    "RoleBinding": "rbac.authorization.k8s.io/v1",
-    "NetworkPolicy": "networking.k8s.io/v1",
-    "LimitRange": "v1",
-    "SpacePolicy": "cotenant.dev/v1alpha1",
+WATCHED: Mapping[str, Resource] = {
+    each.kind: each
+    for each in (
+        resource.TENANTS,
+        resource.TENANT_PROFILES,
+        resource.SPACES,
+        resource.SPACE_POLICIES,
+        resource.TENANT_LEDGERS,
+        resource.NAMESPACES,
+        resource.RESOURCE_QUOTAS,
+        resource.LIMIT_RANGES,
+        resource.CLUSTER_ROLES,
+        resource.ROLE_BINDINGS,
+        resource.NETWORK_POLICIES,
+        resource.DEPLOYMENTS,
+        resource.REPLICA_SETS,
+        resource.STATEFUL_SETS,
+        resource.JOBS,
+    )
 }
+"""What the stores keep, by kind."""
 WORKLOAD = msgspec.json.Decoder(Workload)
 WORKLOADS = ("Deployment", "ReplicaSet", "StatefulSet", "Job")
 TYPES: dict[str, Any] = {
@@ -88,7 +105,7 @@ class World:
     def children_of(self, namespace: str) -> dict[Ref, Child]:
         """What we own in a namespace."""
         return {
-            Ref(CHILD_VERSIONS[kind], kind, namespace, child.metadata.name): child
+            Ref(WATCHED[kind].api_version, kind, namespace, child.metadata.name): child
             for kind, store in self.children.items()
             for child in store.by("namespace", namespace)
         }

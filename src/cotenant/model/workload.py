@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from cotenant.api.tenant import LimitItem
+from cotenant.api.limits import LimitItem
 from cotenant.api.workload import Container, PodSpec, Quantities, Workload
 from cotenant.model.escrow.units import scale
 from cotenant.model.limits import filled

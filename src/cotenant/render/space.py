@@ -48,6 +48,8 @@ def render_space(found: SpaceSnapshot) -> Plan:
     placement = place(space, view, found.namespace, found.occupant)
     if placement.problem:
         return Plan(waiting=placement.problem.message)
+    if placement.action != "keep" and view.tenant.metadata.deletion_timestamp:
+        return Plan(waiting=f"tenant {view.name} is being deleted")
     name, label = placement.name, space.metadata.name
     if found.namespace and found.namespace.metadata.deletion_timestamp:
         return Plan(waiting=f"namespace {name} is being deleted")

@@ -70,8 +70,11 @@ def grant(values: InstallValues) -> list[Manifest]:
 
 
 def rights(values: InstallValues) -> list[Manifest]:
-    """What the operator alone has: taken away again by an uninstall, unlike the roles of members."""
-    return [*reversed(operator_rights(values.platform)), settings(values)]
+    """What the operator alone has: taken away again by an uninstall, unlike the roles of members and the settings.
+
+    The settings stay, or coming back would take the roles of the platform away from those who hold them.
+    """
+    return [*reversed(operator_rights(values.platform))]
 
 
 def run(values: InstallValues) -> list[Manifest]:
