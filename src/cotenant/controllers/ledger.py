@@ -19,6 +19,7 @@ from cotenant.api.space import Space
 from cotenant.api.workload import Workload
 from cotenant.apply.escrow import Books, Deed, Escrow, Moot
 from cotenant.controllers.gather import gather_view, ledgers_of
+from cotenant.controllers.status import Patience
 from cotenant.controllers.world import World, spaces_of
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Conflict, NotFound
@@ -42,6 +43,8 @@ PASSES = 10
 """Looks in one go. What is not done then is begun again a moment later, behind other tenants."""
 AGAIN = 1.0
 """Seconds until a plan that did not get further is tried again, if nothing happens before."""
+TOGETHER = 0.3
+"""Seconds for which a new space waits for others of its tenant that are on their way: one write admits them all."""
 REFRESH = 5.0
 """Seconds between two writes that only tell what is used."""
 
@@ -60,6 +63,8 @@ class Holdings(Struct):
     """How many spaces there are or are about to be."""
     coming: dict[str, list[Coming]]
     """What workloads are about to create, by namespace."""
+    pause: float = 0.0
+    """Seconds for which new spaces still wait for others."""
 
 
 class LedgerController:
@@ -77,12 +82,14 @@ class LedgerController:
         self.escrow = Escrow(client, world.remember)
         self.pulse = Pulses(now)
         self.told: dict[str, float] = {}
+        self.patience = Patience(now, TOGETHER)
 
     async def reconcile(self, key: str) -> Result:
         """Plans and carries out until nothing is left."""
         found = self.gather(key)
         if found is None:
             self.pulse.forget(key)
+            self.patience.over(key)
             return Result()
         deeds: list[Deed] = []
         before: list[tuple[str, Intent]] = []
@@ -150,14 +157,16 @@ class LedgerController:
         """What to do next about one key: repairs first, then transfers; what waits for a drain waits for the next look."""
         books, limit = found.books, Limit(found.limits[key], found.source)
         ledger = books.ledger(key)
-        # Without a count nothing can be said about it: the quota controller comes first.
+        # Without a count nothing can be said about it, but that it is new and has nothing yet.
         quotas = {
             space: pool.quota(there, key)
             for space, there in books.quotas.items()
-            if key in there.spec.hard and there.status.used
+            if key in there.spec.hard and (there.status.used or not (ledger and ledger.entry(space)))
         }
         intents = plan_repairs(ledger, quotas, limit, found.gone)
         newcomers = {one.space for one in intents if isinstance(one, Grow) and one.admit}
+        if newcomers and (pause := self.awaited(found)):
+            found.pause, newcomers = pause, set()
         repairs = [one for one in intents if not (isinstance(one, Grow) and one.admit)]
         if ledger is None or repairs:
             return [self.unguarded(one) for one in repairs]
@@ -171,6 +180,13 @@ class LedgerController:
             for one in moves
         ]
         return admitted + [Grow(space, 0, limit.amount, admit=True) for space in sorted(newcomers - grown)]
+
+    def awaited(self, found: Holdings) -> float:
+        """Seconds for which the spaces that the tenant has still to get are waited for; 0 once all are there."""
+        if len(found.books.quotas) < found.expected:
+            return self.patience.left(found.view.name)
+        self.patience.over(found.view.name)
+        return 0.0
 
     def transfers(self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota]) -> list[Grow | Drain]:
         """Growths and drains for one key."""
@@ -195,7 +211,7 @@ class LedgerController:
         for one in list(self.world.ledgers.by("namespace", found.view.home)):
             if one.metadata.name not in slugs:
                 await self.drop(found, one)
-        wait = None
+        wait = found.pause or None
         for key, there in found.books.ledgers.items():
             ledger = found.books.ledger(key)
             assert ledger is not None

@@ -289,3 +289,62 @@ async def test_a_workload_that_was_scaled_down_leaves_its_quota_to_others(play: 
     await play.one("ledger", "red")
     assert hard(play, "b") >= 9
     assert total(play) <= 10
+
+
+async def started(play: Play, *names: str) -> None:
+    """Tenant red with an empty ledger, and these spaces declared; none is there yet."""
+    play.tenant(**PODS, spaces={"limit": 5, "declared": list(names)})
+    for what, key in (("tenant", "red"), ("quota", "home-red"), ("tenant", "red"), ("ledger", "red")):
+        await play.one(what, key)
+    play.cluster.writes()
+
+
+async def made(play: Play, name: str, *, counted: bool = True) -> Any:
+    """The space's namespace and quota; what the ledger controller said of it."""
+    await play.one("space", f"home-red/{name}")
+    await play.one("quota", f"red-{name}")
+    if counted:
+        play.counts(f"red-{name}")
+    return await play.one("ledger", "red")
+
+
+def ledgers_written(play: Play) -> list[str]:
+    return [one for one in play.cluster.writes() if "TenantLedger" in one]
+
+
+async def test_spaces_that_are_declared_together_are_admitted_in_one_write(play: Play) -> None:
+    await started(play, "a", "b", "c")
+    for name in "abc":
+        await made(play, name)
+    assert ledgers_written(play) == ["replace TenantLedger pods"]
+    assert sorted(allocated(play)) == ["red-a", "red-b", "red-c"]
+
+
+async def test_a_space_that_never_comes_holds_the_others_up_for_a_moment_only(play: Play) -> None:
+    await started(play, "a", "b", "c")
+    after = (await made(play, "a")).after
+    assert ledgers_written(play) == []
+    assert 0 < after <= 0.3
+    play.wait(after)
+    await play.one("ledger", "red")
+    assert ledgers_written(play) == ["replace TenantLedger pods"]
+    assert hard(play, "a") > 0
+
+
+async def test_a_new_quota_is_raised_without_waiting_for_its_first_count(play: Play) -> None:
+    await started(play, "a")
+    await made(play, "a", counted=False)
+    assert hard(play, "a") == 8
+    assert "replace/status ResourceQuota cotenant" not in play.cluster.writes()
+    play.counts("red-a")
+    await play.one("ledger", "red")
+    assert play.cluster.writes() == []
+
+
+async def test_a_tenant_without_a_limit_has_no_ledger(play: Play) -> None:
+    play.tenant()
+    await play.one("tenant", "red")
+    play.space("dev")
+    await play.settle()
+    assert play.cluster.names("TenantLedger", "home-red") == []
+    assert play.ready()["status"] == "True"
