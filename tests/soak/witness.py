@@ -14,6 +14,8 @@ from cotenant.model.escrow.units import limit_of, use_of
 
 LEDGERS = "/apis/cotenant.dev/v1alpha1/namespaces/home-{tenant}/tenantledgers"
 QUOTAS = "/api/v1/resourcequotas"
+IDLE = 2.0
+"""Seconds without an event after which a watch is begun anew."""
 
 
 @dataclass
@@ -52,9 +54,11 @@ class Witness:
         self.stop = threading.Event()
         self.failed: list[str] = []
         paths = {"ledger": LEDGERS.format(tenant=tenant), "quota": QUOTAS}
-        self.threads = []
+        self.threads: list[threading.Thread] = []
+        self.wires: list[Any] = []
         for kind, path in paths.items():
             wire = plane._connect(plane.urls[0])
+            self.wires.append(wire)
             version = self.take(kind, wire.expect("GET", path))
             self.threads.append(threading.Thread(target=self.follow, args=(wire, kind, path, version), daemon=True))
         for thread in self.threads:
@@ -81,7 +85,7 @@ class Witness:
     def follow(self, wire: Any, kind: str, path: str, version: str) -> None:
         while not self.stop.is_set():
             try:
-                for line in wire.watch(f"{path}?watch=1&resourceVersion={version}&allowWatchBookmarks=true", idle=20):
+                for line in wire.watch(f"{path}?watch=1&resourceVersion={version}&allowWatchBookmarks=true", idle=IDLE):
                     event = json.loads(line)
                     if event["type"] == "ERROR":
                         self.failed.append(f"{kind}: {event['object'].get('message')}")
@@ -95,8 +99,16 @@ class Witness:
                 continue
 
     def verdict(self, limit: int) -> Verdict:
-        """Of all revisions so far, the two streams merged by revision: the order in which etcd stored them."""
+        """Of all revisions; nothing is watched any more."""
         self.stop.set()
+        for thread in self.threads:
+            thread.join()
+        for wire in self.wires:
+            wire.close()
+        return self.so_far(limit)
+
+    def so_far(self, limit: int) -> Verdict:
+        """Of all revisions so far, the two streams merged by revision: the order in which etcd stored them."""
         assert not self.failed, self.failed
         found = Verdict()
         quotas: dict[str, dict[str, Any]] = {}
