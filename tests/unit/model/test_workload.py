@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cotenant.api.tenant import LimitItem
+from cotenant.api.limits import LimitItem
 from cotenant.api.workload import PodSpec, Workload
 from cotenant.model.workload import charge, coming
 
