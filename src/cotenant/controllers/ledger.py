@@ -43,7 +43,7 @@ PASSES = 10
 """Looks in one go. What is not done then is begun again a moment later, behind other tenants."""
 AGAIN = 1.0
 """Seconds until a plan that did not get further is tried again, if nothing happens before."""
-TOGETHER = 0.3
+TOGETHER = 1.0
 """Seconds for which a new space waits for others of its tenant that are on their way: one write admits them all."""
 REFRESH = 5.0
 """Seconds between two writes that only tell what is used."""

@@ -324,7 +324,7 @@ async def test_a_space_that_never_comes_holds_the_others_up_for_a_moment_only(pl
     await started(play, "a", "b", "c")
     after = (await made(play, "a")).after
     assert ledgers_written(play) == []
-    assert 0 < after <= 0.3
+    assert 0 < after <= 1
     play.wait(after)
     await play.one("ledger", "red")
     assert ledgers_written(play) == ["replace TenantLedger pods"]
