@@ -7,7 +7,7 @@ TESTS ?= tests
 unexport KUBECONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-10k docs lock clean
+.PHONY: help setup demo test lint format bench bench-10k soak docs lock clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: setup ## ratios and counts against a plain script in the same run, held a
 
 bench-10k: setup ## the same with 10,000 spaces; takes about half an hour (TENANTS=100 for 500 spaces)
 	$(BIN)/python -m tests.bench --ten-thousand $(if $(TENANTS),--tenants $(TENANTS))
+
+soak: setup ## a tenant's limit under load, with two operators that are killed at random; SOAK="--without law" must fail
+	$(BIN)/python -m tests.soak $(SOAK)
 
 docs: $(READY) ## write the generated pages and CRDs anew
 	$(BIN)/python -m cotenant.api.schema --write

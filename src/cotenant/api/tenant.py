@@ -124,10 +124,10 @@ class SpaceBounds(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
 
 
 class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
-    """How much the tenant may use."""
+    """What the tenant may use over all its spaces."""
 
     hard: QuotaAmounts | None = None
-    """Limits by resource, keys and values as in a ResourceQuota. This version enforces them in each space, not the sum."""
+    """Limits by resource, keys and values as in a ResourceQuota, for all spaces of the tenant together."""
     space: SpaceBounds | None = None
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
@@ -270,7 +270,7 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     """Every leaf that a Tenant and a TenantProfile share."""
 
     quota: QuotaSpec | None = None
-    """How much the tenant may use."""
+    """What the tenant may use over all its spaces."""
     limits: Limits | None = None
     """Items of the LimitRange in every space."""
     network: NetworkSpec | None = None

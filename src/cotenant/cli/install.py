@@ -75,7 +75,13 @@ async def install(
 
 async def served(client: Client, progress: Progress = lambda _: None) -> None:
     """Returns once every kind of ours can be listed; NotFound if that takes longer than 30 s."""
-    kinds = (resource.TENANTS, resource.TENANT_PROFILES, resource.SPACES, resource.SPACE_POLICIES)
+    kinds = (
+        resource.TENANTS,
+        resource.TENANT_PROFILES,
+        resource.SPACES,
+        resource.SPACE_POLICIES,
+        resource.TENANT_LEDGERS,
+    )
     deadline = asyncio.get_running_loop().time() + SERVED_SECONDS
     for kind in kinds:
         while True:

@@ -70,7 +70,7 @@ async def test_every_message_of_a_policy_stays_under_300_characters_and_names_it
         for validation in manifest["spec"].get("validations", ())
     ]
 
-    assert len(messages) == 8
+    assert len(messages) == 13
     assert all(len(message) < 300 and message.startswith("'COTENANT-") for message in messages)
 
 

@@ -126,7 +126,7 @@ async def test_the_leash_holds_where_rbac_would_not(admin, installed, make_names
         (resource.SECRETS, "list"),
         (resource.NODES, "list"),
         (resource.CLUSTER_ROLE_BINDINGS, "list"),
-        (resource.DEPLOYMENTS, "list"),
+        (resource.CONFIG_MAPS, "list"),
     ],
 )
 async def test_the_operator_does_not_even_see_what_it_does_not_need(operator, kind, verb):

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from cotenant.api import scalars
+from cotenant.api.ledger import LedgerSpec
 from cotenant.api.limits import ONE_EACH, ORDER, LimitItem
 from cotenant.api.rule import Rule
 from cotenant.api.space import Space
@@ -152,6 +153,7 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.NAMING[2]: lambda text: not text.startswith("-") and not text.endswith("-"),
     scalars.REGISTRY: lambda text: text.endswith("/") and len(text) > 1,
     scalars.PRIORITY: lambda text: not text.startswith("system-"),
+    LedgerSpec.RULES[0]: lambda spec: sum(one["allocation"] for one in spec.get("entries", ())) <= spec["limit"],
     scalars.HOST: shaped(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),
     scalars.LABEL_VALUE: shaped(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"),
     scalars.QUOTA_KEYS: lambda amounts: all(map(countable, amounts)),
