@@ -57,19 +57,20 @@ def explain(case: Case) -> Explanation:
         return admitted(case)
     pods = max(1, case.missing)
     rooms = rooms_for(case, pods)
-    blocked = [one for one in rooms if one.blocked]
-    silent = unspecified(case)
-    foreign = refused_by_layer(case)
+    silent, elsewhere = unspecified(case), refused_by_layer(case)
+    short = (
+        [f"{one.key}: {one.words}" for one in rooms if one.blocked] + list(beside(case, pods)) if case.missing else []
+    )
     verdict: Verdict = "complete" if case.exists and not case.missing else "fits"
-    reasons = [f"{one.key}: {one.words}" for one in blocked if case.missing] + foreign
     if silent:
         verdict = "unspecified"
-        reasons.append(f"the quota wants every container to say {', '.join(silent)}, and no LimitRange fills it in")
-    elif foreign:
+    elif elsewhere:
         verdict = "refused"
-    elif blocked and case.missing:
+    elif short:
         verdict = "short"
-    reasons += list(beside(case, pods)) if case.missing else []
+    mute = (
+        [f"the quota wants every container to say {', '.join(silent)}, and no LimitRange fills it in"] if silent else []
+    )
     surge = surge_rooms(case)
     return Explanation(
         verdict=verdict,
@@ -77,7 +78,7 @@ def explain(case: Case) -> Explanation:
         rooms=rooms,
         surge=surge,
         rolling=rolling(case, surge),
-        reasons=tuple(reasons),
+        reasons=(*elsewhere, *mute, *short),
         advice=tuple(dict.fromkeys(remedies(case, rooms, silent, fits=verdict == "fits"))),
         remarks=tuple(remarks(case.accounts)),
     )

@@ -52,7 +52,7 @@ class Holding(Struct, frozen=True, kw_only=True):
     @property
     def reserved(self) -> int:
         """What it does not use and keeps all the same: its floor."""
-        return max(0, min(self.kept, self.allocation or 0) - (self.used or 0))
+        return 0 if self.used is None else max(0, min(self.kept, self.allocation or 0) - self.used)
 
     @property
     def kept(self) -> int:
