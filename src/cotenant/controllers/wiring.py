@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cotenant.api.builtin import Child, Namespace, ResourceQuota
@@ -14,6 +15,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.api.workload import Workload
 from cotenant.controllers.ledger import LedgerController
+from cotenant.controllers.meter import transferred
 from cotenant.controllers.quota import QuotaController
 from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
@@ -64,7 +66,10 @@ def controllers(
     watch_for_tenants(tenant, world)
     watch_for_quotas(quota, world)
     ledger = controller(
-        "ledger", LedgerController(client, world, platform, now, lambda: world.fenced is True).reconcile
+        "ledger",
+        LedgerController(
+            client, world, platform, now, lambda: world.fenced is True, partial(transferred, metrics)
+        ).reconcile,
     )
     watch_for_ledgers(ledger, world)
     return [tenant, quota, ledger, space]
