@@ -63,7 +63,17 @@ RIGHT = {
     "quantities in every spelling": hard(requests_cpu="40", limits_cpu="500m", pods=200, requests_memory="8Gi"),
     "a quantity of zero": hard(pods="0", services_loadbalancers=0),
     "counts and extended resources": tenant(
-        quota={"hard": {"count/jobs.batch": "5", "requests.nvidia.com/gpu": 1, "hugepages-2Mi": "1Gi"}}
+        quota={
+            "hard": {
+                "count/jobs.batch": "5",
+                "count/widgets.example.com": 2,
+                "requests.nvidia.com/gpu": 1,
+                "hugepages-2Mi": "1Gi",
+                "gold.storageclass.storage.k8s.io/requests.storage": "50Gi",
+                "gpu.deviceclass.resource.k8s.io/devices": 4,
+                "requests.ephemeral-storage": "10Gi",
+            }
+        }
     ),
     "floor below ceiling": bounds(min={"pods": 2, "limits.cpu": "500m"}, max={"pods": "150", "limits.cpu": 1}),
     "an address range with a hole": peer(cidr="10.9.0.0/16", **{"except": ["10.9.3.0/24"]}),
@@ -163,6 +173,21 @@ WRONG = {
         tenant(quota={"accounting": "exact"}),
         "spec.quota.accounting",
         '"native", "strict"',
+    ),
+    "a key with a blank": (tenant(quota={"hard": {"a b/c": 1}}), "spec.quota.hard", "such as requests.cpu"),
+    "a key without a name": (tenant(quota={"hard": {"count/": 1}}), "spec.quota.hard", "such as requests.cpu"),
+    "a key with two slashes": (tenant(quota={"hard": {"a/b/c": 1}}), "spec.quota.hard", "such as requests.cpu"),
+    "scopes": (tenant(quota={"scopes": ["NotTerminating"]}), "spec.quota.scopes", "spec.pods.priorityClasses"),
+    "a scope selector": (
+        tenant(
+            quota={
+                "scopeSelector": {
+                    "matchExpressions": [{"operator": "In", "scopeName": "PriorityClass", "values": ["premium"]}]
+                }
+            }
+        ),
+        "spec.quota.scopeSelector",
+        "spec.pods.priorityClasses",
     ),
     "half a pod": (hard(pods="1m"), "spec.quota.hard", "in whole numbers such as 50"),
     "one and a half pods": (hard(pods="1.5"), "spec.quota.hard", "in whole numbers such as 50"),
