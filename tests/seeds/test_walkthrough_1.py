@@ -202,8 +202,7 @@ def test_s1_05_a_premium_tenant_has_a_larger_quota_than_a_regular_one(cluster):
         cluster.apply(profile | {"spec": {"quota": {"hard": {"pods": pods}}, "pods": {"security": "baseline"}}})
     regular, premium = (given_tenant(cluster, name, spaces=["main"], profile=name) for name in ("regular", "premium"))
     for team in (regular, premium):
-        expect_ready(team, "main")
-        expect_created(team.owner.apply(deployment("web", team.namespace("main"), replicas=5)))
+        eventually(lambda it=team: it.owner.apply(deployment("web", it.namespace("main"), replicas=5)).ok)
 
     eventually(lambda: len(cluster.names("Pod", premium.namespace("main"))) == 5)
     assert len(cluster.names("Pod", regular.namespace("main"))) == 2
@@ -216,11 +215,8 @@ def test_s1_05_a_premium_tenant_has_a_larger_quota_than_a_regular_one(cluster):
 
 def test_s1_05_a_quota_for_one_priority_class_is_refused_with_what_there_is_instead(cluster):
     selector = {"matchExpressions": [{"operator": "In", "scopeName": "PriorityClass", "values": ["premium"]}]}
-    spec = {"quota": {"hard": {"pods": 20}, "scopeSelector": selector}}
-    metadata = {"name": "scoped"}
-    answer = cluster.admin.apply(
-        {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": metadata, "spec": spec}
-    )
+    tenant = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": "scoped"}}
+    answer = cluster.admin.apply(tenant | {"spec": {"quota": {"hard": {"pods": 20}, "scopeSelector": selector}}})
     expect_denied(answer, by="validation", saying="spec.quota.scopeSelector: Invalid value")
     assert "spec.pods.priorityClasses says which PriorityClasses pods may name" in answer.err
 
