@@ -40,6 +40,7 @@ lint: $(READY) ## style, types, layers, Dockerfile, generated files
 	$(BIN)/python -m cotenant.api.reference --check docs/reference/api.md
 	$(BIN)/python -m cotenant.judge.reference --check
 	$(BIN)/python -m cotenant.judge.lint.reference --check
+	$(BIN)/python -m cotenant.controllers.reference --check
 	$(BIN)/python -m cotenant.cli.view.reference --check docs/reference/cli.md
 	$(BIN)/python -m cotenant.render.install.chart --check charts/cotenant
 
@@ -62,6 +63,7 @@ docs: $(READY) ## write the generated pages and CRDs anew
 	$(BIN)/python -m cotenant.cli.view.reference --write docs/reference/cli.md
 	$(BIN)/python -m cotenant.judge.reference --write
 	$(BIN)/python -m cotenant.judge.lint.reference --write
+	$(BIN)/python -m cotenant.controllers.reference --write
 	$(BIN)/python -m cotenant.render.install.chart --write charts/cotenant
 
 lock: $(READY) ## resolve requirements anew, with hashes (needs uv on PATH)

@@ -8,6 +8,8 @@ from functools import partial
 
 from cotenant.controllers.fence import Fence
 from cotenant.controllers.leash import Leash
+from cotenant.controllers.meter import QuotaGauges
+from cotenant.controllers.refusals import Refusals
 from cotenant.controllers.wiring import controllers, look_again, reflectors
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
@@ -64,6 +66,9 @@ def compose(
             metrics=metrics,
         )
         client.guard = leader.guard
+    leading = leader.leading if leader else lambda: True
+    metrics.registry.register(QuotaGauges(world, leading))
+    Refusals(world, platform, metrics, clock, leading)
     watching = reflectors(client, world, metrics)
     found = controllers(client, world, settings, clock, recorder, metrics)
     manager = Manager(

@@ -123,6 +123,30 @@ class SpaceBounds(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     RULES: ClassVar = (not_above("min", "max"),)
 
 
+class ScopeExpression(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """One expression of a scope selector, as in a ResourceQuota."""
+
+    operator: Annotated[str, Meta(max_length=64)]
+    """Operator."""
+    scope_name: Annotated[str, Meta(max_length=64)]
+    """Scope."""
+    values: Annotated[list[Annotated[str, Meta(max_length=253)]], Meta(max_length=16)] | None = None
+    """Values."""
+
+
+class ScopeSelector(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Which objects a ResourceQuota counts."""
+
+    match_expressions: Annotated[list[ScopeExpression], Meta(max_length=16)] | None = None
+    """All of them must hold."""
+
+
+UNSCOPED = (
+    "a tenant's quota counts everything and has no scopes; spec.pods.priorityClasses says which PriorityClasses pods may "
+    "name, and a tenant of its own has a quota of its own"
+)
+
+
 class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
     """What the tenant may use over all its spaces."""
 
@@ -132,6 +156,15 @@ class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
     """native counts as Kubernetes does. strict also holds for objects that exist while usage is recounted."""
+    scopes: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=16)] | None = None
+    """Refused: see pods.priorityClasses."""
+    scope_selector: ScopeSelector | None = None
+    """Refused: see pods.priorityClasses."""
+
+    RULES: ClassVar = (
+        Rule("!has(self.scopes)", UNSCOPED, field=".scopes"),
+        Rule("!has(self.scopeSelector)", UNSCOPED, field=".scopeSelector"),
+    )
 
 
 class Port(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -45,11 +46,14 @@ class Moot(Exception):
 
 
 class Deed:
-    """One task on its way. `outcome` is None while it is under way, and for good where `error` says why."""
+    """One task on its way. `outcome` is None while it is under way, and for good where `error` says why.
+
+    `seconds`: how long it took, once it has ended.
+    """
 
     def __init__(self, key: str, intent: Intent, step: Step) -> None:
         self.key, self.intent, self.step = key, intent, step
-        self.asked = 0
+        self.asked, self.began, self.seconds = 0, monotonic(), 0.0
         self.error: Exception | None = None
 
     @property
@@ -73,6 +77,7 @@ class Deed:
         assert not isinstance(self.step, Finished)
         self.asked += 1
         self.step = advance(self.step, answer)
+        self.seconds = monotonic() - self.began
         if self.under_way and self.asked >= MOST_REQUESTS:
             self.error = TimeoutError(f"{self.key}: {self.intent} is not done after {self.asked} requests")
 

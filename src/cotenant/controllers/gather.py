@@ -86,6 +86,7 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         spaces=spaces,
         namespaces=namespaces,
         quotas=tuple(one for one in quotas if one),
+        foreign=tuple(other for one in namespaces for other in world.foreign.by("namespace", one.metadata.name)),
         children=world.children_of(home_of(name)),
         rights=rights,
         bindings=sum(map(len, rights.values())),

@@ -82,7 +82,9 @@ class LedgerController:
         platform: Platform,
         now: Callable[[], datetime],
         guarded: Callable[[], bool] = lambda: True,
+        observe: Callable[[Deed], None] = lambda _: None,
     ) -> None:
+        self.observe = observe
         self.client, self.world, self.platform, self.now, self.guarded = client, world, platform, now, guarded
         self.escrow = Escrow(client, world.remember)
         self.pulse = Pulses(now)
@@ -106,6 +108,8 @@ class LedgerController:
             if not intents or intents == before:
                 break
             deeds, before = await self.escrow.run(found.books, intents), intents
+            for deed in deeds:
+                self.observe(deed)
             found = self.gather(key)
             if found is None:
                 return Result()

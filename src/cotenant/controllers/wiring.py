@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cotenant.api.builtin import Child, Namespace, ResourceQuota
@@ -14,6 +15,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.api.workload import Workload
 from cotenant.controllers.ledger import LedgerController
+from cotenant.controllers.meter import transferred
 from cotenant.controllers.quota import QuotaController
 from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
@@ -41,13 +43,23 @@ SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "Spac
 
 
 def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector[Any]]:
-    """One list and watch a kind, cluster-wide."""
-    made = []
+    """One list and watch a kind, cluster-wide; of ResourceQuotas a second one for those that are not ours."""
+    made: list[Reflector[Any]] = []
     for kind, store in world.stores().items():
         type_, decode = type_or_decoder(kind)
         labels = f"{MANAGED_BY}={COTENANT}" if kind in SELECTED else ""
         made.append(Reflector(client, WATCHED[kind], type_, store=store, decode=decode, labels=labels, metrics=metrics))
-    return made
+    others = f"{MANAGED_BY}!={COTENANT}"
+    foreign = Reflector(
+        client,
+        WATCHED["ResourceQuota"],
+        ResourceQuota,
+        store=world.foreign,
+        labels=others,
+        metrics=metrics,
+        name="resourcequotas of others",
+    )
+    return [*made, foreign]
 
 
 def controllers(
@@ -66,7 +78,10 @@ def controllers(
     watch_for_tenants(tenant, world)
     watch_for_quotas(quota, world)
     ledger = controller(
-        "ledger", LedgerController(client, world, platform, now, lambda: world.fenced is True).reconcile
+        "ledger",
+        LedgerController(
+            client, world, platform, now, lambda: world.fenced is True, partial(transferred, metrics)
+        ).reconcile,
     )
     watch_for_ledgers(ledger, world)
     return [tenant, quota, ledger, space]
@@ -130,6 +145,7 @@ def watch_for_tenants(tenant: Controller, world: World) -> None:
     tenant.watches(world.spaces, lambda one: [one.metadata.namespace.removeprefix(HOME_PREFIX)], delay=SETTLE)
     tenant.watches(world.quotas, lambda one: child_tenant(one, home=True), priority=BEGUN)
     tenant.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=SETTLE)
+    tenant.watches(world.foreign, lambda one: tenant_of(world, one), delay=SETTLE, when=labelled)
     for store in world.children.values():
         tenant.watches(store, lambda one: child_tenant(one, home=True), when=world.news)
     tenant.watches(world.children["RoleBinding"], lambda one: child_tenant(one, home=False), delay=SETTLE, when=gone)
@@ -190,8 +206,8 @@ def look_again(found: Iterable[Controller], world: World) -> None:
             one.queue.add(key)
 
 
-def tenant_of(world: World, one: Workload) -> Iterable[str]:
-    """The tenant in whose space a workload is; most are in nobody's."""
+def tenant_of(world: World, one: Workload | ResourceQuota) -> Iterable[str]:
+    """The tenant in whose space something of others is; most is in nobody's."""
     namespace = world.namespaces.get(None, one.metadata.namespace)
     return tenant_label(namespace) if namespace and SPACE in namespace.metadata.labels else []
 

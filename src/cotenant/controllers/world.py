@@ -59,7 +59,7 @@ TYPES: dict[str, Any] = {
 
 
 class World:
-    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
+    """The stores. `foreign`: ResourceQuotas that are not cotenant's. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
 
     `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked.
     """
@@ -71,6 +71,7 @@ class World:
         self.namespaces: Store[Namespace] = Store()
         self.quotas: Store[ResourceQuota] = Store()
         self.ledgers: Store[TenantLedger] = Store()
+        self.foreign: Store[ResourceQuota] = Store()
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
         self.workloads: Mapping[str, Store[Workload]] = {kind: Store() for kind in WORKLOADS}
@@ -83,6 +84,7 @@ class World:
         self.spaces.index("namespace", lambda one: [one.metadata.namespace])
         self.spaces.index("wants", lambda one: [one.spec.namespace] if one.spec.namespace else [])
         self.namespaces.index("tenant", tenant_label)
+        self.foreign.index("namespace", lambda one: [one.metadata.namespace])
         self.ledgers.index("namespace", lambda one: [one.metadata.namespace])
         for store in self.children.values():
             store.index("namespace", lambda one: [one.metadata.namespace])

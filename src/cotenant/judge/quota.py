@@ -12,7 +12,7 @@ from cotenant.model.effective import Effective
 from cotenant.model.escrow.values import MOST
 from cotenant.model.finding import Finding
 from cotenant.model.limits import filled
-from cotenant.model.pool import fixed, limits, quota, served, share, spelled
+from cotenant.model.pool import fixed, floor, limits, quota, served, share, spelled
 from cotenant.model.quantity import parse, same
 from cotenant.model.snapshot import TenantSnapshot, TenantView
 
@@ -84,6 +84,21 @@ def floors_fit(found: TenantSnapshot) -> Finding | None:
     return None
 
 
+def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
+    """A floor that is more than its space may have ends at the ceiling."""
+    for key in limits(found.view) if found.view else ():
+        for one in found.spaces:
+            asked = floor(found.view, one, key) if found.view else 0
+            ceiling = share(found.view, one, key).ceiling if found.view else None
+            if ceiling is not None and asked > ceiling:
+                return Finding(
+                    "FloorAboveCeiling",
+                    f"space {one.metadata.name}: quota.space.min {key} {spelled(key, asked)} is above its ceiling "
+                    f"{spelled(key, ceiling)}, so it keeps {spelled(key, ceiling)}; lower min or raise what limits it",
+                )
+    return None
+
+
 def room_in_ledger(found: TenantSnapshot) -> Finding | None:
     """A ledger has an end."""
     for key, one in sorted(found.ledgers.items()):
@@ -151,6 +166,18 @@ def within(found: TenantSnapshot) -> Finding | None:
     return None
 
 
+def alone(found: TenantSnapshot) -> Finding | None:
+    """Nobody else's ResourceQuota limits a space; there may be one from before the namespace was adopted."""
+    for one in found.foreign:
+        name, namespace = one.metadata.name, one.metadata.namespace
+        return Finding(
+            "ForeignQuota",
+            f"namespace {namespace} has ResourceQuota {name} of somebody else: what one refuses the other may admit "
+            f"(kubernetes#141904); kubectl delete resourcequota {name} -n {namespace}",
+        )
+    return None
+
+
 def counted(found: TenantSnapshot) -> Finding | None:
     """Kubernetes counts every key; one of a kind that it does not know limits nothing."""
     for one in found.quotas:
@@ -175,6 +202,8 @@ SYNCED: Chain[TenantSnapshot] = Chain(
     limits_followed,
     written,
     within,
+    alone,
+    floors_below_ceilings,
     counted,
     pods_can_live,
     good=Finding("Synced", "", "True"),

@@ -61,10 +61,15 @@ def share(view: TenantView, space: Space | None, key: str) -> Share:
     """What a space may count on and not exceed of a pooled key. A namespace whose Space is gone counts on nothing."""
     if space is None:
         return Share()
+    ceiling = limit_of(key, allowance.hard(view, space)[key])
+    return Share(floor=min(ceiling, floor(view, space, key)), ceiling=ceiling)
+
+
+def floor(view: TenantView, space: Space, key: str) -> int:
+    """What a space is to keep of a pooled key, as it is written; it may be more than the space may have."""
     own = (space.spec.quota.min if space.spec.quota else None) or {}
     floors = [limit_of(key, found[key]) for found in (view.rules.space_min, own) if key in found]
-    ceiling = limit_of(key, allowance.hard(view, space)[key])
-    return Share(floor=min(ceiling, max(floors, default=0)), ceiling=ceiling)
+    return max(floors, default=0)
 
 
 def quota(there: ResourceQuota, key: str) -> Quota:

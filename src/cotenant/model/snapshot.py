@@ -92,6 +92,8 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """All namespaces labelled with this tenant, its home excepted, by name."""
     quotas: tuple[ResourceQuota, ...] = ()
     """The ResourceQuota of each of these namespaces, where there is one."""
+    foreign: tuple[ResourceQuota, ...] = ()
+    """ResourceQuotas in these namespaces that are not cotenant's."""
     ledgers: Mapping[str, TenantLedger] = field(default_factory=dict)
     """The ledger of each pooled key, where there is one."""
     source: str = ""

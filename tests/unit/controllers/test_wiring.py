@@ -316,7 +316,8 @@ async def test_a_cluster_role_wakes_tenants_that_give_it_when_there_is_time(wire
 
 async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     client: Any = None
-    found = {one.resource.kind: one for one in wiring.reflectors(client, World(), Metrics())}
+    *own, foreign = wiring.reflectors(client, World(), Metrics())
+    found = {one.resource.kind: one for one in own}
     assert set(found) == {
         "Tenant", "TenantProfile", "Space", "Namespace", "ResourceQuota", "ClusterRole", "RoleBinding",
         "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger",
@@ -325,3 +326,11 @@ async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     chosen = {kind for kind, one in found.items() if one._labels == "app.kubernetes.io/managed-by=cotenant"}
     assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
     assert found["RoleBinding"].resource == ROLE_BINDINGS
+    assert (foreign.resource.kind, foreign._labels) == ("ResourceQuota", "app.kubernetes.io/managed-by!=cotenant")
+
+
+async def test_a_quota_of_somebody_else_in_a_space_wakes_its_tenant(wired: Wired) -> None:
+    wired.world.foreign.upsert(quota("red-dev"))
+    assert wired.heard() == {"tenant": {"red": (NORMAL, SETTLE)}}
+    wired.world.foreign.upsert(quota("elsewhere"))
+    assert wired.heard() == {}

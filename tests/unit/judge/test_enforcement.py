@@ -15,6 +15,8 @@ ENFORCED = {
     "quota.space.min",
     "quota.space.max",
     "quota.accounting",  # QuotaSynced says that strict is not available
+    "quota.scopes",  # refused by the CustomResourceDefinition
+    "quota.scopeSelector.matchExpressions",
     "limits",  # LimitRange
     "network.isolation",  # NetworkPolicies
     "network.internet",

@@ -69,6 +69,15 @@ ANSWERS: list[tuple[str, str, Finding]] = [
         judged({"quota": PODS["quota"] | {"space": {"min": {"pods": 3}}}}, spaces=(space(), space("b"))),
     ),
     ("LedgerFull", "False", judged(PODS, *(quota(f"red-{n}", right()) for n in range(501)), ledgers={"pods": FULL})),
+    (
+        "FloorAboveCeiling",
+        "False",
+        judged(
+            {"quota": PODS["quota"] | {"space": {"min": {"pods": 3}, "max": {"pods": 2}}}},
+            quota("red-dev", right(pods="2")),
+        ),
+    ),
+    ("ForeignQuota", "False", judged(PODS, foreign=(quota("red-dev"),))),
     ("KeyNotCounted", "False", judged(PODS, quota("red-dev", right(), {"services.nodeports": "0"}))),
     ("QuotaExceeded", "False", judged(PODS, quota("red-dev", right(), right(pods="6")))),
     ("QuotaWithoutDefaults", "False", judged(CPU)),
