@@ -50,6 +50,10 @@ class Metrics:
         self.relists = counter("cotenant_reflector_relists", "Lists from the beginning", "resource")
         self.watch_failures = counter("cotenant_reflector_failures", "Broken lists and watches", "resource", "reason")
         self.quarantined = gauge("cotenant_reflector_quarantined", "Objects that cannot be decoded", "resource")
+        self.assists = counter("cotenant_assist", "Pods that the assist was asked about", "outcome")
+        self.certificate_expiry = gauge(
+            "cotenant_webhook_cert_expiry_timestamp_seconds", "End of the certificate served"
+        )
         self.events_sent = counter("cotenant_events_sent", "Events written")
         self.events_dropped = counter("cotenant_events_dropped", "Events given up", "reason")
 
