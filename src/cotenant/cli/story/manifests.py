@@ -44,11 +44,11 @@ kind: ClusterRole
 metadata: {name: "cotenant:developer"}
 rules:
 - apiGroups: ["", apps]
-  resources: [pods, deployments, services, configmaps]
+  resources: [pods, deployments, deployments/scale, services, configmaps]
   verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [""]
-  resources: [secrets]
-  verbs: [get, list]
+  resources: [secrets, resourcequotas]
+  verbs: [get, list, watch]
 """
 HOG = """\
 apiVersion: v1
