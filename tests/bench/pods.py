@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 
 from tests.bench.plane import Bench
-from tests.bench.transfers import in_force, release
 from tests.bench.transfers import deployment as workload
+from tests.bench.transfers import in_force, release
 
 from cotenant.kube.errors import ApiError
 from cotenant.kube.resource import (

@@ -29,6 +29,8 @@ LIMITS = [
     }
 ]
 PATIENCE = 30.0
+MORE = 5
+"""Pods that a space wants beyond what it holds."""
 
 
 def wide(name: str, spaces: int) -> Manifest:
@@ -85,40 +87,51 @@ async def release(bench: Bench, namespace: str) -> None:
     await asyncio.sleep(0.1)
 
 
-async def hoard(bench: Bench, tenant: str, namespace: str) -> None:
-    """One space gets everything that is left in the pool, and does not use it."""
+async def held(bench: Bench, namespace: str) -> int:
+    """Pods that a space may have just now."""
+    found = await bench.client.get(RESOURCE_QUOTAS, "cotenant", namespace, type=ResourceQuota)
+    return pool.quota(found, "pods").hard
+
+
+async def left(bench: Bench, tenant: str) -> int:
+    """Pods in the pool."""
     found = await bench.client.get(TENANT_LEDGERS, "pods", f"home-{tenant}", type=TenantLedger)
-    entry = pool.entry_of(found, namespace)
-    assert entry is not None
-    left = found.spec.limit - sum(one.allocation for one in found.spec.entries)
-    await moved(bench, namespace, entry.allocation + left)
+    return found.spec.limit - sum(one.allocation for one in found.spec.entries)
+
+
+async def from_the_pool(bench: Bench, tenant: str, space: str) -> float:
+    """What a space gets that wants MORE pods than it holds, while the pool has them. Raises ValueError if it has not."""
+    if await left(bench, tenant) < MORE:
+        raise ValueError(f"the pool of {tenant} is empty")
+    namespace = f"{tenant}-{space}"
+    took = await moved(bench, namespace, await held(bench, namespace) + MORE)
     await release(bench, namespace)
+    return took
 
 
-async def many_tenants(bench: Bench, tenants: int, pods: int = 9) -> tuple[list[float], list[float]]:
-    """Out of the pool, then out of a space that hoards it, once in each of so many usual tenants; milliseconds, sorted."""
-    from_pool, from_space = [], []
-    for number in range(tenants):
-        from_pool.append(await moved(bench, f"t{number}-s0", pods))
-        await release(bench, f"t{number}-s0")
-        await hoard(bench, f"t{number}", f"t{number}-s1")
-        from_space.append(await moved(bench, f"t{number}-s2", pods))
-        await release(bench, f"t{number}-s2")
-    return sorted(from_pool), sorted(from_space)
+async def from_a_space(bench: Bench, tenant: str, space: str, hoarder: str) -> float:
+    """The same while the pool has too few: another space got all of it before, and does not use it."""
+    if (more := await left(bench, tenant)) >= MORE:
+        await moved(bench, f"{tenant}-{hoarder}", await held(bench, f"{tenant}-{hoarder}") + more)
+        await release(bench, f"{tenant}-{hoarder}")
+    namespace = f"{tenant}-{space}"
+    took = await moved(bench, namespace, await held(bench, namespace) + MORE)
+    await release(bench, namespace)
+    return took
 
 
-async def one_tenant(bench: Bench, name: str, samples: int, pods: int = 8) -> tuple[list[float], list[float]]:
+async def many_tenants(bench: Bench, tenants: int) -> tuple[list[float], list[float]]:
+    """Once in each of so many usual tenants; milliseconds, sorted."""
+    names = [f"t{number}" for number in range(tenants)]
+    from_pool = [await from_the_pool(bench, name, "s0") for name in names]
+    return sorted(from_pool), sorted([await from_a_space(bench, name, "s2", "s1") for name in names])
+
+
+async def one_tenant(bench: Bench, name: str, samples: int) -> tuple[list[float], list[float]]:
     """The same in so many spaces of one tenant."""
-    from_pool = []
-    for number in range(samples):
-        from_pool.append(await moved(bench, f"{name}-s{number}", pods))
-        await release(bench, f"{name}-s{number}")
-    await hoard(bench, name, f"{name}-s0")
-    from_space = []
-    for number in range(samples, 2 * samples):
-        from_space.append(await moved(bench, f"{name}-s{number}", pods))
-        await release(bench, f"{name}-s{number}")
-    return sorted(from_pool), sorted(from_space)
+    from_pool = [await from_the_pool(bench, name, f"s{number}") for number in range(samples)]
+    drained = [await from_a_space(bench, name, f"s{number}", "s0") for number in range(samples, 2 * samples)]
+    return sorted(from_pool), sorted(drained)
 
 
 async def refusals_left(bench: Bench, tenants: int, replicas: int = 15) -> int:
