@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from cotenant.controllers.assist import Assist
 from cotenant.controllers.fence import Fence
 from cotenant.controllers.leash import Leash
+from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.meter import QuotaGauges
 from cotenant.controllers.refusals import Refusals
 from cotenant.controllers.wiring import controllers, look_again, reflectors
@@ -15,13 +17,17 @@ from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import LEASES, Resource
 from cotenant.kube.transport import Transport
+from cotenant.runtime.controller import Controller, Result
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.identity import identity
 from cotenant.runtime.leader import Leader
-from cotenant.runtime.manager import Manager
+from cotenant.runtime.manager import Manager, Part
 from cotenant.runtime.metrics import Metrics
+from cotenant.runtime.queue import URGENT
 from cotenant.runtime.rights import Right, require
+from cotenant.serve import assist
 from cotenant.serve.health import serve
+from cotenant.serve.keyring import Keyring
 from cotenant.settings import Settings
 
 
@@ -83,7 +89,40 @@ def compose(
     manager.services += [leash.run, fence.run]
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
+    if settings.assist:
+        manager.services += assisting(settings, Client(election.transport), world, manager, found, metrics)
     return manager
+
+
+def assisting(
+    settings: Settings, client: Client, world: World, manager: Manager, found: list[Controller], metrics: Metrics
+) -> list[Part]:
+    """What serves the assist, in every replica.
+
+    The API server keeps its connection to one of them, whoever leads. One that does not lead moves quota by itself: the
+    protocol is safe with any number of operators that do not know of each other, so nothing has to be passed on.
+    """
+    leading = next(one for one in found if one.name == "ledger")
+    ledger = LedgerController(client, world, settings.platform, clock, lambda: world.fenced is True)
+
+    async def move(tenant: str) -> Result:
+        await ledger.move(tenant)
+        return Result()
+
+    standby = Controller("assist", move, workers=settings.workers, metrics=metrics)
+
+    def wake(tenant: str) -> None:
+        (leading if manager.working else standby).queue.add(tenant, priority=URGENT)
+
+    keyring = Keyring(
+        client,
+        settings.platform.namespace,
+        clock,
+        timedelta(seconds=settings.assist_lifetime),
+        lambda end: metrics.certificate_expiry.set(end.timestamp()),
+    )
+    helper = Assist(world, settings.platform, clock, wake)
+    return [keyring.run, standby.run, partial(assist.serve, settings.assist, helper, metrics, keyring)]
 
 
 def needed(settings: Settings, watched: Iterable[Resource]) -> list[Right]:

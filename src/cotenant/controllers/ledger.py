@@ -92,13 +92,23 @@ class LedgerController:
         self.company, self.counting = Company(now), Patience(now, AGAIN)
 
     async def reconcile(self, key: str) -> Result:
-        """Plans and carries out until nothing is left."""
+        """Moves what there is to move, then tells what is used."""
+        found, left = await self.move(key)
+        if found is None:
+            return Result()
+        return Result(after=AGAIN) if left else await self.tidy(found)
+
+    async def move(self, key: str) -> tuple[Holdings | None, bool]:
+        """Plans and carries out until nothing is left; what is known then, and whether something is left.
+
+        Safe in any number of processes at the same time, whoever leads.
+        """
         found = self.gather(key)
         if found is None:
             self.pulse.forget(key)
             self.company.complete(key)
             self.counting.over(key)
-            return Result()
+            return None, False
         deeds: list[Deed] = []
         before: list[tuple[str, Intent]] = []
         for _ in range(PASSES):
@@ -112,13 +122,11 @@ class LedgerController:
                 self.observe(deed)
             found = self.gather(key)
             if found is None:
-                return Result()
+                return None, False
         trouble = next((deed.error for deed in deeds if deed.error and not isinstance(deed.error, Moot)), None)
         if trouble:
             raise trouble
-        if intents:
-            return Result(after=AGAIN)
-        return await self.tidy(found)
+        return found, bool(intents)
 
     def gather(self, name: str) -> Holdings | None:
         """From the stores, without awaiting; None while nothing may be moved: no rules, no home, or the tenant goes."""
@@ -216,10 +224,13 @@ class LedgerController:
         within = found.limits[key]
         limits = found.view.rules.limits
         ages = {space: self.pulse.age(found.books, space) for space in quotas}
-        pulses = {space: expected(found.coming.get(space, ()), key, limits, ages[space]) for space in quotas}
-        piece = max(
-            [grain(found.view.rules, key, within), *(largest(one, key, limits) for one in found.coming.values())]
-        )
+        asks = self.world.asks
+        pulses = {
+            space: expected(found.coming.get(space, ()), key, limits, ages[space], asks.wanted(space, key))
+            for space in quotas
+        }
+        ahead = (largest(one, key, limits) for one in found.coming.values())
+        piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in quotas)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
         shares = {space: pool.share(found.view, found.spaces[space], key) for space in quotas}
         return plan_transfers(ledger, quotas, wanted, shares, within)
@@ -272,9 +283,9 @@ def begun(moves: list[Grow | Drain]) -> list[Grow | Drain]:
     return moves[: last + 1]
 
 
-def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: float | None) -> Pulse:
-    """What a space is about to take of a key."""
-    refused = sum(one.pods * charge(one.spec, key, limits) for one in pods if one.refused)
+def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: float | None, asked: int = 0) -> Pulse:
+    """What a space is about to take of a key. `asked`: for pods that wait, which are as good as refused."""
+    refused = asked + sum(one.pods * charge(one.spec, key, limits) for one in pods if one.refused)
     ahead = sum(one.pods * charge(one.spec, key, limits) for one in pods if not one.refused)
     return Pulse(refused=refused, ahead=ahead, age=age)
 

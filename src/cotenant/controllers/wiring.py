@@ -17,6 +17,7 @@ from cotenant.api.workload import Workload
 from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.meter import transferred
 from cotenant.controllers.quota import QuotaController
+from cotenant.controllers.scarcity import ScarcityController
 from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
 from cotenant.controllers.world import WATCHED, World, space_key, spaces_of, tenant_label, type_or_decoder
@@ -34,6 +35,8 @@ SETTLE = 0.5
 """Seconds in which changes of a tenant's many spaces become one look at the tenant."""
 GATHER = 0.01
 """Seconds in which charges of a tenant become one look at its ledgers: a charge is rarely alone."""
+BUNDLE = 0.05
+"""Seconds in which charges become one look at whether a tenant has little left."""
 BEGUN = 5
 """Priority of what waited for its quota: it is finished before the next one is begun, and after members that change."""
 NEXT = 4
@@ -84,7 +87,11 @@ def controllers(
         ).reconcile,
     )
     watch_for_ledgers(ledger, world)
-    return [tenant, quota, ledger, space]
+    scarcity = controller(
+        "scarcity", ScarcityController(client, world, platform, now, enabled=bool(settings.assist)).reconcile
+    )
+    watch_for_scarcity(scarcity, world)
+    return [tenant, quota, ledger, space, scarcity]
 
 
 def watch_for_spaces(space: Controller, world: World) -> None:
@@ -196,6 +203,18 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     for store in world.workloads.values():
         ledger.watches(store, lambda one: tenant_of(world, one), delay=GATHER, priority=URGENT, when=wanting)
     ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
+
+
+def watch_for_scarcity(scarcity: Controller, world: World) -> None:
+    """Whether a tenant has little left follows from its rules, its spaces and every charge in them."""
+
+    def of_profile(profile: TenantProfile) -> Iterable[str]:
+        return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
+
+    scarcity.watches(world.tenants, own_key, when=spec_changed)
+    scarcity.watches(world.profiles, of_profile)
+    scarcity.watches(world.namespaces, tenant_label, when=lambda change: world.news(change) and labelled(change))
+    scarcity.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=BUNDLE)
 
 
 def look_again(found: Iterable[Controller], world: World) -> None:

@@ -16,6 +16,7 @@ from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.api.workload import Workload
+from cotenant.controllers.asks import Asks
 from cotenant.kube import resource
 from cotenant.kube.resource import Resource
 from cotenant.model.finding import Ref
@@ -62,6 +63,7 @@ class World:
     """The stores. `foreign`: ResourceQuotas that are not cotenant's. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
 
     `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked.
+    `asks`: bare pods that wait for quota just now.
     """
 
     def __init__(self) -> None:
@@ -75,6 +77,7 @@ class World:
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
         self.workloads: Mapping[str, Store[Workload]] = {kind: Store() for kind in WORKLOADS}
+        self.asks = Asks()
         self.echoing = False
         self.fenced: bool | None = True
         self.gone: OrderedDict[str, None] = OrderedDict()

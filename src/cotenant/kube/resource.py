@@ -97,6 +97,7 @@ VALIDATING_POLICIES = _admission("validatingadmissionpolicies", "ValidatingAdmis
 VALIDATING_POLICY_BINDINGS = _admission("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding")
 MUTATING_POLICIES = _admission("mutatingadmissionpolicies", "MutatingAdmissionPolicy")
 VALIDATING_WEBHOOKS = _admission("validatingwebhookconfigurations", "ValidatingWebhookConfiguration")
+MUTATING_WEBHOOKS = _admission("mutatingwebhookconfigurations", "MutatingWebhookConfiguration")
 SUBJECT_ACCESS_REVIEWS = _review("subjectaccessreviews", "SubjectAccessReview")
 SELF_SUBJECT_ACCESS_REVIEWS = _review("selfsubjectaccessreviews", "SelfSubjectAccessReview")
 SELF_SUBJECT_RULES_REVIEWS = _review("selfsubjectrulesreviews", "SelfSubjectRulesReview")

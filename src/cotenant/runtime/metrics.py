@@ -69,6 +69,10 @@ class Metrics:
         self.false_refusals = counter(
             "cotenant_quota_false_refusals", "Of these, those whose tenant had room for the pod elsewhere"
         )
+        self.assists = counter("cotenant_assist", "Pods that the assist was asked about", "outcome")
+        self.certificate_expiry = gauge(
+            "cotenant_webhook_cert_expiry_timestamp_seconds", "End of the certificate served"
+        )
         self.events_sent = counter("cotenant_events_sent", "Events written")
         self.events_dropped = counter("cotenant_events_dropped", "Events given up", "reason")
 
