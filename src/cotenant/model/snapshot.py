@@ -47,7 +47,7 @@ def told(tenant: Tenant, profile: TenantProfile | None, platform: Platform, now:
     # A tenant that goes takes the rights of its members along; everything else is its deletionPolicy's matter.
     members = [] if tenant.metadata.deletion_timestamp else tenant.spec.members or []
     rules = effective(tenant.spec, profile.spec if profile else None)
-    return TenantView(tenant, rules, access(members, platform, now), platform)
+    return TenantView(tenant, rules, access(members, platform, now, tenant.metadata.name), platform)
 
 
 class SpaceSnapshot(Struct, frozen=True, kw_only=True):
