@@ -103,7 +103,7 @@ class Accounts:
                 headers[name] = value
         headers["x-moto-account-id"] = account
         prepared = self._normal(
-            AWSPreparedRequest(request.method, "https://iam.amazonaws.com/", headers, request.body, False)  # noqa: FBT003 - its only order
+            AWSPreparedRequest(request.method, "https://iam.amazonaws.com/", headers, request.body, False)
         )
         try:
             status, given, body = self._respond(prepared, prepared.raw_url, prepared.headers)
@@ -142,7 +142,7 @@ def _held(holder: Any) -> Iterable[Any]:
 
 
 def _document(text: Any) -> Document:
-    """moto keeps some of them as text, some percent-encoded."""
+    """Moto keeps some of them as text, some percent-encoded."""
     if isinstance(text, str):
         found: Document = json.loads(unquote(text) if text.startswith("%7B") else text)
         return found

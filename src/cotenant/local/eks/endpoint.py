@@ -10,6 +10,7 @@ from typing import Any, Self
 from cotenant.local.eks.cluster import Cluster
 from cotenant.local.eks.errors import AwsError
 from cotenant.local.eks.front import Front
+from cotenant.local.eks.hold import environment
 from cotenant.local.eks.journal import Call, Journal
 from cotenant.local.eks.listener import Listener
 from cotenant.local.eks.service import Place, utc
@@ -84,17 +85,9 @@ class Endpoint:
         self._listener.stop()
 
 
-_STATUS = {"ServerException": 500, "ThrottlingException": 429, "AccessDeniedException": 403, "ResourceInUseException": 409}
-
-
-def environment(url: str, region: str, key: Mapping[str, str]) -> dict[str, str]:
-    """AWS_… for `aws`, boto3 and kubectl's exec plugin. AWS_SESSION_TOKEN is there even when empty: none of the shell's."""
-    return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": key.get("SessionToken", ""),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+_STATUS = {
+    "ServerException": 500,
+    "ThrottlingException": 429,
+    "AccessDeniedException": 403,
+    "ResourceInUseException": 409,
+}

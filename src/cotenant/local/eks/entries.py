@@ -90,15 +90,21 @@ class Entries:
             if before.request and before.request == given.get("clientRequestToken"):
                 return before
             # terraform-aws-eks#3293
-            raise AwsError("ResourceInUseException", "The specified access entry resource is already in use on this cluster.", 409)
+            raise AwsError(
+                "ResourceInUseException", "The specified access entry resource is already in use on this cluster.", 409
+            )
         if len(self._all) >= LIMIT:
             raise AwsError("ResourceLimitExceededException", f"Access entry limit of {LIMIT} exceeded")
         principal = self._principal(arn)
         groups, username = tuple(given.get("kubernetesGroups", ())), given.get("username", "")
         if kind not in (STANDARD, *_NODES):
             raise _parameter(f"The specified type is invalid: {kind}")
-        if kind in _NODES and (groups or username or not principal.is_role or principal.account != self._cluster.account):
-            raise _parameter(f"An access entry of type {kind} takes a role of this account, and neither username nor groups")
+        if kind in _NODES and (
+            groups or username or not principal.is_role or principal.account != self._cluster.account
+        ):
+            raise _parameter(
+                f"An access entry of type {kind} takes a role of this account, and neither username nor groups"
+            )
         _check(groups, username)
         now = self._now()
         entry = Entry(

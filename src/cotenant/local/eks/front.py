@@ -152,9 +152,9 @@ def _meant(request: Request) -> str:
 def _iam_resource(front: Front, caller: Caller, parameters: dict[str, str]) -> str:
     """The ARN that a policy would name: of the role, user, group or policy that the request is about."""
     base = f"arn:aws:iam::{caller.account}"
-    if arn := parameters.get("PolicyArn"):
-        if "RoleName" not in parameters and "UserName" not in parameters and "GroupName" not in parameters:
-            return arn
+    holder = any(f"{kind}Name" in parameters for kind in ("Role", "User", "Group"))
+    if (arn := parameters.get("PolicyArn")) and not holder:
+        return arn
     for kind in ("Role", "User", "Group"):
         if name := parameters.get(f"{kind}Name"):
             return front.accounts.named(kind.lower(), name, caller.account) or (
@@ -162,4 +162,6 @@ def _iam_resource(front: Front, caller: Caller, parameters: dict[str, str]) -> s
             )
     if (name := parameters.get("PolicyName")) is not None:
         return f"{base}:policy{parameters.get('Path', '/')}{name}"
-    return f"{base}:user/{caller.principal.name}" if not caller.session and parameters.get("Action") == "GetUser" else "*"
+    return (
+        f"{base}:user/{caller.principal.name}" if not caller.session and parameters.get("Action") == "GetUser" else "*"
+    )

@@ -39,7 +39,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, *_: object) -> None:
         """A client that went away is no news; anything else is a fault of ours and belongs into the log."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError, ssl.SSLError)):
             traceback.print_exc()
@@ -67,9 +67,15 @@ def _handler(handle: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
                 answer = handle(request)
             except Exception:  # noqa: BLE001 - the last frame of a server: logged, and answered as AWS does
                 traceback.print_exc()
-                answer = Answer(500, b'{"message": "internal error, see the log"}', headers={"x-amzn-ErrorType": "ServerException"})
+                answer = Answer(
+                    500, b'{"message": "internal error, see the log"}', headers={"x-amzn-ErrorType": "ServerException"}
+                )
             self.send_response(answer.status)
-            for name, value in {"Content-Type": answer.type, "Content-Length": str(len(answer.body)), **answer.headers}.items():
+            for name, value in {
+                "Content-Type": answer.type,
+                "Content-Length": str(len(answer.body)),
+                **answer.headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer.body)

@@ -13,7 +13,6 @@ from cotenant.local.eks.message import Request
 from cotenant.local.eks.signature import pairs
 
 
-
 class Model:
     """Operations of `eks/2017-11-01`. MotoMissing where botocore is not installed."""
 

@@ -7,7 +7,7 @@ and always denies.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -95,7 +95,7 @@ def like(value: str, pattern: str) -> bool:
     return fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
-_OPERATORS = {
+_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda one, other: one == other,
     "StringNotEquals": lambda one, other: one == other,
     "StringEqualsIgnoreCase": lambda one, other: one.lower() == other.lower(),

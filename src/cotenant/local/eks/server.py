@@ -8,7 +8,7 @@ import ssl
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cotenant.local.eks.cluster import Cluster
 from cotenant.local.eks.endpoint import Endpoint
 from cotenant.local.eks.journal import Journal
 from cotenant.local.eks.listener import Listener
+from cotenant.local.eks.order import CERTIFICATE, Order
 from cotenant.local.eks.service import Place, utc
 from cotenant.local.eks.signin import SignIn
 from cotenant.local.eks.token import Verifier
@@ -26,27 +27,8 @@ from cotenant.local.eks.webhook import Webhook
 from cotenant.local.errors import ControlPlaneError
 from cotenant.local.wire import Wire, strict_context
 
-CERTIFICATE = "eks"
-"""Base name of the certificate with which the API server calls the webhooks, and with which aws-auth is read."""
 _LIST = f"/api/v1/namespaces/{awsauth.NAMESPACE}/configmaps?fieldSelector=metadata.name%3D{awsauth.NAME}"
 _IDLE = 600.0
-
-
-@dataclass(frozen=True)
-class Order:
-    """What the plane wants of this program, as its one argument: a file of JSON."""
-
-    cluster: dict[str, Any]
-    aws_port: int
-    webhook_port: int
-    pki: str
-    state: str
-    journal: str
-    answer: str
-    version: str
-
-    def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1))
 
 
 class Reader:
@@ -128,7 +110,7 @@ def serve(order: Order) -> None:
 
 def main() -> None:
     """Argument: the file of an Order."""
-    serve(Order(**json.loads(Path(sys.argv[1]).read_text())))
+    serve(Order.load(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -33,7 +34,12 @@ class Place:
 
 class Service:
     def __init__(
-        self, cluster: Cluster, accounts: Accounts, rights: Rights, place: Callable[[], Place], now: Callable[[], datetime]
+        self,
+        cluster: Cluster,
+        accounts: Accounts,
+        rights: Rights,
+        place: Callable[[], Place],
+        now: Callable[[], datetime],
     ) -> None:
         self._cluster, self._accounts, self._rights, self._place, self._now = cluster, accounts, rights, place, now
         self._created = now()
@@ -87,7 +93,9 @@ class Service:
 
     def describe_cluster_versions(self, given: Input) -> dict[str, Any]:
         version = self._place().version
-        return _page("clusterVersions", [{"clusterVersion": version, "defaultVersion": True, "clusterType": "eks"}], given)
+        return _page(
+            "clusterVersions", [{"clusterVersion": version, "defaultVersion": True, "clusterType": "eks"}], given
+        )
 
     def list_nodegroups(self, given: Input) -> dict[str, Any]:
         return _page("nodegroups", [], given)
@@ -106,7 +114,7 @@ class Service:
         if self.mode == CONFIG_MAP:
             self._admit_creator()
         self.mode = wanted
-        update = {
+        update: dict[str, Any] = {
             "id": str(uuid4()),
             "status": "Successful",
             "type": "AccessConfigUpdate",
@@ -199,7 +207,7 @@ class Service:
     def _tagged(self, arn: str) -> tuple[Mapping[str, str], Callable[[Mapping[str, str]], None]]:
         for entry in self.entries.visible():
             if entry.arn == arn:
-                return entry.tags, lambda tags: self.entries.tag(entry, tags)
+                return entry.tags, partial(self.entries.tag, entry)
         if ":podidentityassociation/" in arn:
             found = self.associations.find(arn.rpartition("/")[2])
             return found["tags"], lambda tags: found.update(tags=dict(tags))
@@ -248,7 +256,9 @@ class Service:
             "eks:principalArn": given.get("principalArn"),
             "eks:kubernetesGroups": given.get("kubernetesGroups"),
             "eks:username": given.get("username"),
-            "eks:accessEntryType": given.get("type", entry.type if entry else "STANDARD" if "principalArn" in given else None),
+            "eks:accessEntryType": given.get(
+                "type", entry.type if entry else "STANDARD" if "principalArn" in given else None
+            ),
             "eks:policyArn": given.get("policyArn"),
             "eks:namespaces": scope.get("namespaces"),
             "eks:accessScope": scope.get("type"),

@@ -113,7 +113,9 @@ def _sign(request: Request, signature: Signature, secret: str) -> str:
             _EMPTY if signature.presigned else sha256(request.body).hexdigest(),
         ]
     )
-    text = f"{ALGORITHM}\n{signature.moment:%Y%m%dT%H%M%SZ}\n{signature.scope}\n{sha256(canonical.encode()).hexdigest()}"
+    text = (
+        f"{ALGORITHM}\n{signature.moment:%Y%m%dT%H%M%SZ}\n{signature.scope}\n{sha256(canonical.encode()).hexdigest()}"
+    )
     key = f"AWS4{secret}".encode()
     for part in signature.scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")

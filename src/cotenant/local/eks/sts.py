@@ -53,7 +53,11 @@ class Sts:
         raise AwsError("InvalidAction", f"Could not find operation {operation} for version {VERSION}")
 
     def _assume(self, given: Mapping[str, str], caller: Caller) -> dict[str, Any]:
-        arn, name, seconds = given.get("RoleArn", ""), given.get("RoleSessionName", ""), given.get("DurationSeconds", "3600")
+        arn, name, seconds = (
+            given.get("RoleArn", ""),
+            given.get("RoleSessionName", ""),
+            given.get("DurationSeconds", "3600"),
+        )
         if not _SESSION_NAME.fullmatch(name):
             raise _invalid(f"Value '{name}' at 'roleSessionName' failed to satisfy constraint: [\\w+=,.@-]{{2,64}}")
         if not seconds.isdecimal() or not 900 <= int(seconds) <= 43200:

@@ -10,10 +10,11 @@ from typing import Any
 
 from cotenant.local.eks.journal import AUTHENTICATE, AUTHORIZE, Call, Journal
 from cotenant.local.eks.message import Answer, Request, as_json
+from cotenant.local.eks.order import ACCESS, TOKENS
 from cotenant.local.eks.signin import SignIn
 from cotenant.local.eks.token import Throttled, TokenRefused, Verifier
 
-TOKENS, ACCESS, HEALTH = "/authenticate", "/authorize", "/healthz"
+HEALTH = "/healthz"
 _VERSIONS = {
     TOKENS: ("authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"),
     ACCESS: ("authorization.k8s.io/v1", "authorization.k8s.io/v1beta1"),

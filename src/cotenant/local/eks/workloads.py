@@ -75,7 +75,9 @@ class Associations:
         whole = {**before, **given}
         role = self._accounts.principal(whole["roleArn"])
         if role is None or not role.is_role or role.account != self._cluster.account:
-            raise AwsError("InvalidParameterException", f"Role provided in the request does not exist: {whole['roleArn']}")
+            raise AwsError(
+                "InvalidParameterException", f"Role provided in the request does not exist: {whole['roleArn']}"
+            )
         if "policy" in whole and not whole.get("disableSessionTags"):
             raise AwsError("InvalidParameterException", "policy requires disableSessionTags")
 
