@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 
+from cotenant.aws.calls import Calls
+from cotenant.aws.desk import EntryDesk
+from cotenant.aws.eks import Eks, Iam
+from cotenant.controllers.iam import IamController
 from cotenant.controllers.leash import Leash
-from cotenant.controllers.wiring import controllers, reflectors
+from cotenant.controllers.wiring import controllers, iam_controller, reflectors
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import LEASES, Resource
 from cotenant.kube.transport import Transport
+from cotenant.runtime.controller import Controller
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.identity import identity
 from cotenant.runtime.leader import Leader
@@ -64,9 +70,12 @@ def compose(
         )
         client.guard = leader.guard
     watching = reflectors(client, world, metrics)
+    working = controllers(client, world, settings, clock, recorder, metrics)
+    if settings.eks_cluster:
+        working.append(entries(settings, client, world, metrics))
     manager = Manager(
         reflectors=watching,
-        controllers=controllers(client, world, settings, clock, recorder, metrics),
+        controllers=working,
         leader=leader,
         while_leading=[recorder.run],
         requirement=partial(require, Client(election.transport), needed(settings, [one.resource for one in watching])),
@@ -76,6 +85,14 @@ def compose(
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
     return manager
+
+
+def entries(settings: Settings, client: Client, world: World, metrics: Metrics) -> Controller:
+    """The controller of access entries. Only what it needs imports anything of AWS, and that when it first calls."""
+    calls = Calls(settings.aws_region, observe=lambda action, result: metrics.aws_calls.labels(action, result).inc())
+    desk = EntryDesk(Eks(calls, settings.eks_cluster), Iam(calls), time.monotonic)
+    found = IamController(client, world, settings.platform, clock, desk, settings.resync)
+    return iam_controller(world, found.reconcile, metrics)
 
 
 def needed(settings: Settings, watched: Iterable[Resource]) -> list[Right]:

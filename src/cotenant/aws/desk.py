@@ -14,7 +14,8 @@ from msgspec import Struct
 from cotenant.aws.eks import Eks, Iam
 from cotenant.aws.faults import Fault
 from cotenant.model.arn import SSO_PATH, arn
-from cotenant.model.iam.claims import Claim, Trouble, Wish, canonical, merged
+from cotenant.model.finding import Finding
+from cotenant.model.iam.claims import Claim, Wish, canonical, merged
 from cotenant.model.iam.entries import NO_MODE, Entry, Principal, State, Step, plan
 
 log = structlog.get_logger()
@@ -30,32 +31,36 @@ MODES = 600.0
 """Seconds for which the authentication mode is remembered; it changes once in a cluster's life."""
 IN_A_ROW = 3
 """Refusals of one kind after which the rest of a look is not tried."""
-REASONS: Mapping[str, tuple[str, bool]] = {
-    "denied": ("AWSPermissionMissing", False),
-    "credentials": ("AWSCredentialsMissing", False),
-    "throttled": ("AWSUnavailable", True),
-    "unavailable": ("AWSUnavailable", True),
-    "no principal": ("PrincipalNotFound", False),
-    "mode": ("ModeWithoutEntries", False),
-    "no cluster": ("ClusterNotFound", False),
-    "region": ("ClusterNotFound", False),
-    "limit": ("EntryLimitReached", False),
-    "library": ("AWSNotInstalled", False),
-}
 
 
 class Settled(Struct, frozen=True):
     """What became of all claims: what is wrong with some; the writes done; when to look again, None for the usual time."""
 
-    trouble: Mapping[Claim, Trouble]
+    trouble: Mapping[Claim, Finding]
     done: tuple[Step, ...] = ()
     again: float | None = None
 
 
-def trouble_of(error: Fault) -> Trouble:
+def finding(error: Fault) -> Finding:
     """What a refusal means for a member."""
-    reason, unknown = REASONS.get(error.kind, ("AWSRefused", False))
-    return Trouble(reason, error.message, unknown)
+    match error.kind:
+        case "denied":
+            return Finding("AWSPermissionMissing", error.message)
+        case "credentials":
+            return Finding("AWSCredentialsMissing", error.message)
+        case "throttled" | "unavailable":
+            return Finding("AWSUnavailable", error.message, "Unknown")
+        case "no principal":
+            return Finding("PrincipalNotFound", error.message)
+        case "mode":
+            return Finding("ModeWithoutEntries", error.message)
+        case "no cluster" | "region":
+            return Finding("ClusterNotFound", error.message)
+        case "limit":
+            return Finding("EntryLimitReached", error.message)
+        case "library":
+            return Finding("AWSNotInstalled", error.message)
+    return Finding("AWSRefused", error.message)
 
 
 class Directory:
@@ -118,19 +123,19 @@ class EntryDesk:
         except Fault as error:
             log.warning("access entries not reached", error=error.message)
             self.asked = -MODES
-            return Settled({one: trouble_of(error) for one in claims}, again=SOON)
+            return Settled({one: finding(error) for one in claims}, again=SOON)
 
     async def _settle(self, claims: Sequence[Claim], *, removing: bool) -> Settled:
         await self._identify()
         if self.mode == NO_MODE:
             message = f"cluster {self.eks.cluster} reads no access entries (mode CONFIG_MAP); write aws-auth: cotenant iam apply"
-            return Settled({one: Trouble("ModeWithoutEntries", message) for one in claims})
+            return Settled({one: Finding("ModeWithoutEntries", message) for one in claims})
         if claims:
             await self.directory.refresh(users=any(":user/" in one.target for one in claims))
         found = merged(claims, self.directory.sso())
         trouble = dict(found.trouble)
         if fault := self.directory.fault:
-            trouble |= {one: trouble_of(fault) for one, said in trouble.items() if said.reason == "IAMPending"}
+            trouble |= {one: finding(fault) for one, said in trouble.items() if said.reason == "IAMPending"}
         listed = await self.eks.listed()
         self._forget(listed)
         left = await self._describe(plan(found.wishes, self._state(listed, found.wishes), self.me).unread)
@@ -140,7 +145,7 @@ class EntryDesk:
         done = await self._write(steps[:MOST], about)
         waiting = {canonical(one) for one in decided.unread} | {one.key for one in steps[MOST:]}
         for key in waiting:
-            about.setdefault(key, Trouble("IAMPending", "its access entry has not been looked at yet", unknown=True))
+            about.setdefault(key, Finding("IAMPending", "its access entry has not been looked at yet", "Unknown"))
         by_key = spread(found.wishes, claims, self.directory.sso() or [])
         trouble |= {
             claim: about[key] for claim, keys in by_key.items() for key in keys if key in about and claim not in trouble
@@ -182,7 +187,7 @@ class EntryDesk:
                 self.described[principal] = self.clock()
         return len(unread) > MOST
 
-    async def _write(self, steps: Sequence[Step], about: dict[str, Trouble]) -> list[Step]:
+    async def _write(self, steps: Sequence[Step], about: dict[str, Finding]) -> list[Step]:
         """Carries out steps; those that were done. What is refused goes to `about`."""
         done: list[Step] = []
         refused: list[str] = []
@@ -195,7 +200,7 @@ class EntryDesk:
                 said = await self._one(step)
             except Fault as error:
                 refused.append(error.kind)
-                about[step.key] = trouble_of(error)
+                about[step.key] = finding(error)
                 log.warning("access entry refused", action=step.action, principal=step.principal, error=error.message)
                 if error.kind in ("credentials", "unavailable", "throttled"):
                     about |= {one.key: about[step.key] for one in steps[at:]}
@@ -208,7 +213,7 @@ class EntryDesk:
                 done.append(step)
         return done
 
-    async def _one(self, step: Step) -> Trouble | None:
+    async def _one(self, step: Step) -> Finding | None:
         """One step; what is still to come. Raises Fault."""
         if step.action == "delete":
             if policies := await self.eks.policies(step.principal):
@@ -216,11 +221,11 @@ class EntryDesk:
                     f"{step.principal}: {step.why}, but somebody gave its entry {policies[0]}, which would be lost; "
                     "detach that: aws eks disassociate-access-policy"
                 )
-                return Trouble("EntryHeld", message)
+                return Finding("EntryHeld", message)
             await self.eks.carry_out(step)
             self.known.pop(step.principal, None)
             log.info("access entry deleted", principal=step.principal, why=step.why)
-            return Trouble("EntryReplaced", f"{step.principal}: its entry was dead and is made anew", unknown=True)
+            return Finding("EntryReplaced", f"{step.principal}: its entry was dead and is made anew", "Unknown")
         try:
             entry = await self.eks.carry_out(step)
         except Fault as error:
@@ -232,7 +237,7 @@ class EntryDesk:
             self.described[entry.principal] = self.clock()
         self.written[step.key] = self.clock()
         log.info("access entry written", action=step.action, principal=step.principal, groups=step.groups, why=step.why)
-        return Trouble("IAMPending", f"{step.principal}: written; EKS takes some seconds to show it", unknown=True)
+        return Finding("IAMPending", f"{step.principal}: written; EKS takes some seconds to show it", "Unknown")
 
 
 def spread(wishes: Iterable[Wish], claims: Iterable[Claim], sso: Sequence[str]) -> dict[Claim, list[str]]:

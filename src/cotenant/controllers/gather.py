@@ -10,7 +10,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.controllers.world import World, spaces_of
 from cotenant.kube.resource import ROLE_BINDINGS
-from cotenant.model.finding import Ref
+from cotenant.model.finding import Finding, Ref
 from cotenant.model.placement import candidate, contradicted
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView, told, view
@@ -80,7 +80,16 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         rights=rights,
         bindings=sum(map(len, rights.values())),
         roles=frozenset(one.metadata.name for one in world.roles.items()),
+        iam=mapped(world, name),
     )
+
+
+def mapped(world: World, tenant: str) -> tuple[Finding, ...] | None:
+    """What is known of the identities of a tenant's members; None where the operator maps none."""
+    if not world.maps:
+        return None
+    found = world.mapped.get(None, tenant)
+    return found.trouble if found else (Finding("IAMPending", "access entries have not been looked at yet", "Unknown"),)
 
 
 def rights_in(world: World, namespace: str) -> tuple[Ref, ...]:

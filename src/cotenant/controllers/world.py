@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from cotenant.api.builtin import Child, ClusterRole, Manifest, Namespace, ResourceQuota
 from cotenant.api.keys import SPACE, TENANT, home_of
@@ -16,7 +17,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.kube import resource
 from cotenant.kube.resource import Resource
-from cotenant.model.finding import Ref
+from cotenant.model.finding import Finding, Ref
 from cotenant.model.fingerprint import CONTENT, decoder, fingerprint
 from cotenant.runtime.store import Change, Store
 
@@ -47,6 +48,13 @@ TYPES: dict[str, Any] = {
 }
 
 
+class Mapped(Struct, frozen=True):
+    """What became of a tenant's members by IAM principal. The name is the tenant's, the version is of what is said."""
+
+    metadata: ObjectMeta
+    trouble: tuple[Finding, ...]
+
+
 class World:
     """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer."""
 
@@ -58,6 +66,9 @@ class World:
         self.quotas: Store[ResourceQuota] = Store()
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
+        self.mapped: Store[Mapped] = Store()
+        self.maps = False
+        """Whether IAM principals are mapped at all."""
         self.echoing = False
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():

@@ -14,7 +14,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.model.access import Access, access
 from cotenant.model.effective import Effective, effective
-from cotenant.model.finding import Ref
+from cotenant.model.finding import Finding, Ref
 from cotenant.model.platform import Platform
 
 
@@ -97,3 +97,5 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """RoleBindings of ours that still exist in any namespace of the tenant."""
     roles: frozenset[str] = frozenset()
     """Names of the ClusterRoles that exist."""
+    iam: tuple[Finding, ...] | None = None
+    """What is wrong with the identities of members by IAM principal; None where the operator maps none."""

@@ -199,7 +199,7 @@ async def test_throttling_is_waited_out(rig: Rig, monkeypatch: pytest.MonkeyPatc
     rig.clock.now += DAY
     rig.aws.fail("ListAccessEntries", "ThrottlingException", times=99, message="Rate exceeded")
     found = await rig.desk.settle([claim(role)])
-    assert [(one.reason, one.unknown) for one in found.trouble.values()] == [("AWSUnavailable", True)]
+    assert [(one.reason, one.status) for one in found.trouble.values()] == [("AWSUnavailable", "Unknown")]
 
 
 async def test_without_credentials_nothing_but_a_sentence_happens(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

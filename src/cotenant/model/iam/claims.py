@@ -10,6 +10,7 @@ from msgspec import Struct
 from cotenant.api.tenant import Member
 from cotenant.model.access import Access, group_of
 from cotenant.model.arn import SSO, SSO_PATH, Arn, arn, refusal
+from cotenant.model.finding import Finding
 
 SETS = "permission-set "
 """What a target begins with that is found by name: `permission-set 111122223333/TeamA`."""
@@ -42,20 +43,12 @@ class Wish(Struct, frozen=True, order=True):
         return canonical(self.principal)
 
 
-class Trouble(Struct, frozen=True):
-    """Why a claim is not in force: a reason of judge.reasons.REASONS, and a sentence."""
-
-    reason: str
-    message: str
-    unknown: bool = False
-    """It may be in force, or soon."""
-
-
 class Merged(Struct, frozen=True):
     """The wishes of all tenants, and what became of claims that are none: trouble by claim."""
 
     wishes: tuple[Wish, ...]
-    trouble: Mapping[Claim, Trouble]
+    trouble: Mapping[Claim, Finding]
+    """A reason of judge.reasons.REASONS each; status Unknown where it may be in force, or soon."""
 
 
 def claims(tenant: str, granted: Access) -> tuple[Claim, ...]:
@@ -102,7 +95,7 @@ def of_set(target: str, roles: Iterable[str]) -> list[str]:
 
 def merged(found: Sequence[Claim], directory: Iterable[str] | None) -> Merged:
     """One wish a principal. directory: ARNs of the roles of Identity Center, None while they are not known."""
-    trouble: dict[Claim, Trouble] = {}
+    trouble: dict[Claim, Finding] = {}
     by_key: dict[str, list[tuple[Claim, str]]] = {}
     known = list(directory) if directory is not None else None
     for one in sorted(found):
@@ -129,29 +122,27 @@ def merged(found: Sequence[Claim], directory: Iterable[str] | None) -> Merged:
     return Merged(tuple(sorted(wishes)), trouble)
 
 
-def targets(one: Claim, known: list[str] | None, trouble: dict[Claim, Trouble]) -> list[str]:
+def targets(one: Claim, known: list[str] | None, trouble: dict[Claim, Finding]) -> list[str]:
     """The principals that a claim means; what is wrong with it goes to `trouble`."""
     if not one.target.startswith(SETS):
         if reason := refusal(one.target):
-            trouble[one] = Trouble("PrincipalRefused", f"{one.target} {reason}")
+            trouble[one] = Finding("PrincipalRefused", f"{one.target} {reason}")
             return []
         return [one.target]
     if known is None:
-        trouble[one] = Trouble(
-            "IAMPending", f"{one.target}: the roles of Identity Center are not known yet", unknown=True
-        )
+        trouble[one] = Finding("IAMPending", f"{one.target}: the roles of Identity Center are not known yet", "Unknown")
         return []
     roles = of_set(one.target, known)
     if not roles:
         message = f"{one.target}: IAM has no role of it; assign it in that account, or correct its name"
-        trouble[one] = Trouble("PermissionSetNotFound", message)
+        trouble[one] = Finding("PermissionSetNotFound", message)
     return roles
 
 
-def two_names(one: Claim) -> Trouble:
+def two_names(one: Claim) -> Finding:
     """Two tenants call one principal by different names: it has one only, so it keeps that of EKS."""
     message = f"{one.target}: members elsewhere give it another username; a principal has one, now that of EKS"
-    return Trouble("UsernameConflict", message)
+    return Finding("UsernameConflict", message)
 
 
 SHAPE = re.compile(r"\{\{\s*(\w+)\s*\}\}")

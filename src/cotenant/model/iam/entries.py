@@ -11,7 +11,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from cotenant.model.iam.claims import Trouble, Wish, canonical
+from cotenant.model.finding import Finding
+from cotenant.model.iam.claims import Wish, canonical
 
 OWNER = "cotenant.dev/managed-by"
 """Tag of what is ours; the operator's IAM policy lets it change nothing else."""
@@ -119,7 +120,7 @@ class EntryPlan(Struct, frozen=True):
     unread: tuple[str, ...] = ()
     """ARNs of entries to describe before anything can be said about them."""
     steps: tuple[Step, ...] = ()
-    trouble: Mapping[str, Trouble] = field(default_factory=dict)
+    trouble: Mapping[str, Finding] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()
     """ARNs of entries of others that no wish concerns."""
 
@@ -130,7 +131,7 @@ def plan(wishes: Iterable[Wish], state: State, me: str = "", *, only: frozenset[
     there = {canonical(principal): principal for principal in state.listed}
     unread, steps, trouble, foreign = [], [], {}, []
     for key in sorted(wanted):
-        said: Step | Trouble | None
+        said: Step | Finding | None
         if key not in there:
             said = absent(wanted[key], state)
         elif (entry := state.known.get(there[key])) is None:
@@ -153,24 +154,24 @@ def plan(wishes: Iterable[Wish], state: State, me: str = "", *, only: frozenset[
     return EntryPlan(tuple(unread), tuple(steps), trouble, tuple(foreign))
 
 
-def absent(wish: Wish, state: State) -> Step | Trouble:
+def absent(wish: Wish, state: State) -> Step | Finding:
     """What to do about a wish without entry."""
     if wish.key in state.written:
-        return Trouble("IAMPending", f"{wish.principal}: written; EKS takes some seconds to show it", unknown=True)
+        return Finding("IAMPending", f"{wish.principal}: written; EKS takes some seconds to show it", "Unknown")
     asked = state.principals.get(wish.key)
     if asked and not asked.arn:
-        return Trouble("PrincipalNotFound", f"{wish.principal} does not exist in IAM; make it, or correct its name")
+        return Finding("PrincipalNotFound", f"{wish.principal} does not exist in IAM; make it, or correct its name")
     principal = asked.arn if asked else wish.principal
     tags = OWNED | ({PRINCIPAL_ID: asked.id} if asked else {})
     return Step("create", principal, wish.username, wish.groups, tags, why=f"member of {', '.join(wish.tenants)}")
 
 
-def present(wish: Wish, entry: Entry, state: State, me: str) -> Step | Trouble | None:
+def present(wish: Wish, entry: Entry, state: State, me: str) -> Step | Finding | None:
     """What to do about a wish with an entry; None if it is as it shall be."""
     if not entry.ours:
         if entry.type == STANDARD and set(wish.groups) <= set(entry.groups):
             return None
-        return Trouble("EntryConflict", conflict(wish, entry))
+        return Finding("EntryConflict", conflict(wish, entry))
     asked, had = state.principals.get(wish.key), entry.tags.get(PRINCIPAL_ID, "")
     if asked and asked.id and had and asked.id != had:
         return Step(
@@ -178,10 +179,10 @@ def present(wish: Wish, entry: Entry, state: State, me: str) -> Step | Trouble |
         )
     if entry.username == wish.username and sorted(entry.groups) == sorted(wish.groups):
         if wish.key in state.written:
-            return Trouble("IAMPending", f"{wish.principal}: written; EKS takes some seconds to show it", unknown=True)
+            return Finding("IAMPending", f"{wish.principal}: written; EKS takes some seconds to show it", "Unknown")
         return None
     if wish.key == me:
-        return Trouble("EntryHeld", f"{wish.principal}: you are signed in by it; change it as somebody else")
+        return Finding("EntryHeld", f"{wish.principal}: you are signed in by it; change it as somebody else")
     return Step(
         "update", entry.principal, wish.username, wish.groups, why="differs from what tenants say", before=entry
     )

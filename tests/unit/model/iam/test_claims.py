@@ -90,7 +90,7 @@ def test_a_permission_set_that_nobody_was_given_is_told() -> None:
     team = claimed("red", {"permissionSet": {"name": "TeamA", "account": "111122223333"}})
     assert [one.reason for one in together(*team).trouble.values()] == ["PermissionSetNotFound"]
     waiting = together(*team, directory=None).trouble.values()
-    assert [(one.reason, one.unknown) for one in waiting] == [("IAMPending", True)]
+    assert [(one.reason, one.status) for one in waiting] == [("IAMPending", "Unknown")]
 
 
 def test_a_template_is_filled_in_as_the_authenticator_does() -> None:
