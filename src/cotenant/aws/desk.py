@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cotenant.aws.eks import Eks, Iam
 from cotenant.aws.faults import Fault
 from cotenant.model.arn import SSO_PATH, arn
 from cotenant.model.finding import Finding
-from cotenant.model.iam.claims import Claim, Wish, canonical, merged
-from cotenant.model.iam.entries import NO_MODE, Entry, Principal, State, Step, plan
+from cotenant.model.iam.claims import Claim, Merged, Wish, canonical, merged
+from cotenant.model.iam.entries import NO_MODE, Entry, EntryPlan, Principal, State, Step, plan
 
 log = structlog.get_logger()
 
@@ -130,16 +131,8 @@ class EntryDesk:
         if self.mode == NO_MODE:
             message = f"cluster {self.eks.cluster} reads no access entries (mode CONFIG_MAP); write aws-auth: cotenant iam apply"
             return Settled({one: Finding("ModeWithoutEntries", message) for one in claims})
-        if claims:
-            await self.directory.refresh(users=any(":user/" in one.target for one in claims))
-        found = merged(claims, self.directory.sso())
+        found, decided, left = await self.look(claims, most=MOST)
         trouble = dict(found.trouble)
-        if fault := self.directory.fault:
-            trouble |= {one: finding(fault) for one, said in trouble.items() if said.reason == "IAMPending"}
-        listed = await self.eks.listed()
-        self._forget(listed)
-        left = await self._describe(plan(found.wishes, self._state(listed, found.wishes), self.me).unread)
-        decided = plan(found.wishes, self._state(listed, found.wishes), self.me)
         about = dict(decided.trouble)
         steps = [one for one in decided.steps if removing or one.action != "delete"]
         done = await self._write(steps[:MOST], about)
@@ -152,6 +145,24 @@ class EntryDesk:
         }
         again = 0.0 if left or waiting else SEEN if self.written or done else SOON if trouble else None
         return Settled(trouble, tuple(done), again)
+
+    async def look(self, claims: Sequence[Claim], *, most: int | None = None) -> tuple[Merged, EntryPlan, bool]:
+        """What tenants want, what would be written, and whether entries are left undescribed. Writes nothing.
+
+        most: entries that are described; None for all. Raises Fault.
+        """
+        await self._identify()
+        if claims:
+            await self.directory.refresh(users=any(":user/" in one.target for one in claims))
+        found = merged(claims, self.directory.sso())
+        if fault := self.directory.fault:
+            said = {one: finding(fault) for one, said in found.trouble.items() if said.reason == "IAMPending"}
+            found = replace(found, trouble={**found.trouble, **said})
+        listed = await self.eks.listed()
+        self._forget(listed)
+        state = self._state(listed, found.wishes)
+        left = await self._describe(plan(found.wishes, state, self.me).unread, most)
+        return found, plan(found.wishes, state, self.me), left
 
     async def _identify(self) -> None:
         if self.clock() - self.asked >= MODES:
@@ -179,13 +190,13 @@ class EntryDesk:
         for _, principal in old[:MOST]:
             del self.known[principal]
 
-    async def _describe(self, unread: Sequence[str]) -> bool:
+    async def _describe(self, unread: Sequence[str], most: int | None) -> bool:
         """Describes the first so many; whether some are left."""
-        for principal in unread[:MOST]:
+        for principal in unread[:most]:
             if found := await self.eks.entry(principal):
                 self.known[principal] = found
                 self.described[principal] = self.clock()
-        return len(unread) > MOST
+        return most is not None and len(unread) > most
 
     async def _write(self, steps: Sequence[Step], about: dict[str, Finding]) -> list[Step]:
         """Carries out steps; those that were done. What is refused goes to `about`."""
