@@ -136,7 +136,7 @@ class _Conversation:
             raise waiting.popleft()
 
     def _refusal(self, error: AwsError) -> Answer:
-        if self._service in ("sts", "iam"):
+        if self._service in ("sts", "iam") or "x-www-form-urlencoded" in self._request.headers.get("content-type", ""):
             return sts.refusal(error, in_json=self._wants_json and self._service == "sts")
         code = _IN_JSON.get(error.code, error.code)
         return as_json(error.status, {"message": error.message}, **{"x-amzn-ErrorType": code})
