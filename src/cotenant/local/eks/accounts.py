@@ -140,7 +140,7 @@ def _principal(found: Any) -> Principal:
 
 
 def _named_as_iam_does(user: Any, body: bytes) -> bytes:
-    """moto's ids of users lack the prefix by which people tell a user from a role. The answer in which it stands, too."""
+    """Ids of users in moto lack the prefix by which people tell a user from a role. The answer in which it stands, too."""
     if user.id.startswith("AIDA"):
         return body
     old, user.id = user.id, f"AIDA{user.id[4:].upper()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -157,14 +157,14 @@ def test_a_policy_is_associated_once_and_again_with_another_scope(aws):
     assert eks.list_associated_access_policies(**whose)["associatedAccessPolicies"] == []
 
 
-def test_a_new_entry_may_show_itself_only_later(aws):
-    aws.delay(0.3)
+def test_a_new_entry_may_show_itself_only_later(aws, clock):
+    aws.delay(60)
     role, eks = given_role(aws), aws.client("eks")
     given_entry(aws, role)
     assert role not in eks.list_access_entries(clusterName=CLUSTER)["accessEntries"]
     refused(eks.describe_access_entry, "ResourceNotFoundException", principalArn=role)
     refused(eks.create_access_entry, "ResourceInUseException", principalArn=role)
-    time.sleep(0.35)
+    clock.ahead = timedelta(seconds=61)
     assert role in eks.list_access_entries(clusterName=CLUSTER)["accessEntries"]
 
 

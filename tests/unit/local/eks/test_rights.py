@@ -94,7 +94,10 @@ def test_a_group_a_managed_policy_and_a_deny_all_count(aws):
     iam.attach_group_policy(GroupName=group, PolicyArn=managed)
     eks = aws.client("eks", key)
     assert eks.describe_cluster(name=CLUSTER)["cluster"]["status"] == "ACTIVE"
-    deny = {"Statement": [{"Effect": "Deny", "Action": "eks:DescribeCluster", "Resource": "*"}]}
+    deny = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Action": "eks:DescribeCluster", "Resource": "*"}],
+    }
     iam.put_user_policy(UserName=name, PolicyName="no", PolicyDocument=json.dumps(deny))
     refused(eks.describe_cluster, "with an explicit deny in an identity-based policy", name=CLUSTER)
 
