@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
+from cotenant.local.eks.clock import utc
 from cotenant.local.eks.cluster import Cluster
 from cotenant.local.eks.errors import AwsError
 from cotenant.local.eks.front import Front
 from cotenant.local.eks.hold import environment
 from cotenant.local.eks.journal import Call, Journal
 from cotenant.local.eks.listener import Listener
-from cotenant.local.eks.service import Place, utc
+from cotenant.local.eks.service import Place
 
 
 class Endpoint:
