@@ -147,8 +147,8 @@ def env() -> None:
 
     with _errors():
         plane = _running()
-        variables = plane.env()
-        if any(name.startswith("AWS_") for name in variables):
+        variables = plane.env(plane.shell_kubeconfig if plane.signs_in else None)
+        if plane.signs_in:
             click.echo(f"unset {' '.join(UNSET)}")
         for name, value in variables.items():
             click.echo(f"export {name}={shlex.quote(value)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -73,6 +74,14 @@ class Handle:
     def kubeconfig(self) -> Path:
         """The administrator's (system:masters)."""
         return self._layout.kubeconfig(ADMIN)
+
+    @property
+    def shell_kubeconfig(self) -> Path:
+        """The administrator's once more, for a shell: `aws eks update-kubeconfig` writes into what KUBECONFIG names."""
+        path = self._layout.kubeconfig("shell")
+        if not path.exists():
+            kubeconfig.save(path, json.loads(self.kubeconfig.read_text()))
+        return path
 
     def admin_kubeconfig(self, server: int = 0) -> Path:
         return self.user(ADMIN, ["system:masters"], server=server) if server else self.kubeconfig

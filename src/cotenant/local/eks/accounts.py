@@ -90,7 +90,7 @@ class Accounts:
     def boundary(self, principal: Principal) -> Document | None:
         arn = getattr(self._find(principal.arn), "permissions_boundary_arn", None)
         policy = self._state(principal.account).managed_policies.get(arn) if arn else None
-        return _document(policy.document) if policy is not None else None
+        return _document(_valid(policy)) if policy is not None else None
 
     def answer(self, request: Request, account: str) -> Answer:
         """IAM's own API."""
@@ -109,14 +109,18 @@ class Accounts:
             status, given, body = self._respond(prepared, prepared.raw_url, prepared.headers)
         except self._refusal as refusal:
             status, given, body = refusal.code, dict(refusal.get_headers()), refusal.get_body()
+        body = body.encode() if isinstance(body, str) else body
+        for user in self._state(account).users.values():
+            body = _named_as_iam_does(user, body)
         type_ = next((value for name, value in dict(given).items() if name.lower() == "content-type"), "text/xml")
-        return Answer(int(status), body.encode() if isinstance(body, str) else body, type_)
+        return Answer(int(status), body, type_)
 
     def _administrator(self, account: str) -> Key:
         state = self._state(account)
         state.reset()
         user = state.create_user(_PARTITION, CREATOR)
         state.put_user_policy(CREATOR, "everything", json.dumps(_EVERYTHING))
+        _named_as_iam_does(user, b"")
         made = state.create_access_key(user_name=CREATOR)
         return Key(made.access_key_id, made.secret_access_key, _principal(user))
 
@@ -135,10 +139,23 @@ def _principal(found: Any) -> Principal:
     return Principal(found.arn, found.id, found.account_id)
 
 
+def _named_as_iam_does(user: Any, body: bytes) -> bytes:
+    """Ids of users in moto lack the prefix by which people tell a user from a role. The answer in which it stands, too."""
+    if user.id.startswith("AIDA"):
+        return body
+    old, user.id = user.id, f"AIDA{user.id[4:].upper()}"
+    return body.replace(old.encode(), user.id.encode())
+
+
 def _held(holder: Any) -> Iterable[Any]:
     yield from holder.policies.values()
     for managed in holder.managed_policies.values():
-        yield managed.document
+        yield _valid(managed)
+
+
+def _valid(managed: Any) -> Any:
+    """The version of a managed policy that counts."""
+    return next(each.document for each in managed.versions if each.version_id == managed.default_version_id)
 
 
 def _document(text: Any) -> Document:

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
+from cotenant.local.eks.clock import utc
 from cotenant.local.eks.cluster import Cluster
 from cotenant.local.eks.errors import AwsError
 from cotenant.local.eks.front import Front
 from cotenant.local.eks.hold import environment
 from cotenant.local.eks.journal import Call, Journal
 from cotenant.local.eks.listener import Listener
-from cotenant.local.eks.service import Place, utc
+from cotenant.local.eks.service import Place
 
 
 class Endpoint:
@@ -32,6 +33,7 @@ class Endpoint:
         self._journal = journal or Journal()
         self.front = Front(self.cluster, self._journal, place, now)
         self._listener = Listener(self.front, port)
+        self._clients: list[Any] = []
 
     @property
     def url(self) -> str:
@@ -54,7 +56,7 @@ class Endpoint:
         import boto3
 
         given = key or self.administrator()
-        return boto3.client(
+        made = boto3.client(
             service,
             **{
                 "endpoint_url": self.url,
@@ -65,6 +67,8 @@ class Endpoint:
                 **choices,
             },
         )
+        self._clients.append(made)
+        return made
 
     def fail(self, operation: str, code: str, message: str = "", *, status: int = 0, times: int = 1) -> None:
         """The next answers to an operation: ThrottlingException, ServerException, AccessDeniedException …"""
@@ -82,6 +86,8 @@ class Endpoint:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for client in self._clients:
+            client.close()
         self._listener.stop()
 
 

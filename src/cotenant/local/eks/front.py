@@ -43,15 +43,15 @@ class Front:
         self, cluster: Cluster, journal: Journal, place: Callable[[], Place], now: Callable[[], datetime]
     ) -> None:  # fmt: skip
         self.accounts = Accounts(cluster)
-        self._rights = Rights(self.accounts)
-        self.sts = sts.Sts(self.accounts, self._rights, now)
-        self.service = Service(cluster, self.accounts, self._rights, place, now)
-        self._model, self._journal, self._now = Model(), journal, now
-        self._faults: defaultdict[str, deque[AwsError]] = defaultdict(deque)
+        self.rights = Rights(self.accounts)
+        self.sts = sts.Sts(self.accounts, self.rights, now)
+        self.service = Service(cluster, self.accounts, self.rights, place, now)
+        self.model, self.journal, self.now = Model(), journal, now
+        self.faults: defaultdict[str, deque[AwsError]] = defaultdict(deque)
         self._lock = threading.Lock()
 
     def fail(self, operation: str, error: AwsError, times: int = 1) -> None:
-        self._faults[operation].extend([error] * times)
+        self.faults[operation].extend([error] * times)
 
     def __call__(self, request: Request) -> Answer:
         with self._lock:
@@ -73,13 +73,13 @@ class Front:
         signed = signature.read(request)
         key, session = self.accounts.key(signed.key), self.sts.session(signed.key)
         if session is not None and signed.token == session.token and self.accounts.there(session.role):
-            if session.expires <= self._now():
+            if session.expires <= self.now():
                 raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
-            signature.verify(request, signed, session.secret, self._now())
+            signature.verify(request, signed, session.secret, self.now())
             return Caller(session.role, signed.key, session.name), signed
         if key is None or not key.active or signed.token:
             raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
-        signature.verify(request, signed, key.secret, self._now())
+        signature.verify(request, signed, key.secret, self.now())
         return Caller(key.owner, signed.key), signed
 
 
@@ -97,8 +97,9 @@ class _Conversation:
             answer = self._answer()
         except AwsError as refusal:
             error, answer = refusal.code, self._refusal(refusal)
-        self._front._journal.add(  # noqa: SLF001 - one thing in two classes
-            Call(self._service, self._operation, answer.status, error, self._caller, self._front._now().timestamp())  # noqa: SLF001
+        front = self._front
+        front.journal.add(
+            Call(self._service, self._operation, answer.status, error, self._caller, front.now().timestamp())
         )
         return answer
 
@@ -117,12 +118,12 @@ class _Conversation:
             result = front.sts.run(self._operation, parameters, caller)
             return sts.answer(self._operation, result, in_json=self._wants_json)
         if signed.service == "iam":
-            front._rights.check(caller, f"iam:{self._operation}", _iam_resource(front, caller, parameters))  # noqa: SLF001
+            front.rights.check(caller, f"iam:{self._operation}", _iam_resource(front, caller, parameters))
             return front.accounts.answer(request, caller.account)
         raise AwsError("UnknownService", f"{signed.service} is not part of the local endpoint; it has eks, iam and sts")
 
     def _eks(self, caller: Caller, region: str) -> Answer:
-        model: Any = self._front._model  # noqa: SLF001
+        model: Any = self._front.model
         operation, path = model.operation(self._request)
         self._operation = operation.name
         self._fault()
@@ -131,12 +132,12 @@ class _Conversation:
         return Answer(200, model.write(operation, result))
 
     def _fault(self) -> None:
-        waiting = self._front._faults[self._operation]  # noqa: SLF001
+        waiting = self._front.faults[self._operation]
         if waiting:
             raise waiting.popleft()
 
     def _refusal(self, error: AwsError) -> Answer:
-        if self._service in ("sts", "iam"):
+        if self._service in ("sts", "iam") or "x-www-form-urlencoded" in self._request.headers.get("content-type", ""):
             return sts.refusal(error, in_json=self._wants_json and self._service == "sts")
         code = _IN_JSON.get(error.code, error.code)
         return as_json(error.status, {"message": error.message}, **{"x-amzn-ErrorType": code})

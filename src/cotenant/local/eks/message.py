@@ -21,6 +21,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
+    """`type` is the Content-Type."""
+
     status: int
     body: bytes = b""
     type: str = "application/json"

@@ -52,7 +52,9 @@ class Model:
         try:
             body = json.loads(request.body or b"{}")
         except ValueError:
-            raise AwsError("SerializationException", "the body is no JSON") from None
+            body = None
+        if not isinstance(body, dict):
+            raise AwsError("SerializationException", "the body is no JSON object")
         query = [(unquote(name), unquote(value)) for name, value in pairs(request.query)]
         given: dict[str, Any] = {}
         for name, member in shape.members.items():

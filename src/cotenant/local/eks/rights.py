@@ -28,6 +28,8 @@ def facts(caller: Caller, more: Context | None = None) -> Context:
 
 
 class Rights:
+    """Asks the policies of IAM's state as they are at this moment."""
+
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 

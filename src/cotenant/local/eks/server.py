@@ -15,12 +15,13 @@ from typing import Any
 from cotenant.local import state
 from cotenant.local.eks import awsauth
 from cotenant.local.eks.awsauth import AwsAuth
+from cotenant.local.eks.clock import utc
 from cotenant.local.eks.cluster import Cluster
 from cotenant.local.eks.endpoint import Endpoint
 from cotenant.local.eks.journal import Journal
 from cotenant.local.eks.listener import Listener
 from cotenant.local.eks.order import CERTIFICATE, Order
-from cotenant.local.eks.service import Place, utc
+from cotenant.local.eks.service import Place
 from cotenant.local.eks.signin import SignIn
 from cotenant.local.eks.token import Verifier
 from cotenant.local.eks.webhook import Webhook

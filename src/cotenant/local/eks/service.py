@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from cotenant.local.eks import accesspolicies
+from cotenant.local.eks import accesspolicies, asked
 from cotenant.local.eks.accounts import Accounts
 from cotenant.local.eks.cluster import CONFIG_MAP, MODES, Cluster
 from cotenant.local.eks.entries import Entries, Entry
@@ -33,6 +33,8 @@ class Place:
 
 
 class Service:
+    """One method an operation: the input as botocore gives it, the output as botocore wants it, AwsError otherwise."""
+
     def __init__(
         self,
         cluster: Cluster,
@@ -53,7 +55,9 @@ class Service:
     def run(self, operation: str, name: str, given: Input, caller: Caller, region: str) -> dict[str, Any]:
         """`operation` is the method's name, `name` that of the API. AwsError for every refusal."""
         method = getattr(self, operation, None) if not operation.startswith("_") else None
-        self._rights.check(caller, f"eks:{name}", self._resource(name, given), self._context(given))
+        entry = self.entries.peek(given.get("principalArn", ""))
+        resource = asked.resource(self._cluster, name, given, entry)
+        self._rights.check(caller, f"eks:{name}", resource, asked.context(given, entry))
         if method is None or operation in ("run", "creator"):
             raise AwsError("InvalidRequestException", f"{name} is not part of the local EKS of cotenant")
         cluster = given.get("clusterName") or (given.get("name") if name != "CreateCluster" else None)
@@ -231,49 +235,6 @@ class Service:
         self._with_entries()
         return self.entries.find(given["principalArn"])
 
-    def _resource(self, name: str, given: Input) -> str:
-        """The ARN that an IAM policy names for this operation."""
-        cluster = self._cluster
-        base = f"arn:aws:eks:{cluster.region}:{cluster.account}"
-        if "resourceArn" in given:
-            return str(given["resourceArn"])
-        named = given.get("clusterName") or given.get("name")
-        if named is None:
-            return "*"
-        if "associationId" in given:
-            return f"{base}:podidentityassociation/{named}/{given['associationId']}"
-        if "principalArn" in given and name != "CreateAccessEntry":
-            entry = self.entries.peek(given["principalArn"])
-            return entry.arn if entry else f"{base}:access-entry/{named}/{_unknown(given['principalArn'])}"
-        return f"{base}:cluster/{named}"
-
-    def _context(self, given: Input) -> dict[str, Any]:
-        """Condition keys of EKS. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html"""
-        entry = self.entries.peek(given.get("principalArn", ""))
-        scope = given.get("accessScope", {})
-        known = {
-            "eks:clusterName": given.get("clusterName"),
-            "eks:principalArn": given.get("principalArn"),
-            "eks:kubernetesGroups": given.get("kubernetesGroups"),
-            "eks:username": given.get("username"),
-            "eks:accessEntryType": given.get(
-                "type", entry.type if entry else "STANDARD" if "principalArn" in given else None
-            ),
-            "eks:policyArn": given.get("policyArn"),
-            "eks:namespaces": scope.get("namespaces"),
-            "eks:accessScope": scope.get("type"),
-            "eks:authenticationMode": given.get("accessConfig", {}).get("authenticationMode"),
-            "aws:TagKeys": sorted(given["tags"]) if given.get("tags") else None,
-        }
-        asked = {f"aws:RequestTag/{key}": value for key, value in (given.get("tags") or {}).items()}
-        there = {f"aws:ResourceTag/{key}": value for key, value in (entry.tags if entry else {}).items()}
-        return {key: value for key, value in (known | asked | there).items() if value is not None}
-
-
-def _unknown(principal: str) -> str:
-    account, _, resource = principal.partition("::")[2].partition(":")
-    return f"{resource.partition('/')[0]}/{account}/{resource.rpartition('/')[2]}/*"
-
 
 def _of(given: Input) -> dict[str, Any]:
     return {"clusterName": given["clusterName"], "principalArn": given["principalArn"]}
@@ -292,7 +253,3 @@ def _page(name: str, everything: Sequence[Any], given: Input) -> dict[str, Any]:
     if start + size < len(everything):
         answer["nextToken"] = base64.urlsafe_b64encode(str(start + size).encode()).decode()
     return answer
-
-
-def utc() -> datetime:
-    return datetime.now(UTC)

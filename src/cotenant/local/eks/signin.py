@@ -17,6 +17,8 @@ PRINCIPAL = "sigs.k8s.io/aws-iam-authenticator/principalId"
 
 
 class SignIn:
+    """`aws_auth` gives the ConfigMap as it is at this moment."""
+
     def __init__(self, service: Service, aws_auth: Callable[[], AwsAuth]) -> None:
         self._service, self._aws_auth = service, aws_auth
 

@@ -35,6 +35,8 @@ class Session:
 
 
 class Sts:
+    """Sessions live in memory, and end with their time, their role or this process."""
+
     def __init__(self, accounts: Accounts, rights: Rights, now: Callable[[], datetime]) -> None:
         self._accounts, self._rights, self._now = accounts, rights, now
         self._sessions: dict[str, Session] = {}
