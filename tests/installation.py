@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -112,6 +113,8 @@ class Operator:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "operator.log"
         self.port = 0
+        self.arguments: Sequence[str] = ()
+        self.environment: dict[str, str] = {}
 
     def start(self) -> None:
         """Returns when every cache is synced."""
@@ -119,10 +122,12 @@ class Operator:
         self.port = free_port()
         kubeconfig = self.plane.service_account(PLATFORM.namespace, PLATFORM.service_account)
         command = [sys.executable, "-m", "cotenant", "operator", "--kubeconfig", str(kubeconfig)]
-        command += ["--http", f"127.0.0.1:{self.port}"]
+        command += ["--http", f"127.0.0.1:{self.port}", *self.arguments]
         with self.log.open("ab") as log:
             # The same folder each time: its name is part of the identity by which a restart knows its own Lease.
-            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, env={**os.environ, **self.environment}
+            )
         deadline = time.monotonic() + 20
         while not self.ready():
             assert self.process.poll() is None, f"the operator ended:\n{self.tail()}"

@@ -23,8 +23,10 @@ log = structlog.get_logger()
 
 MOST = 60
 """Descriptions, and writes, in one look: some 25 s at the rate of aws.calls."""
-SEEN = 10.0
-"""Seconds after which EKS is asked whether it shows what was written."""
+SEEN = 3.0
+"""Seconds after which EKS is asked whether it shows what was written, and between two such looks."""
+AWAITED = 60.0
+"""Seconds for which an entry that was made and is not shown is not made again."""
 SOON = 60.0
 """Seconds until the next look while something is wrong that somebody may mend."""
 DAY = 86_400.0
@@ -143,7 +145,8 @@ class EntryDesk:
         trouble |= {
             claim: about[key] for claim, keys in by_key.items() for key in keys if key in about and claim not in trouble
         }
-        again = 0.0 if left or waiting else SEEN if self.written or done else SOON if trouble else None
+        coming = any(one.reason in ("IAMPending", "EntryReplaced") for one in about.values())
+        again = 0.0 if left or waiting else SEEN if coming or done else SOON if trouble else None
         return Settled(trouble, tuple(done), again)
 
     async def look(self, claims: Sequence[Claim], *, most: int | None = None) -> tuple[Merged, EntryPlan, bool]:
@@ -161,8 +164,11 @@ class EntryDesk:
         listed = await self.eks.listed()
         self._forget(listed)
         state = self._state(listed, found.wishes)
-        left = await self._describe(plan(found.wishes, state, self.me).unread, most)
-        return found, plan(found.wishes, state, self.me), left
+        unread = plan(found.wishes, state, self.me).unread
+        gone = await self._describe(unread[:most])
+        if gone:
+            state = replace(state, listed=[one for one in listed if one not in gone])
+        return found, plan(found.wishes, state, self.me), len(unread) > len(unread[:most])
 
     async def _identify(self) -> None:
         if self.clock() - self.asked >= MODES:
@@ -174,15 +180,20 @@ class EntryDesk:
 
     def _state(self, listed: Sequence[str], wishes: Iterable[Wish]) -> State:
         return State(
-            listed=listed, known=self.known, principals=self.directory.about(wishes), written=frozenset(self.written)
+            listed=listed,
+            known=self.known,
+            principals=self.directory.about(wishes),
+            written=frozenset(key for key, at in self.written.items() if self.clock() - at < SEEN),
+            awaited=frozenset(self.written),
         )
 
     def _forget(self, listed: Sequence[str]) -> None:
         """What is gone, what EKS should show by now, and the oldest few of the rest are to be described again."""
         now, there = self.clock(), set(listed)
-        for key in [key for key, at in self.written.items() if now - at >= SEEN]:
-            del self.written[key]
-            for principal in [one for one in self.known if canonical(one) == key]:
+        self.written = {key: at for key, at in self.written.items() if now - at < AWAITED}
+        shown = {key for key, at in self.written.items() if now - at >= SEEN}
+        for principal in [one for one in self.known if self.described[one] < now and canonical(one) in shown]:
+            if self.described[principal] < self.written[canonical(principal)] + SEEN:
                 del self.known[principal]
         for principal in [one for one in self.known if one not in there]:
             del self.known[principal]
@@ -190,13 +201,16 @@ class EntryDesk:
         for _, principal in old[:MOST]:
             del self.known[principal]
 
-    async def _describe(self, unread: Sequence[str], most: int | None) -> bool:
-        """Describes the first so many; whether some are left."""
-        for principal in unread[:most]:
+    async def _describe(self, unread: Sequence[str]) -> set[str]:
+        """Describes these; those that are gone, though EKS still lists them."""
+        gone = set()
+        for principal in unread:
             if found := await self.eks.entry(principal):
                 self.known[principal] = found
                 self.described[principal] = self.clock()
-        return most is not None and len(unread) > most
+            else:
+                gone.add(principal)
+        return gone
 
     async def _write(self, steps: Sequence[Step], about: dict[str, Finding]) -> list[Step]:
         """Carries out steps; those that were done. What is refused goes to `about`."""
@@ -235,6 +249,7 @@ class EntryDesk:
                 return Finding("EntryHeld", message)
             await self.eks.carry_out(step)
             self.known.pop(step.principal, None)
+            self.written.pop(step.key, None)
             log.info("access entry deleted", principal=step.principal, why=step.why)
             return Finding("EntryReplaced", f"{step.principal}: its entry was dead and is made anew", "Unknown")
         try:

@@ -95,6 +95,8 @@ class State(Struct, frozen=True, kw_only=True):
     """By key; those missing were not asked for, or may not be."""
     written: frozenset[str] = frozenset()
     """Keys of what we wrote moments ago: EKS takes seconds until everybody sees it."""
+    awaited: frozenset[str] = frozenset()
+    """Keys of what we wrote some time ago: missing still, it is not written again yet."""
 
 
 class Step(Struct, frozen=True):
@@ -156,7 +158,7 @@ def plan(wishes: Iterable[Wish], state: State, me: str = "", *, only: frozenset[
 
 def absent(wish: Wish, state: State) -> Step | Finding:
     """What to do about a wish without entry."""
-    if wish.key in state.written:
+    if wish.key in state.awaited:
         return Finding("IAMPending", f"{wish.principal}: written; EKS takes some seconds to show it", "Unknown")
     asked = state.principals.get(wish.key)
     if asked and not asked.arn:
