@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from cotenant.aws.calls import Calls
+from cotenant.aws.desk import EntryDesk
+from cotenant.aws.eks import Eks, Iam
 from cotenant.controllers.assist import Assist
 from cotenant.controllers.fence import Fence
+from cotenant.controllers.iam import IamController
 from cotenant.controllers.leash import Leash
 from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.meter import QuotaGauges
 from cotenant.controllers.refusals import Refusals
-from cotenant.controllers.wiring import controllers, look_again, reflectors
+from cotenant.controllers.wiring import controllers, iam_controller, look_again, reflectors
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import LEASES, Resource
@@ -77,6 +82,8 @@ def compose(
     Refusals(world, platform, metrics, clock, leading)
     watching = reflectors(client, world, metrics)
     found = controllers(client, world, settings, clock, recorder, metrics)
+    if settings.eks_cluster:
+        found.append(entries(settings, client, world, metrics))
     manager = Manager(
         reflectors=watching,
         controllers=found,
@@ -123,6 +130,14 @@ def assisting(
     )
     helper = Assist(world, settings.platform, clock, wake)
     return [keyring.run, standby.run, partial(assist.serve, settings.assist, helper, metrics, keyring)]
+
+
+def entries(settings: Settings, client: Client, world: World, metrics: Metrics) -> Controller:
+    """The controller of access entries. Only what it needs imports anything of AWS, and that when it first calls."""
+    calls = Calls(settings.aws_region, observe=lambda action, result: metrics.aws_calls.labels(action, result).inc())
+    desk = EntryDesk(Eks(calls, settings.eks_cluster), Iam(calls), time.monotonic)
+    found = IamController(client, world, settings.platform, clock, desk, settings.resync)
+    return iam_controller(world, found.reconcile, metrics)
 
 
 def needed(settings: Settings, watched: Iterable[Resource]) -> list[Right]:

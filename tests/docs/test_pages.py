@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -58,7 +59,7 @@ metadata: {name: one-more}
 X""",
 }
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
-FINDINGS = ("cotenant plan", "cotenant why pod deploy/")
+FINDINGS = ("cotenant plan", "cotenant why pod deploy/", "kubectl auth can-i")
 """Commands that answer 1 on these pages: there is something to tell."""
 
 
@@ -139,6 +140,26 @@ def test_the_python_on_the_page_on_the_local_control_plane_runs(tmp_path, contro
 
 
 @pytest.mark.cluster
+def test_the_page_on_signing_in_is_true(own):
+    assert run(own, HOW_TO / "sign-in-with-aws.md") > 15
+
+
+@pytest.mark.cluster
+def test_the_python_on_the_page_on_signing_in_runs(tmp_path):
+    test, program = (body for kind, body in blocks(HOW_TO / "sign-in-with-aws.md", "python"))
+    Path(tmp_path, "test_admin.py").write_text(test)
+    Path(tmp_path, "program.py").write_text(program)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for command in (["-m", "pytest", "-q", "--control-plane=require", "test_admin.py"], ["program.py"]):
+        done = subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, "PATH": path},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "CONFIG_MAP" in done.stdout
+
+
+@pytest.mark.cluster
 def test_the_page_on_installing_is_true(own):
     own.must("cotenant dev up")
     own.run('eval "$(cotenant dev env)"')
@@ -166,7 +187,12 @@ X"""
 
 
 def test_every_page_with_commands_is_run_and_every_exception_is_needed():
-    own = {"local-control-plane.md", "install-on-eks.md", "lint.md"}  # the last one in test_lint.py
+    own = {
+        "local-control-plane.md",
+        "install-on-eks.md",
+        "sign-in-with-aws.md",
+        "lint.md",
+    }  # the last one in test_lint.py
     assert {page.name for page in HOW_TO.glob("*.md") if steps(page)} == own | PREPARED.keys()
     everywhere = [step.commands for page in (README, *HOW_TO.glob("*.md")) for step in steps(page)]
     assert [word for word in ELSEWHERE if not any(line.startswith(word) for line in everywhere)] == []

@@ -43,3 +43,7 @@ POLICY = "policy"
 def home_of(tenant: str) -> str:
     """Name of the home namespace of a tenant."""
     return HOME_PREFIX + tenant
+
+
+IAM_GROUPS = f"{COTENANT}:"
+"""What the names of groups begin with that IAM principals are mapped to: `cotenant:<tenant>:<role>`. Nobody else's may."""

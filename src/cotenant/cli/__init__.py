@@ -49,6 +49,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "render": Entry("render:render", "The objects that manifests become, without a cluster."),
         "delete": Entry("delete:delete", "Delete a tenant or a space; namespaces are kept unless you say otherwise."),
     },
+    "Access": {
+        "iam": Entry("iam:iam", "IAM principals of tenants: access entries and aws-auth."),
+    },
     "Prove": {
         "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
         "why": Entry("why:why", "Why a pod is refused, or whether it would fit: quota, pool and rolling updates."),

@@ -12,7 +12,7 @@ from cotenant.api.tenant import Tenant
 from cotenant.controllers.world import World, spaces_of
 from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.model import pool
-from cotenant.model.finding import Ref
+from cotenant.model.finding import Finding, Ref
 from cotenant.model.placement import candidate, contradicted
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView, told, view
@@ -91,6 +91,7 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         rights=rights,
         bindings=sum(map(len, rights.values())),
         roles=frozenset(one.metadata.name for one in world.roles.items()),
+        iam=mapped(world, name),
     )
 
 
@@ -103,6 +104,14 @@ def ledgers_of(world: World, seen: TenantView) -> dict[str, TenantLedger]:
 def served(world: World, seen: TenantView, quota: ResourceQuota) -> bool:
     """Whether a space got its first share of every pooled key."""
     return all(pool.served(world.ledgers.get(seen.home, pool.slug(key)), quota, key) for key in seen.rules.hard)
+
+
+def mapped(world: World, tenant: str) -> tuple[Finding, ...] | None:
+    """What is known of the identities of a tenant's members; None where the operator maps none."""
+    if not world.maps:
+        return None
+    found = world.mapped.get(None, tenant)
+    return found.trouble if found else (Finding("IAMPending", "access entries have not been looked at yet", "Unknown"),)
 
 
 def rights_in(world: World, namespace: str) -> tuple[Ref, ...]:

@@ -14,6 +14,7 @@ from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.api.workload import Workload
+from cotenant.controllers.iam import KEY as ENTRIES
 from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.meter import transferred
 from cotenant.controllers.quota import QuotaController
@@ -23,7 +24,7 @@ from cotenant.controllers.tenant import TenantController
 from cotenant.controllers.world import WATCHED, World, space_key, spaces_of, tenant_label, type_or_decoder
 from cotenant.kube.client import Client
 from cotenant.model.workload import refused
-from cotenant.runtime.controller import Controller
+from cotenant.runtime.controller import Controller, Reconcile
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.queue import LAZY, NORMAL, URGENT
@@ -94,6 +95,16 @@ def controllers(
     return [tenant, quota, ledger, space, scarcity]
 
 
+def iam_controller(world: World, reconcile: Reconcile, metrics: Metrics) -> Controller:
+    """The controller of access entries, which hears of members that come and go, in bundles."""
+    # What AWS throttles takes its time; one look begins only after the other.
+    found = Controller("iam", reconcile, workers=1, deadline=180.0, metrics=metrics)
+    found.watches(world.tenants, lambda _: [ENTRIES], delay=SETTLE, when=spec_changed)
+    found.always(ENTRIES)
+    world.maps = True
+    return found
+
+
 def watch_for_spaces(space: Controller, world: World) -> None:
     """A Space hears of itself, its home, tenant and profile, its namespace (its future one too), and what is in it."""
 
@@ -146,6 +157,7 @@ def watch_for_tenants(tenant: Controller, world: World) -> None:
     # Its own status is mirrored in the home, once it has settled.
     tenant.watches(world.tenants, own_key, delay=SETTLE, when=lambda change: not spec_changed(change))
     tenant.watches(world.profiles, of_profile)
+    tenant.watches(world.mapped, own_key)
     tenant.watches(world.roles, lambda one: granting(world, one.metadata.name), priority=LAZY)
     tenant.watches(world.namespaces, home_tenant, when=world.news)
     tenant.watches(world.namespaces, tenant_label, delay=SETTLE, when=world.news)

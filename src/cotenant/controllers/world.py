@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from cotenant.api.builtin import Child, ClusterRole, Manifest, Namespace, ResourceQuota
 from cotenant.api.keys import SPACE, TENANT, home_of
@@ -19,7 +20,7 @@ from cotenant.api.workload import Workload
 from cotenant.controllers.asks import Asks
 from cotenant.kube import resource
 from cotenant.kube.resource import Resource
-from cotenant.model.finding import Ref
+from cotenant.model.finding import Finding, Ref
 from cotenant.model.fingerprint import CONTENT, decoder, fingerprint
 from cotenant.runtime.store import Change, Store
 
@@ -59,6 +60,13 @@ TYPES: dict[str, Any] = {
 }
 
 
+class Mapped(Struct, frozen=True):
+    """What became of a tenant's members by IAM principal. The name is the tenant's, the version is of what is said."""
+
+    metadata: ObjectMeta
+    trouble: tuple[Finding, ...]
+
+
 class World:
     """The stores. `foreign`: ResourceQuotas that are not cotenant's. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
 
@@ -78,6 +86,9 @@ class World:
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
         self.workloads: Mapping[str, Store[Workload]] = {kind: Store() for kind in WORKLOADS}
         self.asks = Asks()
+        self.mapped: Store[Mapped] = Store()
+        self.maps = False
+        """Whether IAM principals are mapped at all."""
         self.echoing = False
         self.fenced: bool | None = True
         self.gone: OrderedDict[str, None] = OrderedDict()

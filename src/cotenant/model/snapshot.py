@@ -15,7 +15,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.model.access import Access, access
 from cotenant.model.effective import Effective, effective
-from cotenant.model.finding import Ref
+from cotenant.model.finding import Finding, Ref
 from cotenant.model.platform import Platform
 
 
@@ -48,7 +48,7 @@ def told(tenant: Tenant, profile: TenantProfile | None, platform: Platform, now:
     # A tenant that goes takes the rights of its members along; everything else is its deletionPolicy's matter.
     members = [] if tenant.metadata.deletion_timestamp else tenant.spec.members or []
     rules = effective(tenant.spec, profile.spec if profile else None)
-    return TenantView(tenant, rules, access(members, platform, now), platform)
+    return TenantView(tenant, rules, access(members, platform, now, tenant.metadata.name), platform)
 
 
 class SpaceSnapshot(Struct, frozen=True, kw_only=True):
@@ -110,3 +110,5 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """RoleBindings of ours that still exist in any namespace of the tenant."""
     roles: frozenset[str] = frozenset()
     """Names of the ClusterRoles that exist."""
+    iam: tuple[Finding, ...] | None = None
+    """What is wrong with the identities of members by IAM principal; None where the operator maps none."""

@@ -286,7 +286,14 @@ async def test_the_largest_tenant_fits_into_the_cost_budget_of_a_request(api):
     amounts = {f"count/x{i:02}.{'e' * 60}.com": "12345678901234567890" for i in range(64)}
     largest = tenant(
         "a" * 40,
-        members=[{"role": "r" * 63, "iamRole": f"arn:aws:iam::123456789012:role/{'x' * 400}"}] * 200,
+        members=[
+            {
+                "role": "r" * 63,
+                "iamRole": f"arn:aws:iam::123456789012:role/{'x' * 400}",
+                "username": f"{'u' * 200}:{{{{SessionName}}}}",
+            }
+        ]
+        * 200,
         spaces={"limit": 500, "declared": [f"space-{i:03}-{'x' * 30}" for i in range(500)]},
         quota={"hard": amounts, "space": {"min": amounts, "max": amounts}},
         limits=[

@@ -120,7 +120,10 @@ def test_there_is_one_quota_and_one_limit_range_in_every_space(cluster):
     [
         ({"quota": {"hard": {"pods": "many"}}}, "quantit"),
         ({"quota": {"hard": {"limits.cpu": "4 cores"}}}, "quantit"),
-        ({"members": [{"role": "owner"}]}, "exactly one of group, user, serviceAccount, iamRole, iamUser"),
+        (
+            {"members": [{"role": "owner"}]},
+            "exactly one of group, user, serviceAccount, iamRole, iamUser, permissionSet",
+        ),
         ({"members": [{"role": "owner", "user": "a", "group": "b"}]}, "exactly one of group, user"),
         ({"members": [{"role": "owner", "group": "system:masters"}]}, "system: users and groups cannot be members"),
         ({"members": [{"role": "owner", "user": "a", "expires": "soon"}]}, "expires"),

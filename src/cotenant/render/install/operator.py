@@ -144,15 +144,21 @@ def _budget(namespace: str) -> Manifest:
 def _network(values: InstallValues) -> Manifest:
     """In: metrics, from one namespace; what comes from the pod's own node, such as probes, is always let in.
 
-    Out: the API server, whose address a NetworkPolicy cannot name on EKS, and DNS.
+    Out: the API server, whose address a NetworkPolicy cannot name on EKS; AWS, on the same port; and DNS.
     """
     tcp = [{"port": port, "protocol": "TCP"} for port in (443, 6443)]
     dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    # Credentials of AWS come from the Pod Identity agent on the node.
+    agent = [{"ipBlock": {"cidr": cidr}} for cidr in values.platform.pod_identity_addresses]
     readers = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": values.metrics_from}}}
     spec = {
         "podSelector": {"matchLabels": OPERATOR_PODS},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"from": [readers], "ports": [{"port": PORT, "protocol": "TCP"}]}],
-        "egress": [{"ports": tcp}, {"ports": dns}],
+        "egress": [
+            {"ports": tcp},
+            {"ports": dns},
+            *([{"to": agent, "ports": [{"port": 80, "protocol": "TCP"}]}] if agent else []),
+        ],
     }
     return manifest("networking.k8s.io/v1", "NetworkPolicy", NAME, values.platform.namespace, spec=spec)

@@ -1,0 +1,372 @@
+"""IAM identities sign in with the tools that everybody has: `aws`, its exec plugin, and kubectl, all of them real."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import resource
+import ssl
+import time
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from cotenant.local.eks.accesspolicies import ARN
+from cotenant.local.wire import Wire, strict_context
+from plane.local.person import Person
+from plane.local.waiting import eventually
+from unit.local.eks.iam import ACCOUNT, CLUSTER, allow, trust
+
+pytestmark = pytest.mark.cluster
+
+UNAUTHORIZED = "You must be logged in to the server"
+CACHE = 10.0
+"""Seconds for which the API server remembers who a token is, and what a webhook allowed."""
+
+
+class Cloud:
+    """The administrator's hands: boto3 for what is only prepared."""
+
+    def __init__(self, plane):
+        self.plane = plane
+        key = plane.aws.administrators[ACCOUNT]
+        self._made = []
+        self._given = {
+            "endpoint_url": plane.aws.url, "region_name": "us-east-1",
+            "aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"],
+        }  # fmt: skip
+        self.iam, self.sts, self.eks = (self._client(name) for name in ("iam", "sts", "eks"))
+
+    def _client(self, name):
+        self._made.append(boto3.client(name, **self._given))
+        return self._made[-1]
+
+    def close(self):
+        for client in self._made:
+            client.close()
+
+    def role(self, *, path="/", name="", by=f"arn:aws:iam::{ACCOUNT}:root"):
+        document = json.dumps(trust(by))
+        made = self.iam.create_role(
+            RoleName=name or f"r{uuid4().hex[:8]}", Path=path, AssumeRolePolicyDocument=document
+        )
+        return made["Role"]["Arn"]
+
+    def user(self, *policies):
+        name = f"u{uuid4().hex[:8]}"
+        arn = self.iam.create_user(UserName=name)["User"]["Arn"]
+        for number, policy in enumerate(policies):
+            self.iam.put_user_policy(UserName=name, PolicyName=f"p{number}", PolicyDocument=json.dumps(policy))
+        return arn, self.iam.create_access_key(UserName=name)["AccessKey"]
+
+    def session(self, role, name="ann"):
+        return self.sts.assume_role(RoleArn=role, RoleSessionName=name)["Credentials"]
+
+    def entry(self, arn, **fields):
+        return self.eks.create_access_entry(clusterName=CLUSTER, principalArn=arn, **fields)["accessEntry"]
+
+    def policy(self, arn, name, *namespaces):
+        scope = {"type": "namespace", "namespaces": list(namespaces)} if namespaces else {"type": "cluster"}
+        self.eks.associate_access_policy(
+            clusterName=CLUSTER, principalArn=arn, policyArn=f"{ARN}{name}", accessScope=scope
+        )
+
+
+@pytest.fixture(scope="module")
+def cloud(control_plane_eks):
+    made = Cloud(control_plane_eks)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def person(control_plane_eks, tmp_path):
+    def at_a_terminal(key=None, name="home"):
+        return Person(control_plane_eks, tmp_path / name, key)
+
+    return at_a_terminal
+
+
+@pytest.fixture
+def aws_auth(control_plane_eks):
+    """Writes the ConfigMap; it is gone afterwards."""
+    wire, path = control_plane_eks.wire(), "/api/v1/namespaces/kube-system/configmaps"
+
+    def write(**data):
+        body = {"metadata": {"name": "aws-auth"}, "data": data}
+        if wire.json("PUT", f"{path}/aws-auth", body)[0] == 404:
+            wire.expect("POST", path, body)
+
+    yield write
+    wire.request("DELETE", f"{path}/aws-auth")
+
+
+def who(person):
+    """(username, groups) as `kubectl auth whoami` says; or what it says instead."""
+    done = person.kubectl("auth", "whoami", "-o", "json")
+    if done.returncode:
+        return done.stderr
+    info = json.loads(done.stdout)["status"]["userInfo"]
+    return info["username"], sorted(set(info["groups"]) - {"system:authenticated"})
+
+
+def test_the_administrator_is_the_clusters_creator_and_may_do_everything(person):
+    admin = person()
+    said = admin.sets_up_kubectl()
+    arn = f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/{CLUSTER}"
+    assert said == f"Added new context {arn} to {admin.home / 'config'}\n"
+    assert admin.sets_up_kubectl() == f"Updated context {arn} in {admin.home / 'config'}\n"
+    assert who(admin) == (f"arn:aws:iam::{ACCOUNT}:user/admin", [])
+    assert admin.kubectl("auth", "can-i", "*", "*").stdout == "yes\n"
+    assert "node/node-1" in admin.kubectl("get", "nodes", "-o", "name").stdout
+
+
+def test_a_session_of_a_role_with_a_path_has_the_name_and_groups_of_its_entry(cloud, person):
+    role = cloud.role(path="/cotenant/dev/")
+    cloud.entry(role, username="team-a:{{SessionName}}", kubernetesGroups=["team-a", "readers"])
+    member = person(cloud.session(role, "ann@example.com"))
+    admin = person(name="admin")
+    admin.sets_up_kubectl()  # the role has no permission in IAM: the kubeconfig is handed over
+    member.env["KUBECONFIG"] = str(admin.home / "config")
+    assert who(member) == ("team-a:ann-example.com", ["readers", "team-a"])
+    refusal = member.kubectl("get", "pods").stderr
+    assert (
+        'User "team-a:ann-example.com" cannot list resource "pods" in API group "" in the namespace "default"'
+        in refusal
+    )
+
+
+def test_a_role_without_permissions_cannot_describe_the_cluster_and_gets_a_token_all_the_same(cloud, person):
+    role = cloud.role()
+    member = person(cloud.session(role))
+    done = member.run("aws", "eks", "update-kubeconfig", "--name", CLUSTER)
+    assert "AccessDeniedException" in done.stderr and "eks:DescribeCluster" in done.stderr
+    assert member.token().startswith("k8s-aws-v1.")
+
+
+def test_kubectl_assumes_the_role_itself_when_the_kubeconfig_names_it(cloud, person):
+    role = cloud.role()
+    cloud.entry(role)
+    _, key = cloud.user(allow("eks:DescribeCluster"), allow("sts:AssumeRole", resource=role))
+    member = person(key)
+    member.sets_up_kubectl("--role-arn", role)
+    name = role.rpartition("/")[2]
+    assert who(member) == (f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/EKSGetTokenAuth", [])
+
+
+def test_assume_role_and_get_caller_identity_answer_as_in_the_manuals(cloud, person):
+    role = cloud.role(path="/team/")
+    name = role.rpartition("/")[2]
+    admin = person()
+    answer = admin.aws("sts", "assume-role", "--role-arn", role, "--role-session-name", "abcde")
+    assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/abcde"
+    assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
+    member = person(answer["Credentials"], "member")
+    identity = member.aws("sts", "get-caller-identity")
+    assert identity["UserId"] == answer["AssumedRoleUser"]["AssumedRoleId"]
+    assert (identity["Account"], identity["Arn"]) == (ACCOUNT, answer["AssumedRoleUser"]["Arn"])
+    stranger_arn, key = cloud.user()
+    done = person(key, "stranger").run("aws", "sts", "assume-role", "--role-arn", role, "--role-session-name", "xy")
+    assert (
+        f"An error occurred (AccessDenied) when calling the AssumeRole operation: User: {stranger_arn} is not "
+        f"authorized to perform: sts:AssumeRole on resource: {role}" in done.stderr
+    )
+
+
+def test_nobody_gets_in_before_a_mapping_and_aws_auth_gives_one_and_the_entry_then_wins(cloud, person, aws_auth):
+    arn, key = cloud.user(allow("eks:DescribeCluster"))
+    member = person(key)
+    member.sets_up_kubectl()
+    assert UNAUTHORIZED in who(member)
+    aws_auth(mapUsers=f"- userarn: {arn}\n  username: test-benzema-mto\n  groups: [iam-devteam]\n")
+    eventually(lambda: who(member) == ("test-benzema-mto", ["iam-devteam"]))
+    cloud.entry(arn, username="by-entry", kubernetesGroups=["entry"])
+    assert who(member) == ("by-entry", ["entry"])
+
+
+def test_an_sso_role_is_mapped_without_its_path_and_the_sessions_name_loses_its_at(cloud, person, aws_auth):
+    name = f"AWSReservedSSO_PowerUserAccess_{uuid4().hex[:16]}"
+    role = cloud.role(path="/aws-reserved/sso.amazonaws.com/eu-north-1/", name=name)
+    member = person(cloud.session(role, "random-user@stakater.com"))
+    person(name="admin").sets_up_kubectl("--kubeconfig", member.env["KUBECONFIG"])
+    item = "- rolearn: {}\n  username: sso-devteam:{{{{SessionName}}}}\n  groups: [sso-devteam]\n"
+    aws_auth(mapRoles=item.format(role))
+    assert UNAUTHORIZED in who(member)
+    aws_auth(mapRoles=item.format(f"arn:aws:iam::{ACCOUNT}:role/{name}"))
+    eventually(lambda: who(member) == ("sso-devteam:random-user-stakater.com", ["sso-devteam"]))
+
+
+def test_one_error_in_aws_auth_locks_out_every_role_and_is_told_in_the_log(cloud, person, aws_auth, control_plane_eks):
+    role = cloud.role()
+    member = person(cloud.session(role))
+    person(name="admin").sets_up_kubectl("--kubeconfig", member.env["KUBECONFIG"])
+    good = f"- rolearn: {role}\n  username: fine\n"
+    aws_auth(mapRoles=good)
+    eventually(lambda: who(member) == ("fine", []))
+    aws_auth(mapRoles=f"{good}\n - broken: [\n")
+    eventually(lambda: UNAUTHORIZED in who(member))
+    assert "mapRoles is no YAML and dropped whole" in control_plane_eks.logs("eks", 200)
+
+
+def test_a_role_made_again_is_shut_out_by_its_own_entry(cloud, person):
+    role = cloud.role()
+    cloud.entry(role, kubernetesGroups=["team"])
+    admin = person(name="admin")
+    admin.sets_up_kubectl()
+    before, after = person(cloud.session(role), "before"), None
+    before.env["KUBECONFIG"] = str(admin.home / "config")
+    assert who(before)[1] == ["team"]
+    cloud.iam.delete_role(RoleName=role.rpartition("/")[2])
+    assert UNAUTHORIZED in who(before)
+    assert cloud.role(name=role.rpartition("/")[2]) == role
+    after = person(cloud.session(role), "after")
+    after.env["KUBECONFIG"] = str(admin.home / "config")
+    assert UNAUTHORIZED in who(after)
+    described = admin.aws("eks", "describe-access-entry", "--cluster-name", CLUSTER, "--principal-arn", role)
+    assert described["accessEntry"]["kubernetesGroups"] == ["team"]
+    cloud.eks.delete_access_entry(clusterName=CLUSTER, principalArn=role)
+    cloud.entry(role, kubernetesGroups=["team"])
+    assert who(after)[1] == ["team"]
+
+
+def test_a_deleted_entry_keeps_a_token_alive_for_the_cache_of_the_api_server_and_no_longer(cloud, person):
+    arn, key = cloud.user(allow("eks:DescribeCluster"))
+    cloud.entry(arn, username="short")
+    wire = wire_of(cloud.plane, person(key).token())
+    assert wire.request("GET", "/api")[0] == 200
+    began = time.monotonic()
+    cloud.eks.delete_access_entry(clusterName=CLUSTER, principalArn=arn)
+    assert wire.request("GET", "/api")[0] == 200
+    eventually(lambda: wire.request("GET", "/api")[0] == 401, within=CACHE + 5)
+    assert time.monotonic() - began > CACHE - 2
+    wire.close()
+
+
+def test_a_token_for_another_cluster_and_one_that_was_changed_open_nothing(cloud, person):
+    admin = person()
+    for token in (admin.token("other"), admin.token()[:-6] + "AAAAAA", "k8s-aws-v1.", "nonsense"):
+        wire = wire_of(cloud.plane, token)
+        assert wire.request("GET", "/api")[0] == 401
+        wire.close()
+
+
+def test_access_policies_give_rights_that_rbac_does_not_know_and_impersonation_does_not_see(cloud, person):
+    space = f"space-{uuid4().hex[:6]}"
+    cloud.plane.wire().expect("POST", "/api/v1/namespaces", {"metadata": {"name": space}})
+    arn, key = cloud.user(allow("eks:DescribeCluster"))
+    cloud.entry(arn, username="viewer")
+    member, admin = person(key), person(name="admin")
+    member.sets_up_kubectl()
+    admin.sets_up_kubectl()
+    assert member.kubectl("auth", "can-i", "list", "pods", "-n", space).stdout == "no\n"
+    cloud.policy(arn, "AmazonEKSViewPolicy", f"{space[:-3]}*")
+    eventually(lambda: member.kubectl("get", "pods", "-n", space).returncode == 0, within=CACHE + 5)
+    assert member.kubectl("auth", "can-i", "list", "pods", "-n", space).stdout == "yes\n"
+    assert member.kubectl("get", "namespace", space).returncode == 0
+    for refused in (("get", "pods", "-n", "default"), ("get", "secrets", "-n", space), ("get", "namespaces")):
+        assert "Forbidden" in member.kubectl(*refused).stderr
+    asked = ("auth", "can-i", "list", "pods", "-n", space, "--as", "viewer")
+    assert admin.kubectl(*asked).stdout == "no\n"
+
+
+def test_an_admin_by_access_policy_cannot_hand_on_rights_that_rbac_does_not_give_him(cloud, person):
+    arn, key = cloud.user(allow("eks:DescribeCluster"))
+    cloud.entry(arn)
+    cloud.policy(arn, "AmazonEKSAdminPolicy", "default")
+    member = person(key)
+    member.sets_up_kubectl()
+    assert member.kubectl("create", "configmap", f"c{uuid4().hex[:6]}").returncode == 0
+    made = member.kubectl("create", "role", f"r{uuid4().hex[:6]}", "--verb=get", "--resource=pods")
+    assert "attempting to grant RBAC permissions not currently held" in made.stderr
+
+
+def test_a_sign_in_costs_one_call_in_ten_seconds(cloud, person):
+    """Of a token: kubectl asks its plugin for a new one with every process, a client that stays keeps its own."""
+    arn, key = cloud.user()
+    cloud.entry(arn)
+    cloud.policy(arn, "AmazonEKSViewPolicy")
+    wire = wire_of(cloud.plane, person(key).token())
+    mark, began = cloud.plane.aws.mark(), time.monotonic()
+    while time.monotonic() - began < 12:
+        for _ in range(20):
+            assert wire.request("GET", "/api/v1/namespaces/default/pods?limit=1")[0] == 200
+        time.sleep(0.5)
+    seconds = time.monotonic() - began
+    wire.close()
+    calls = [call.operation for call in cloud.plane.aws.calls(mark)]
+    allowed = 1 + int(seconds // CACHE)
+    for operation in ("TokenReview", "GetCallerIdentity", "SubjectAccessReview"):
+        assert 1 <= calls.count(operation) <= allowed, calls
+    assert set(calls) == {"TokenReview", "GetCallerIdentity", "SubjectAccessReview"}
+
+
+def test_who_did_not_sign_in_by_iam_costs_no_call(control_plane_eks, person):
+    mark = control_plane_eks.aws.mark()
+    stranger = {"KUBECONFIG": str(control_plane_eks.user("ann", ["team"]))}
+    assert "Forbidden" in person().kubectl("get", "pods", **stranger).stderr
+    robot = {"KUBECONFIG": str(control_plane_eks.service_account("default", "robot", create=True))}
+    assert "Forbidden" in person().kubectl("get", "pods", **robot).stderr
+    assert control_plane_eks.aws.calls(mark) == []
+
+
+def test_from_get_token_to_the_first_answer_takes_less_than_a_second_and_a_half(person):
+    """In seconds of processor time, of kubectl, its plugin and `aws` together: the clock on the wall depends on who else runs."""
+    admin = person()
+    admin.sets_up_kubectl()
+    assert admin.kubectl("get", "nodes").returncode == 0
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert admin.kubectl("get", "nodes", "-o", "name").returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(spent) < 1.5, spent
+
+
+def test_throttling_by_sts_is_waited_for_and_not_taken_for_a_stranger(cloud, person):
+    wire = wire_of(cloud.plane, person().token())
+    cloud.plane.aws.fail("GetCallerIdentity", "Throttling", "Rate exceeded", times=2)
+    assert wire.request("GET", "/api")[0] == 200
+    wire.close()
+
+
+def test_the_webhooks_answer_nobody_but_the_api_server(control_plane_eks):
+    order = json.loads((control_plane_eks.directory / "run" / "eks.json").read_text())
+    context = strict_context(control_plane_eks.ca_file)
+    connection = http.client.HTTPSConnection("127.0.0.1", order["webhook_port"], context=context, timeout=5)
+
+    def ask():
+        # TLS 1.3 tells a client without certificate only when it reads.
+        connection.request("POST", "/authenticate", "{}")
+        return connection.getresponse()
+
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        ask()
+    connection.close()
+
+
+def test_the_whole_life_of_an_entry_by_the_command_line(cloud, person):
+    role, admin = cloud.role(path="/team/"), person()
+    on = ("--cluster-name", CLUSTER, "--principal-arn", role)
+    made = admin.aws(
+        "eks", "create-access-entry", *on, "--kubernetes-groups", "a", "b", "--tags", "managed-by=cotenant"
+    )
+    assert made["accessEntry"]["kubernetesGroups"] == ["a", "b"]
+    again = admin.run("aws", "eks", "create-access-entry", *on)
+    assert "The specified access entry resource is already in use on this cluster." in again.stderr
+    changed = admin.aws("eks", "update-access-entry", *on, "--kubernetes-groups", "c")
+    assert changed["accessEntry"]["kubernetesGroups"] == ["c"]
+    policy = ("--policy-arn", f"{ARN}AmazonEKSViewPolicy")
+    admin.aws("eks", "associate-access-policy", *on, *policy, "--access-scope", "type=namespace,namespaces=a,b")
+    listed = admin.aws("eks", "list-associated-access-policies", *on)["associatedAccessPolicies"]
+    assert [each["accessScope"]["namespaces"] for each in listed] == [["a", "b"]]
+    admin.aws("eks", "disassociate-access-policy", *on, *policy)
+    assert role in admin.aws("eks", "list-access-entries", "--cluster-name", CLUSTER)["accessEntries"]
+    admin.aws("eks", "delete-access-entry", *on)
+    gone = admin.run("aws", "eks", "describe-access-entry", *on)
+    assert "ResourceNotFoundException" in gone.stderr and "could not be found" in gone.stderr
+
+
+def wire_of(plane, token):
+    return Wire(plane.url, strict_context(plane.ca_file), token=token)
