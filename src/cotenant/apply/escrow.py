@@ -31,6 +31,7 @@ from cotenant.model.escrow import messages as ask
 from cotenant.model.escrow.merge import merge
 from cotenant.model.escrow.messages import Answer, Finished, Outcome, Read, Written
 from cotenant.model.escrow.protocol import Intent, Step, advance, begin
+from cotenant.model.escrow.rebuild import Rebuild
 from cotenant.model.escrow.units import limit_of
 from cotenant.model.escrow.values import Ledger, Limit
 from cotenant.model.finding import Ref
@@ -51,8 +52,8 @@ class Deed:
     `seconds`: how long it took, once it has ended.
     """
 
-    def __init__(self, key: str, intent: Intent, step: Step) -> None:
-        self.key, self.intent, self.step = key, intent, step
+    def __init__(self, key: str, intent: Intent, step: Step, most: int = MOST_REQUESTS) -> None:
+        self.key, self.intent, self.step, self.most = key, intent, step, most
         self.asked, self.began, self.seconds = 0, monotonic(), 0.0
         self.error: Exception | None = None
 
@@ -78,7 +79,7 @@ class Deed:
         self.asked += 1
         self.step = advance(self.step, answer)
         self.seconds = monotonic() - self.began
-        if self.under_way and self.asked >= MOST_REQUESTS:
+        if self.under_way and self.asked >= self.most:
             self.error = TimeoutError(f"{self.key}: {self.intent} is not done after {self.asked} requests")
 
     def written(self, ledger: Ledger, version: str) -> None:
@@ -132,7 +133,9 @@ class Escrow:
         for key, intent in intents:
             space = books.quotas.get(getattr(intent, "space", ""))
             snapshot = pool.quota(space, key) if space else None
-            deeds.append(Deed(key, intent, begin(intent, books.ledger(key), snapshot)))
+            # Rebuilding reads and writes each space's quota, maybe several times.
+            most = MOST_REQUESTS + (4 * len(books.quotas) if isinstance(intent, Rebuild) else 0)
+            deeds.append(Deed(key, intent, begin(intent, books.ledger(key), snapshot), most))
         while waiting := [deed for deed in deeds if deed.under_way]:
             first = min(rank(deed.request) for deed in waiting)
             await self.round(books, [deed for deed in waiting if rank(deed.request) == first])

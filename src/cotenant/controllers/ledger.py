@@ -28,7 +28,7 @@ from cotenant.model import pool
 from cotenant.model.demand import Pulse, demands
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
-from cotenant.model.escrow.policy import HOLD, plan_transfers
+from cotenant.model.escrow.policy import HOLD, Share, plan_transfers
 from cotenant.model.escrow.protocol import Intent
 from cotenant.model.escrow.repair import plan_repairs
 from cotenant.model.escrow.settle import Settle
@@ -232,8 +232,20 @@ class LedgerController:
         ahead = (largest(one, key, limits) for one in found.coming.values())
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in quotas)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
-        shares = {space: pool.share(found.view, found.spaces[space], key) for space in quotas}
-        return plan_transfers(ledger, quotas, wanted, shares, within)
+        return plan_transfers(ledger, quotas, wanted, self.shares(found, key, quotas), within)
+
+    def shares(self, found: Holdings, key: str, spaces: Iterable[str]) -> dict[str, Share]:
+        """Floors and ceilings of one key. Spaces that say nothing of their own have the same: of many, it is counted once."""
+        usual: Share | None = None
+        shares = {}
+        for name in spaces:
+            space = found.spaces[name]
+            if space is None or space.spec.quota is not None:
+                shares[name] = pool.share(found.view, space, key)
+            else:
+                usual = usual or pool.share(found.view, space, key)
+                shares[name] = usual
+        return shares
 
     def unguarded(self, intent: Intent) -> Intent:
         """Drains wait for status.hard themselves while the policy that binds charges is not proven."""
