@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.keys import TENANT, home_of
 from cotenant.api.ledger import TenantLedger
+from cotenant.api.profile import TenantProfile
 from cotenant.api.tenant import Tenant
 from cotenant.apply.escrow import Deed
 from cotenant.controllers.world import World
@@ -35,6 +36,8 @@ FAMILIES = {
 }
 """Each is a gauge `cotenant_quota_<name>`: cores, bytes, or counts."""
 Sums = dict[str, int]
+Counts = dict[str, tuple[int, int]]
+"""Hard and used by key, in base units."""
 Pair = tuple[str, str]
 
 
@@ -43,6 +46,8 @@ class QuotaGauges(Collector):
 
     def __init__(self, world: World, leading: Callable[[], bool]) -> None:
         self.world, self.leading = world, leading
+        self.counted: dict[str, tuple[ResourceQuota, Counts]] = {}
+        self.limited: dict[str, tuple[Tenant, TenantProfile | None, dict[str, int]]] = {}
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """The families without samples: what registering asks for."""
@@ -58,13 +63,13 @@ class QuotaGauges(Collector):
 
     def amounts(self) -> dict[Pair, Sums]:
         """By tenant and resource, at most MOST pairs and one more a resource."""
-        quotas: defaultdict[str, list[ResourceQuota]] = defaultdict(list)
-        for one in self.world.quotas.items():
-            name = one.metadata.labels.get(TENANT, "")
-            if one.metadata.namespace != home_of(name):
-                quotas[name].append(one)
+        quotas = self.counts()
         found: dict[Pair, Sums] = {}
-        for tenant in self.eldest():
+        tenants = self.eldest()
+        self.limited = {
+            one.metadata.name: self.limited[one.metadata.name] for one in tenants if one.metadata.name in self.limited
+        }
+        for tenant in tenants:
             name, limits = tenant.metadata.name, self.limits(tenant)
             for ledger in self.world.ledgers.by("namespace", home_of(name)):
                 pair = (name, ledger.spec.resource)
@@ -80,14 +85,31 @@ class QuotaGauges(Collector):
             self.world.tenants.items(), key=lambda one: (one.metadata.creation_timestamp or "", one.metadata.name)
         )
 
+    def counts(self) -> dict[str, list[Counts]]:
+        """Of every space, by tenant. What has not changed since the last time is not read again."""
+        found: defaultdict[str, list[Counts]] = defaultdict(list)
+        known, self.counted = self.counted, {}
+        for one in self.world.quotas.items():
+            name, key = one.metadata.labels.get(TENANT, ""), one.metadata.key
+            if one.metadata.namespace == home_of(name):
+                continue
+            before, counts = known.get(key, (None, {}))
+            self.counted[key] = one, counts if before is one else counts_of(one)
+            found[name].append(self.counted[key][1])
+        return found
+
     def limits(self, tenant: Tenant) -> dict[str, int]:
         """As the Tenant has them now; none while the profile that it names is missing."""
-        named = tenant.spec.profile
+        name, named = tenant.metadata.name, tenant.spec.profile
         profile = self.world.profiles.get(None, named) if named else None
         if named and profile is None:
             return {}
-        hard = effective(tenant.spec, profile.spec if profile else None).hard
-        return {key: limit_of(key, amount) for key, amount in hard.items()}
+        known = self.limited.get(name)
+        if known is None or known[0] is not tenant or known[1] is not profile:
+            hard = effective(tenant.spec, profile.spec if profile else None).hard
+            known = tenant, profile, {key: limit_of(key, amount) for key, amount in hard.items()}
+            self.limited[name] = known
+        return known[2]
 
 
 def families() -> dict[str, GaugeMetricFamily]:
@@ -95,18 +117,23 @@ def families() -> dict[str, GaugeMetricFamily]:
     return {name: GaugeMetricFamily(f"cotenant_quota_{name}", text, labels=LABELS) for name, text in FAMILIES.items()}
 
 
-def figures(ledger: TenantLedger, limits: Mapping[str, int], quotas: Iterable[ResourceQuota]) -> Sums:
+def counts_of(one: ResourceQuota) -> Counts:
+    """Hard and used of every key of a ResourceQuota."""
+    return {key: (seen.hard, seen.used) for key in one.spec.hard for seen in (pool.quota(one, key),)}
+
+
+def figures(ledger: TenantLedger, limits: Mapping[str, int], quotas: Iterable[Counts]) -> Sums:
     """Of one tenant and resource, in base units."""
     key = ledger.spec.resource
     limit = limits.get(key, ledger.spec.limit)
-    seen = [pool.quota(one, key) for one in quotas]
+    seen = [one[key] for one in quotas if key in one]
     allocated = sum(entry.allocation for entry in ledger.spec.entries)
     return {
         "limit": limit,
         "allocated": allocated,
         "headroom": max(0, limit - allocated),
-        "hard": sum(one.hard for one in seen),
-        "used": sum(one.used for one in seen),
+        "hard": sum(hard for hard, _ in seen),
+        "used": sum(used for _, used in seen),
     }
 
 

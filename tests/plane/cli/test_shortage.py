@@ -193,3 +193,16 @@ def test_why_names_containers_that_say_nothing_under_a_compute_quota(cluster):
     found = why(team.owner, "deploy/web", namespace, 1)
     assert found["verdict"] == "unspecified"
     assert found["reasons"] == ["the quota wants every container to say limits.cpu, and no LimitRange fills it in"]
+
+
+def test_top_says_when_no_operator_runs_to_administrators_and_to_members(cluster, monkeypatch):
+    team = given_tenant(cluster, "silent", spaces=["a"], quota={"hard": {"pods": 5}})
+    expect_ready(team, "a")
+    eventually(lambda: "no sign of an operator" not in cotenant(cluster.admin, "top", team.name).err)
+    monkeypatch.setattr("cotenant.judge.accounts.STALE", 3.0)
+    cluster.operator.kill()
+    expect_created(team.owner.apply(pod("one", team.namespace("a"))))
+    for who in (cluster.admin, team.owner):
+        eventually(lambda person=who: "no sign of an operator for" in cotenant(person, "top", team.name).err, every=0.5)
+    # What is used is told by what Kubernetes counts, not by the ledger that nobody writes.
+    assert rows(cotenant(team.owner, "top", team.name))[team.name, "pods"][0] == "1"

@@ -123,7 +123,7 @@ async def test_the_operators_rehearsals_are_refused_so_that_it_knows_that_the_po
         operator.replace(resource.RESOURCE_QUOTAS, over, subresource="status", dry_run=True), "COTENANT-QUOTA-1"
     )
     assert f"tenant acme: pods 3 > 2 in namespace {space}; " in message
-    assert "kubectl get tenantledgers -n home-acme" in message
+    assert "cotenant top acme" in message
 
     home = await make_namespace("acme")
     canary = LIMITS | {"metadata": {"name": CANARY, "namespace": home}}

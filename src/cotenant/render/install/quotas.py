@@ -111,8 +111,7 @@ def _law(platform: Platform) -> Manifest:
             _denial(
                 "size(variables.over) == 0",
                 "'COTENANT-QUOTA-1: tenant ' + variables.tenant + ': ' + variables.excess + ' in namespace ' + "
-                "object.metadata.namespace + '; what the tenant has left: kubectl get tenantledgers -n "
-                f"{keys.HOME_PREFIX}' + variables.tenant",
+                "object.metadata.namespace + '; who uses what, and what is left: cotenant top ' + variables.tenant",
             )
         ],
     }
