@@ -67,8 +67,8 @@ docs: $(READY) ## write the generated pages and CRDs anew
 	$(BIN)/python -m cotenant.render.install.chart --write charts/cotenant
 
 lock: $(READY) ## resolve requirements anew, with hashes (needs uv on PATH)
-	uv pip compile pyproject.toml --extra demo --generate-hashes --python-version 3.11 --universal --no-header -o requirements/run.txt
-	uv pip compile pyproject.toml --extra demo --extra eks --group test --group lint --group build \
+	uv pip compile pyproject.toml --extra aws --extra demo --generate-hashes --python-version 3.11 --universal --no-header -o requirements/run.txt
+	uv pip compile pyproject.toml --extra aws --extra demo --extra eks --group test --group lint --group build \
 		--generate-hashes --python-version 3.11 --universal --no-header -o requirements/dev.txt
 
 clean: ## remove what was made here; the cache of control plane programs stays

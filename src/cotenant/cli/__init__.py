@@ -50,7 +50,12 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "delete": Entry("delete:delete", "Delete a tenant or a space; namespaces are kept unless you say otherwise."),
     },
     "Access": {
+        "who-can": Entry(
+            "who_can:who_can", "Who may do something: RBAC, access entries, aws-auth and access policies."
+        ),
+        "access": Entry("access:access", "What somebody may do, and by what."),
         "iam": Entry("iam:iam", "IAM principals of tenants: access entries and aws-auth."),
+        "kubeconfig": Entry("kubeconfig:kubeconfig", "A kubeconfig with one context for each space of a tenant."),
     },
     "Prove": {
         "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
