@@ -230,7 +230,7 @@ class LedgerController:
             for space in quotas
         }
         ahead = (largest(one, key, limits) for one in found.coming.values())
-        piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in quotas)])
+        piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
         return plan_transfers(ledger, quotas, wanted, self.shares(found, key, quotas), within)
 

@@ -369,3 +369,13 @@ async def test_a_tenant_without_a_limit_has_no_ledger(play: Play) -> None:
     await play.settle()
     assert play.cluster.names("TenantLedger", "home-red") == []
     assert play.ready()["status"] == "True"
+
+
+async def test_a_ledger_of_many_spaces_is_rebuilt_in_one_go(play: Play) -> None:
+    names = [f"s{number}" for number in range(16)]
+    await opened(play, *names, quota={"hard": {"pods": 100}}, spaces={"limit": 16})
+    before = allocated(play)
+    play.cluster.vanish("TenantLedger", "pods", "home-red")
+    await play.one("ledger", "red")
+    assert allocated(play) == before
+    assert len(before) == 16
