@@ -12,7 +12,7 @@ from cotenant.api.ledger import LedgerSpec
 from cotenant.api.limits import ONE_EACH, ORDER, LimitItem
 from cotenant.api.rule import Rule
 from cotenant.api.space import Space
-from cotenant.api.tenant import Member, Peer, Tenant, TenantSpacesSpec
+from cotenant.api.tenant import Member, Peer, QuotaSpec, Tenant, TenantSpacesSpec
 from cotenant.model.quantity import parse
 
 Holds = Callable[[Any], bool]
@@ -79,7 +79,11 @@ def declared_fit(spaces: Mapping[str, Any]) -> bool:
 
 def countable(key: str) -> bool:
     """Whether a ResourceQuota counts this."""
-    return "/" in key or key in scalars.PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")
+    return (
+        shaped(scalars.QUALIFIED)(key)
+        or key in scalars.PLAIN_KEYS
+        or key.removeprefix("requests.").startswith("hugepages-")
+    )
 
 
 def ordered(lower: str, upper: str) -> Holds:
@@ -173,6 +177,8 @@ OFFLINE: dict[Rule, Holds] = {
     LimitItem.RULES[-1]: with_storage,
     ONE_EACH: once_each,
     scalars.LABEL_KEYS: lambda labels: all(map(shaped(LABEL_KEY), labels)),
+    QuotaSpec.RULES[0]: lambda quota: "scopes" not in quota,
+    QuotaSpec.RULES[1]: lambda quota: "scopeSelector" not in quota,
     Member.RULES[0]: one_of(SUBJECTS),
     Member.RULES[1]: unprefixed("system:"),
     Member.RULES[2]: unprefixed(keys.IAM_GROUPS),
