@@ -168,7 +168,8 @@ def test_s2_04_to_s2_08_a_user_in_aws_auth_is_somebody_and_may_nothing(
     )
     assert admin.kubectl("auth", "whoami", "--as=dev").returncode == 0
     imposter = dev.kubectl("get", "pods", "--as=dba").stderr
-    assert 'users "dba" is forbidden: User "dev" cannot impersonate resource "users" in API group ""' in imposter
+    # 1.36 says `cannot impersonate-on:user-info:list resource "pods"`, older ones `cannot impersonate resource "users"`.
+    assert "Forbidden" in imposter and 'User "dev" cannot impersonate' in imposter
 
 
 def test_s4_01_to_s4_03_the_administrator_by_access_policy_in_a_group(admin, cloud, session):
