@@ -122,6 +122,7 @@ def status(output: str) -> None:
                     {
                         "servers": list(plane.urls),
                         "kubeconfig": str(plane.kubeconfig),
+                        "aws": plane.aws.url if plane.signs_in else None,
                         "directory": str(plane.directory),
                         "until": plane.state.until,
                         "components": rows,
@@ -134,7 +135,8 @@ def status(output: str) -> None:
             for row in rows:
                 state = "Running" if row["running"] else "Ended"
                 click.echo(f"{row['component']:<26}{row['pid']:<9}{row['version'] or '-':<10}{state}")
-            click.echo(f"\nServer:     {', '.join(plane.urls)}\nKubeconfig: {plane.kubeconfig}\n{_end_of(plane)}")
+            aws = f"\nAWS:        {plane.aws.url}" if plane.signs_in else ""
+            click.echo(f"\nServer:     {', '.join(plane.urls)}\nKubeconfig: {plane.kubeconfig}{aws}\n{_end_of(plane)}")
         ended = [row["component"] for row in rows if not row["running"]]
         if ended:
             _fail(f"ended: {', '.join(map(str, ended))}; see: cotenant dev logs {ended[0]}")

@@ -67,7 +67,8 @@ class Entries:
 
     def visible(self) -> list[Entry]:
         now = self._now()
-        return [entry for entry in self._all.values() if entry.visible <= now]
+        # A copy: the webhooks read while the API writes.
+        return [entry for entry in tuple(self._all.values()) if entry.visible <= now]
 
     def find(self, principal: str) -> Entry:
         """AwsError ResourceNotFoundException (terraform-aws-eks#3024)."""

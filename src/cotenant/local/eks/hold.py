@@ -58,7 +58,8 @@ class Aws:
         self._pull("delay", {"seconds": seconds})
 
     def _pull(self, lever: str, wish: Mapping[str, Any]) -> None:
-        request = urllib.request.Request(f"{self.url}{_LEVERS[lever]}", json.dumps(wish).encode())  # noqa: S310 - loopback
+        body, headers = json.dumps(wish).encode(), {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}{_LEVERS[lever]}", body, headers)  # noqa: S310 - loopback
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request):
             pass
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+LIMIT = 50 * 1024 * 1024
+"""Bytes of the file; then it begins anew, and marks set before are worth nothing."""
 AUTHENTICATE, AUTHORIZE = "TokenReview", "SubjectAccessReview"
 """Operations of the service `kubernetes`: calls of the API server's webhooks."""
 
@@ -36,9 +38,11 @@ class Journal:
         with self._lock:
             if self._path is None:
                 self.calls.append(call)
-            else:
-                with self._path.open("a") as file:
-                    file.write(json.dumps(asdict(call)) + "\n")
+                return
+            with self._path.open("a") as file:
+                if file.tell() > LIMIT:
+                    file.truncate(0)
+                file.write(json.dumps(asdict(call)) + "\n")
 
 
 def read(path: Path, start: int = 0) -> Iterator[Call]:

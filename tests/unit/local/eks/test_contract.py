@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from urllib.error import HTTPError
 
 import pytest
 from botocore.config import Config
@@ -134,12 +135,21 @@ def test_the_region_and_the_name_of_the_cluster_must_be_right(aws):
 
 
 def test_faults_and_delays_can_be_ordered_also_from_outside(aws):
-    for name, wish in (("faults", {"operation": "ListAccessPolicies", "code": "ThrottlingException", "status": 429}),):
-        urllib.request.urlopen(f"{aws.url}/cotenant/{name}", json.dumps(wish).encode()).close()
+    wish = json.dumps({"operation": "ListAccessPolicies", "code": "ThrottlingException", "status": 429}).encode()
+    request = urllib.request.Request(f"{aws.url}/cotenant/faults", wish, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request).close()
+    with pytest.raises(HTTPError) as as_a_web_page_could:
+        urllib.request.urlopen(f"{aws.url}/cotenant/faults", wish)
+    assert as_a_web_page_could.value.code == 403
+    as_a_web_page_could.value.close()
     eks = aws.client("eks", config=Config(retries={"total_max_attempts": 1}))
     with pytest.raises(ClientError, match="ThrottlingException"):
         eks.list_access_policies()
     assert eks.list_access_policies()["accessPolicies"]
+
+
+def test_nobody_from_another_machine_can_reach_it(aws):
+    assert aws._listener._server.socket.getsockname()[0] == "127.0.0.1"
 
 
 def test_boto3_gets_over_throttling_by_itself(aws):
