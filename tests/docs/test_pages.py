@@ -145,6 +145,11 @@ def test_the_page_on_signing_in_is_true(own):
 
 
 @pytest.mark.cluster
+def test_the_page_on_iam_identities_is_true(own):
+    assert run(own, HOW_TO / "iam.md") > 20
+
+
+@pytest.mark.cluster
 def test_the_python_on_the_page_on_signing_in_runs(tmp_path):
     test, program = (body for kind, body in blocks(HOW_TO / "sign-in-with-aws.md", "python"))
     Path(tmp_path, "test_admin.py").write_text(test)
@@ -191,6 +196,7 @@ def test_every_page_with_commands_is_run_and_every_exception_is_needed():
         "local-control-plane.md",
         "install-on-eks.md",
         "sign-in-with-aws.md",
+        "iam.md",
         "lint.md",
     }  # the last one in test_lint.py
     assert {page.name for page in HOW_TO.glob("*.md") if steps(page)} == own | PREPARED.keys()

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from plane.iam.conftest import ACCOUNT, NAME, Cloud, Shell
+from cloud import ACCOUNT, NAME, Cloud, Shell
 from vocabulary import given_tenant
 
 pytestmark = pytest.mark.cluster
