@@ -29,6 +29,8 @@ NAME = "cotenant-assist"
 """Name of the Secret, the Service and the webhook configuration."""
 LONGEST = 60.0
 """Seconds between two looks, at most: somebody may have applied the configuration anew."""
+SOON = 5.0
+"""The same after an error."""
 OVERLAP = timedelta(minutes=10)
 """How long a new CA is trusted before its certificate is served, and the old one afterwards, at most."""
 
@@ -54,14 +56,19 @@ class Keyring:
 
     async def run(self) -> None:
         """Looks again and again until cancelled."""
+        usual, said = min(LONGEST, self.overlap.total_seconds() / 4), ""
         while True:
+            wait, problem = usual, ""
             try:
                 await self.look()
             except Conflict:
-                continue  # the other replica was faster
+                wait = 0.1  # the other replica was faster
             except ApiError as error:
-                log.warning("the assist's certificates cannot be kept", error=error.message or error.reason)
-            await asyncio.sleep(min(LONGEST, self.overlap.total_seconds() / 4))
+                wait, problem = min(usual, SOON), error.message or error.reason
+            if problem and problem != said:
+                log.warning("the assist's certificates cannot be kept", error=problem)
+            said = problem
+            await asyncio.sleep(wait)
 
     async def look(self) -> None:
         """Renews what is due, trusts before it serves. Raises ApiError; Conflict where somebody else was faster."""

@@ -187,3 +187,16 @@ def test_a_reader_that_goes_away_is_no_error():
             process.stdout.close()  # as `| head` does
             said = process.stderr.read()
         assert (process.returncode, said) == (141, b""), arguments
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--assist", "--no-operator"], "needs --assist-url"),
+        (["--assist-url", "https://10.0.0.1:9443/assist"], "together with --assist and --no-operator"),
+        (["--assist", "--no-operator", "--assist-url", "http://10.0.0.1/assist"], "an https:// address"),
+    ],
+)
+def test_an_assist_that_nobody_would_find_is_refused_before_anything_is_asked(flags, words, capsys):
+    assert answer(["install", "--render", *flags], "cotenant") == 2
+    assert words in capsys.readouterr().err

@@ -26,6 +26,14 @@ def test_every_change_is_told_with_both_values():
     ]
 
 
+def test_the_assist_is_told_when_it_comes_goes_or_moves():
+    on, elsewhere = replace(OLD, assist=True), replace(OLD, assist=True, assist_url="https://10.0.0.1:9443/assist")
+
+    assert list(changes(OLD, on, with_operator=True)) == ["assist: off -> on"]
+    assert list(changes(on, OLD, with_operator=True)) == ["assist: on -> off"]
+    assert list(changes(OLD, elsewhere, with_operator=False)) == ["assist: off -> on, at https://10.0.0.1:9443/assist"]
+
+
 def test_without_the_operator_its_image_is_nobodys_business():
     assert list(changes(OLD, replace(OLD, image="r.example.com/c:2"), with_operator=False)) == []
 
