@@ -63,7 +63,7 @@ class Cloud:
         self.cluster = Cluster(plane, folder)
         self.cluster.install()
         operator = self.cluster.operator
-        operator.arguments = ["--eks-cluster", NAME, "--aws-region", REGION]
+        operator.flags = ("--eks-cluster", NAME, "--aws-region", REGION)
         operator.environment = plane.aws.env(self.user("cotenant-operator", policy(NAME, REGION, ACCOUNT)))
         operator.start()
 

@@ -36,5 +36,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
     """Region of that cluster; empty: whatever AWS' own variables and files say."""
     http: str = "127.0.0.1:8080"
     """Address of /healthz, /readyz and /metrics; empty for none."""
+    assist: str = ""
+    """Address of the assist webhook; empty for none."""
+    assist_lifetime: float = 90 * 86400.0
+    """How long a certificate of the assist is valid; after two thirds of it another one is made."""
     log_level: str = "info"
     """debug, info, warning or error."""

@@ -42,6 +42,14 @@ spec:
   spaces: {limit: 5, declared: [dev]}
   network: {isolation: space}
 X""",
+    "quota.md": """
+kubectl patch tenant backend-team --type=merge -p '{"spec":{"spaces":{"declared":["dev","build"]},
+  "quota":{"hard":{"pods":8,"requests.cpu":"4"}},"limits":[{"type":"Container","defaultRequest":{"cpu":"500m"}}]}}'
+until kubectl wait cosp/build --for=condition=Ready -n home-backend-team; do sleep 0.2; done
+until kubectl get cotl/requests.cpu -n home-backend-team; do sleep 0.2; done
+until kubectl create deployment web --image=nginx --replicas=4 -n backend-team-dev; do sleep 0.2; done
+until [ "$(kubectl get resourcequota cotenant -o 'jsonpath={.status.used.pods}' -n backend-team-dev)" = 4 ]
+do sleep 0.2; done""",
     "spaces.md": """
 for name in one two three; do cotenant create space $name --tenant backend-team --wait; done
 cat > space.yaml <<'X'
@@ -51,7 +59,7 @@ metadata: {name: one-more}
 X""",
 }
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
-FINDINGS = ("cotenant plan", "kubectl auth can-i")
+FINDINGS = ("cotenant plan", "cotenant why pod deploy/", "kubectl auth can-i")
 """Commands that answer 1 on these pages: there is something to tell."""
 
 

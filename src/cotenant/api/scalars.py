@@ -105,8 +105,9 @@ PLAIN_KEYS = [
     "replicationcontrollers",
     "resourcequotas",
 ]
+QUALIFIED = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 QUOTA_KEYS = Rule(
-    f"self.all(k, k.contains('/') || k in {PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
+    f"self.all(k, k.matches('{QUALIFIED}') || k in {PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
     "every key must be a resource as in a ResourceQuota, such as requests.cpu, limits.memory, pods or count/jobs.batch",
 )
 _BYTES = "(!k.startsWith('count/') && (k.endsWith('memory') || k.endsWith('storage') || k.contains('hugepages-')))"

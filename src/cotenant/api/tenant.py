@@ -156,15 +156,48 @@ class SpaceBounds(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     RULES: ClassVar = (not_above("min", "max"),)
 
 
+class ScopeExpression(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """One expression of a scope selector, as in a ResourceQuota."""
+
+    operator: Annotated[str, Meta(max_length=64)]
+    """Operator."""
+    scope_name: Annotated[str, Meta(max_length=64)]
+    """Scope."""
+    values: Annotated[list[Annotated[str, Meta(max_length=253)]], Meta(max_length=16)] | None = None
+    """Values."""
+
+
+class ScopeSelector(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Which objects a ResourceQuota counts."""
+
+    match_expressions: Annotated[list[ScopeExpression], Meta(max_length=16)] | None = None
+    """All of them must hold."""
+
+
+UNSCOPED = (
+    "a tenant's quota counts everything and has no scopes; spec.pods.priorityClasses says which PriorityClasses pods may "
+    "name, and a tenant of its own has a quota of its own"
+)
+
+
 class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
-    """How much the tenant may use."""
+    """What the tenant may use over all its spaces."""
 
     hard: QuotaAmounts | None = None
-    """Limits by resource, keys and values as in a ResourceQuota. This version enforces them in each space, not the sum."""
+    """Limits by resource, keys and values as in a ResourceQuota, for all spaces of the tenant together."""
     space: SpaceBounds | None = None
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
     """native counts as Kubernetes does. strict also holds for objects that exist while usage is recounted."""
+    scopes: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=16)] | None = None
+    """Refused: see pods.priorityClasses."""
+    scope_selector: ScopeSelector | None = None
+    """Refused: see pods.priorityClasses."""
+
+    RULES: ClassVar = (
+        Rule("!has(self.scopes)", UNSCOPED, field=".scopes"),
+        Rule("!has(self.scopeSelector)", UNSCOPED, field=".scopeSelector"),
+    )
 
 
 class Port(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -303,7 +336,7 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     """Every leaf that a Tenant and a TenantProfile share."""
 
     quota: QuotaSpec | None = None
-    """How much the tenant may use."""
+    """What the tenant may use over all its spaces."""
     limits: Limits | None = None
     """Items of the LimitRange in every space."""
     network: NetworkSpec | None = None

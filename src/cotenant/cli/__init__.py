@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Look": {
         "whoami": Entry("whoami:whoami", "Who the cluster says you are: tenant, roles, spaces."),
         "get": Entry("get:get", "List tenants or spaces."),
+        "top": Entry("top:top", "Who uses what of a tenant's quota, in which space, and what is left."),
         "tree": Entry("tree:tree", "A tenant, its spaces and everything in them, with drift; or who owns a namespace."),
     },
     "Change": {
@@ -58,6 +59,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Prove": {
         "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
+        "why": Entry("why:why", "Why a pod is refused, or whether it would fit: quota, pool and rolling updates."),
         "verify": Entry("verify:verify", "Prove that tenants are isolated, with evidence."),
     },
     "Other": {

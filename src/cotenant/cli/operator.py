@@ -21,6 +21,7 @@ from cotenant.settings import Settings
 @click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
 @click.option("--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, ~/.kube/config, the pod's identity.")
 @click.option("--http", metavar="HOST:PORT", help='/healthz, /readyz and /metrics; "" for none. Else 127.0.0.1:8080.')
+@click.option("--assist", metavar="HOST:PORT", help='The assist webhook, with TLS; "" for none. Else none.')
 @click.option(
     "--leader-election/--no-leader-election",
     default=None,

@@ -19,7 +19,6 @@ def services(rules: Effective) -> str:
 
 
 UNENFORCED: dict[str, Callable[[Effective], bool | str]] = {
-    "quota.space.min": lambda rules: bool(rules.space_min),
     "pods.registries": lambda rules: rules.pods.registries is not None,
     # Without a word of the tenant's too: system-* classes are not for tenants.
     "pods.priorityClasses": lambda _: True,

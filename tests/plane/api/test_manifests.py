@@ -63,7 +63,15 @@ RIGHT = {
     "quantities in every spelling": hard(requests_cpu="40", limits_cpu="500m", pods=200, requests_memory="8Gi"),
     "a quantity of zero": hard(pods="0", services_loadbalancers=0),
     "counts and extended resources": tenant(
-        quota={"hard": {"count/jobs.batch": "5", "requests.nvidia.com/gpu": 1, "hugepages-2Mi": "1Gi"}}
+        quota={
+            "hard": {
+                "count/jobs.batch": "5",
+                "requests.nvidia.com/gpu": 1,
+                "hugepages-2Mi": "1Gi",
+                "gold.storageclass.storage.k8s.io/requests.storage": "50Gi",
+                "gpu.deviceclass.resource.k8s.io/devices": 4,
+            }
+        }
     ),
     "floor below ceiling": bounds(min={"pods": 2, "limits.cpu": "500m"}, max={"pods": "150", "limits.cpu": 1}),
     "an address range with a hole": peer(cidr="10.9.0.0/16", **{"except": ["10.9.3.0/24"]}),

@@ -11,9 +11,12 @@ from cotenant.judge.enforcement import UNENFORCED, unenforced
 from unit.specimens import seen, tenant
 
 ENFORCED = {
-    "quota.hard",  # ResourceQuota
+    "quota.hard",  # TenantLedgers and ResourceQuotas
+    "quota.space.min",
     "quota.space.max",
     "quota.accounting",  # QuotaSynced says that strict is not available
+    "quota.scopes",  # refused by the CustomResourceDefinition
+    "quota.scopeSelector.matchExpressions",
     "limits",  # LimitRange
     "network.isolation",  # NetworkPolicies
     "network.internet",
@@ -58,7 +61,6 @@ def test_a_plain_tenant_names_what_its_built_in_values_refuse_and_nobody_does() 
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
-        ({"quota": {"space": {"min": {"pods": 1}}}}, "quota.space.min"),
         ({"pods": {"registries": []}}, "pods.registries"),
         ({"pods": {"runtimeClasses": []}}, "pods.runtimeClasses"),
         ({"pods": {"allowExec": False}}, "pods.allowExec"),

@@ -8,10 +8,11 @@ from ipaddress import ip_network
 from typing import Any
 
 from cotenant.api import keys, scalars
+from cotenant.api.ledger import LedgerSpec
 from cotenant.api.limits import ONE_EACH, ORDER, LimitItem
 from cotenant.api.rule import Rule
 from cotenant.api.space import Space
-from cotenant.api.tenant import Member, Peer, Tenant, TenantSpacesSpec
+from cotenant.api.tenant import Member, Peer, QuotaSpec, Tenant, TenantSpacesSpec
 from cotenant.model.quantity import parse
 
 Holds = Callable[[Any], bool]
@@ -78,7 +79,11 @@ def declared_fit(spaces: Mapping[str, Any]) -> bool:
 
 def countable(key: str) -> bool:
     """Whether a ResourceQuota counts this."""
-    return "/" in key or key in scalars.PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")
+    return (
+        shaped(scalars.QUALIFIED)(key)
+        or key in scalars.PLAIN_KEYS
+        or key.removeprefix("requests.").startswith("hugepages-")
+    )
 
 
 def ordered(lower: str, upper: str) -> Holds:
@@ -160,6 +165,7 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.NAMING[2]: lambda text: not text.startswith("-") and not text.endswith("-"),
     scalars.REGISTRY: lambda text: text.endswith("/") and len(text) > 1,
     scalars.PRIORITY: lambda text: not text.startswith("system-"),
+    LedgerSpec.RULES[0]: lambda spec: sum(one["allocation"] for one in spec.get("entries", ())) <= spec["limit"],
     scalars.HOST: shaped(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),
     scalars.LABEL_VALUE: shaped(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"),
     scalars.QUOTA_KEYS: lambda amounts: all(map(countable, amounts)),
@@ -171,6 +177,8 @@ OFFLINE: dict[Rule, Holds] = {
     LimitItem.RULES[-1]: with_storage,
     ONE_EACH: once_each,
     scalars.LABEL_KEYS: lambda labels: all(map(shaped(LABEL_KEY), labels)),
+    QuotaSpec.RULES[0]: lambda quota: "scopes" not in quota,
+    QuotaSpec.RULES[1]: lambda quota: "scopeSelector" not in quota,
     Member.RULES[0]: one_of(SUBJECTS),
     Member.RULES[1]: unprefixed("system:"),
     Member.RULES[2]: unprefixed(keys.IAM_GROUPS),

@@ -10,6 +10,7 @@ from cotenant.api.rule import Rule
 from cotenant.api.schema import KINDS
 from cotenant.api.space import SAME, Space
 from cotenant.api.structural import RULES
+from cotenant.api.tenant import QuotaSpec
 from cotenant.cli.manifests.rules import OFFLINE, broken
 
 ORDER = LimitItem.RULES
@@ -62,7 +63,13 @@ def test_every_rule_of_the_definitions_is_known_here_too():
         (scalars.REGISTRY, ["a.b/"], ["a.b", "/"]),
         (scalars.HOST, ["*.example.com", "a.b"], ["Example.com", "*", "a.*.b"]),
         (scalars.LABEL_KEYS, [{"team": "", "a.b/c": ""}], [{"-a": ""}, {"a/b/c": ""}]),
-        (scalars.QUOTA_KEYS, [{"pods": 1, "count/jobs.batch": 1}], [{"podz": 1}]),
+        (
+            scalars.QUOTA_KEYS,
+            [{"pods": 1, "count/jobs.batch": 1}],
+            [{"podz": 1}, {"a b/c": 1}, {"count/": 1}, {"a/b/c": 1}],
+        ),
+        (QuotaSpec.RULES[0], [{"hard": {}}], [{"scopes": ["Terminating"]}]),
+        (QuotaSpec.RULES[1], [{"hard": {}}], [{"scopeSelector": {}}]),
         (
             scalars.WHOLE,
             [
