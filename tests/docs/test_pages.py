@@ -59,7 +59,7 @@ metadata: {name: one-more}
 X""",
 }
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
-FINDINGS = ("cotenant plan", "cotenant why pod deploy/", "kubectl auth can-i")
+FINDINGS = ("cotenant plan", "cotenant iam plan", "cotenant why pod deploy/", "kubectl auth can-i")
 """Commands that answer 1 on these pages: there is something to tell."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,8 @@ class Calls:
         from botocore.config import Config
 
         if self._session is None:
+            # It tells at level info where each setting came from.
+            logging.getLogger("botocore").setLevel(logging.WARNING)
             self._session = boto3.Session(region_name=self.region or None, profile_name=self.profile or None)
         # Retries are ours: each of botocore's own would be a call that no bucket has counted.
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=CONNECT, read_timeout=READ)
