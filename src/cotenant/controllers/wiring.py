@@ -91,7 +91,7 @@ def controllers(
     scarcity = controller(
         "scarcity", ScarcityController(client, world, platform, now, enabled=bool(settings.assist)).reconcile
     )
-    watch_for_scarcity(scarcity, world)
+    watch_for_scarcity(scarcity, world, charges=bool(settings.assist))
     return [tenant, quota, ledger, space, scarcity]
 
 
@@ -217,8 +217,11 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
 
 
-def watch_for_scarcity(scarcity: Controller, world: World) -> None:
-    """Whether a tenant has little left follows from its rules, its spaces and every charge in them."""
+def watch_for_scarcity(scarcity: Controller, world: World, *, charges: bool) -> None:
+    """Whether a tenant has little left follows from its rules, its spaces and every charge in them.
+
+    Without the assist nobody asks: a label that is left over is taken off once.
+    """
 
     def of_profile(profile: TenantProfile) -> Iterable[str]:
         return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
@@ -226,7 +229,8 @@ def watch_for_scarcity(scarcity: Controller, world: World) -> None:
     scarcity.watches(world.tenants, own_key, when=spec_changed)
     scarcity.watches(world.profiles, of_profile)
     scarcity.watches(world.namespaces, tenant_label, when=lambda change: world.news(change) and labelled(change))
-    scarcity.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=BUNDLE)
+    if charges:
+        scarcity.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=BUNDLE)
 
 
 def look_again(found: Iterable[Controller], world: World) -> None:

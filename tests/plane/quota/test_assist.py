@@ -18,6 +18,7 @@ from vocabulary import Team, deployment, eventually, expect_ready, given_tenant,
 pytestmark = pytest.mark.cluster
 HOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/cotenant-assist"
 FULL = {"requests": {"cpu": "20"}}
+SCARCE = {"metadata": {"labels": {"cotenant.dev/scarce": "true"}}}
 SMALL = {"requests": {"cpu": "100m"}}
 
 
@@ -200,7 +201,7 @@ def test_a_replica_that_does_not_lead_helps_as_well(cluster, tmp_path):
     port = free_port()
     standby = Operator(cluster.plane, tmp_path)
     standby.flags = ("--assist", f"127.0.0.1:{port}")
-    cluster.label(team.namespace("b"), cotenant_dev__scarce="true")
+    cluster.patch("Namespace", team.namespace("b"), SCARCE)
     with asking(cluster, port):
         standby.start()
         try:
@@ -208,8 +209,7 @@ def test_a_replica_that_does_not_lead_helps_as_well(cluster, tmp_path):
             # The leader has no assist: it takes the label off.
             eventually(lambda: not labelled(team, "b"))
             cluster.operator.kill()
-            path = f"/api/v1/namespaces/{team.namespace('b')}"
-            cluster.plane.wire().expect("PATCH", path, {"metadata": {"labels": {"cotenant.dev/scarce": "true"}}})
+            cluster.patch("Namespace", team.namespace("b"), SCARCE)
             frees_all(team)
             answers = Counter(created(team, "b", SMALL)[0] for _ in range(20))
             assert answers == {201: 20}
