@@ -19,7 +19,7 @@ def synced(account: Cloud, tenant: str, status: str = "True", reason: str = "Syn
     deadline = time.monotonic() + seconds
     while True:
         found = account.cluster.there("Tenant", tenant)
-        said = {one["type"]: one for one in found["status"].get("conditions", [])}.get("IAMSynced", {})
+        said = {one["type"]: one for one in found.get("status", {}).get("conditions", [])}.get("IAMSynced", {})
         if (said.get("status"), said.get("reason")) == (status, reason):
             return said
         assert time.monotonic() < deadline, (said, account.cluster.operator.tail())
