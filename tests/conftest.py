@@ -41,7 +41,7 @@ def cluster(installation):
 
 
 @pytest.fixture(scope="session")
-def cloud(control_plane_eks, tmp_path_factory):
+def account(control_plane_eks, tmp_path_factory):
     """The plane that people enter by IAM, with an operator that may do what `cotenant iam policy` prints."""
     from cloud import Cloud
 

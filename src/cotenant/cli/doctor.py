@@ -17,6 +17,7 @@ from cotenant.cli.cluster.survey import Facts, survey
 from cotenant.cli.delete import TAKE
 from cotenant.cli.view.inventory import RELEASE
 from cotenant.cli.view.output import document, output_flag, say, write
+from cotenant.model.iam.awsauth import read
 from cotenant.render.install import GUARD, LEASH
 
 OLDEST, NEWEST = (1, 33), (1, 36)
@@ -46,7 +47,14 @@ class Finding(Struct, frozen=True):
 
 def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
     """Every finding, in the order in which one would look. before: nothing is installed yet."""
-    parts = [_version(facts), *_policies_served(facts), *_network(facts), *_tools(facts), *_namespaces(facts)]
+    parts = [
+        _version(facts),
+        *_policies_served(facts),
+        *_network(facts),
+        *_identities(facts),
+        *_tools(facts),
+        *_namespaces(facts),
+    ]
     parts += (
         _rights(facts) if before else [*_definitions(facts), *_policies(facts), *_operator(facts, now), *_left(facts)]
     )
@@ -97,6 +105,21 @@ def _network(facts: Facts) -> Iterable[Finding]:
         else:
             detail = "no agent that enforces them was found: not proven"
             yield Finding("WARN", "network policies", detail, f"on EKS: {NETWORK_POLICY}")
+
+
+def _identities(facts: Facts) -> Iterable[Finding]:
+    """One error in aws-auth locks out everybody whom its section names, nodes too."""
+    if facts.aws_auth is None:
+        return
+    auth = read(facts.aws_auth)
+    for fault in auth.faults:
+        detail = f"aws-auth, {fault}: nobody whom {fault.section} names can sign in, nodes neither"
+        yield Finding("FAIL", "IAM identities", detail, "cotenant iam rollback, or mend it by hand")
+    odd = [*(f"{key} is mapped twice" for key in sorted(auth.twice())), *auth.dropped]
+    if odd:
+        yield Finding("WARN", "IAM identities", f"aws-auth: {odd[0]}", "cotenant iam list")
+    if not auth.faults and not odd:
+        yield Finding("ok", "IAM identities", f"aws-auth maps {len(auth.identities())} principals")
 
 
 def _tools(facts: Facts) -> Iterable[Finding]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from cotenant.api.keys import CONFIRM_DELETE, DECLARED
+from cotenant.api.member import Member
 from cotenant.api.meta import Condition
 from cotenant.api.space import Space
-from cotenant.api.tenant import Member, SpacesCount, TenantStatus
+from cotenant.api.tenant import SpacesCount, TenantStatus
 from cotenant.judge import quota
 from cotenant.judge.chain import Chain, conditions, progress
 from cotenant.judge.enforcement import unenforced

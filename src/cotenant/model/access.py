@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from cotenant.api.keys import IAM_GROUPS
-from cotenant.api.tenant import Member
+from cotenant.api.member import Member
 from cotenant.model.platform import BUILT_IN_ROLES, Platform
 
 RBAC = "rbac.authorization.k8s.io"

@@ -22,6 +22,16 @@ RIGHT = {
 }
 # what is wrong -> manifest, the field in the answer, the fix in the answer
 WRONG = {
+    "an account of 9 digits": (
+        members({"role": "owner", "iamRole": "arn:aws:iam::123456789:role/x"}),
+        "spec.members[0].iamRole",
+        "12 digits",
+    ),
+    "a session instead of a role": (
+        members({"role": "owner", "iamRole": "arn:aws:sts::123456789012:assumed-role/x/me"}),
+        "spec.members[0].iamRole",
+        "no session name",
+    ),
     "a role with a wildcard": (
         members({"role": "owner", "iamRole": f"{ARN}-*"}),
         "spec.members[0].iamRole",

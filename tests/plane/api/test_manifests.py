@@ -122,16 +122,6 @@ WRONG = {
         "spec.members[0].serviceAccount.namespace",
         "Required value",
     ),
-    "an account of 9 digits": (
-        members({"role": "owner", "iamRole": "arn:aws:iam::123456789:role/x"}),
-        "spec.members[0].iamRole",
-        "12 digits",
-    ),
-    "a session instead of a role": (
-        members({"role": "owner", "iamRole": "arn:aws:sts::123456789012:assumed-role/x/me"}),
-        "spec.members[0].iamRole",
-        "no session name",
-    ),
     "a role as user": (members({"role": "owner", "iamUser": ARN}), "spec.members[0].iamUser", ":user/name"),
     "an expiry that is no time": (
         members({"role": "owner", "user": "bob", "expires": "tomorrow"}),

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-def admin(cloud: Cloud) -> Shell:
+def admin(account: Cloud) -> Shell:
     """The cluster's administrator, who entered by IAM."""
-    shell = cloud.shell("administrator")
+    shell = account.shell("administrator")
     assert shell.login().ok
     return shell
 
@@ -41,14 +41,14 @@ def data(admin: Shell) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def team(cloud: Cloud) -> tuple[Team, str]:
-    role = cloud.role(fresh(), "/teams/a/")
-    made = given_tenant(cloud.cluster, "cmd", spaces=["dev"], members=[{"role": "editor", "iamRole": role}])
-    synced(cloud, made.name)
+def team(account: Cloud) -> tuple[Team, str]:
+    role = account.role(fresh(), "/teams/a/")
+    made = given_tenant(account.cluster, "cmd", spaces=["dev"], members=[{"role": "editor", "iamRole": role}])
+    synced(account, made.name)
     return made, role
 
 
-def test_aws_auth_is_written_listed_and_rolled_back(cloud: Cloud, mapped: Shell, team) -> None:
+def test_aws_auth_is_written_listed_and_rolled_back(account: Cloud, mapped: Shell, team) -> None:
     made, role = team
     plan = mapped.cotenant("iam", "plan", made.name, "--store", "aws-auth")
     assert (plan.code, role.replace("teams/a/", "") in plan.out) == (1, True), plan
@@ -95,22 +95,22 @@ def test_entries_are_as_tenants_say_and_a_second_apply_does_nothing(admin: Shell
     assert done.ok, done
 
 
-def test_an_entry_is_made_by_hand_where_no_operator_does(cloud: Cloud, admin: Shell) -> None:
-    cloud.cluster.operator.stop()
+def test_an_entry_is_made_by_hand_where_no_operator_does(account: Cloud, admin: Shell) -> None:
+    account.cluster.operator.stop()
     try:
-        role = cloud.role(fresh())
-        made = given_tenant(cloud.cluster, "cmd", members=[{"role": "owner", "iamRole": role}], ready=False)
+        role = account.role(fresh())
+        made = given_tenant(account.cluster, "cmd", members=[{"role": "owner", "iamRole": role}], ready=False)
         assert admin.cotenant("iam", "plan", made.name).code == 1
         done = admin.cotenant("iam", "apply", made.name)
         assert done.ok, done
-        found = cloud.eks.describe_access_entry(clusterName=NAME, principalArn=role)["accessEntry"]
+        found = account.eks.describe_access_entry(clusterName=NAME, principalArn=role)["accessEntry"]
         assert found["kubernetesGroups"] == [f"cotenant:{made.name}:owner"]
     finally:
-        cloud.cluster.operator.start()
+        account.cluster.operator.start()
 
 
-def test_the_import_proposes_entries_and_names_what_stays_behind(cloud: Cloud, mapped: Shell) -> None:
-    role = cloud.role(fresh(), "/ops/")
+def test_the_import_proposes_entries_and_names_what_stays_behind(account: Cloud, mapped: Shell) -> None:
+    role = account.role(fresh(), "/ops/")
     short = role.replace("ops/", "")
     items = f"- rolearn: {short}\n  username: ops:{{{{SessionName}}}}\n  groups: [system:masters, ops]\n"
     items += f"- rolearn: arn:aws:iam::{ACCOUNT}:role/gone\n  username: x\n"
@@ -127,7 +127,7 @@ def test_the_import_proposes_entries_and_names_what_stays_behind(cloud: Cloud, m
     assert f"mapAccounts {ACCOUNT}" in found.err
 
 
-def test_who_somebody_is_and_what_he_may_do_is_told_with_the_way(cloud: Cloud, admin: Shell, team) -> None:
+def test_who_somebody_is_and_what_he_may_do_is_told_with_the_way(account: Cloud, admin: Shell, team) -> None:
     made, role = team
     space = made.namespace("dev")
     found = admin.cotenant("access", "--iam", role)
@@ -139,17 +139,17 @@ def test_who_somebody_is_and_what_he_may_do_is_told_with_the_way(cloud: Cloud, a
     assert f"{role}" in who.out
     assert "EKS AmazonEKSClusterAdminPolicy on the whole cluster" in who.out
     assert admin.cotenant("access", "--iam", f"arn:aws:iam::{ACCOUNT}:role/nobody").code == 1
-    ann = entered(cloud, made.name, role)
+    ann = entered(account, made.name, role)
     me = ann.cotenant("whoami", "-n", space)
     assert f"(role arn:aws:iam::{ACCOUNT}:role/{role.rpartition('/')[2]}, session ann)" in me.out
     assert made.name in me.out
 
 
-def test_an_access_policy_that_reaches_into_a_tenant_is_shown(cloud: Cloud, admin: Shell, team) -> None:
+def test_an_access_policy_that_reaches_into_a_tenant_is_shown(account: Cloud, admin: Shell, team) -> None:
     made, _ = team
-    sneaky = cloud.role(fresh())
-    cloud.eks.create_access_entry(clusterName=NAME, principalArn=sneaky)
-    cloud.eks.associate_access_policy(
+    sneaky = account.role(fresh())
+    account.eks.create_access_entry(clusterName=NAME, principalArn=sneaky)
+    account.eks.associate_access_policy(
         clusterName=NAME,
         principalArn=sneaky,
         policyArn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
@@ -162,11 +162,11 @@ def test_an_access_policy_that_reaches_into_a_tenant_is_shown(cloud: Cloud, admi
     assert "outside RBAC" in admin.cotenant("access", "--iam", sneaky).out
 
 
-def test_the_kubeconfig_of_a_tenant_has_a_context_for_each_space(cloud: Cloud, admin: Shell, team) -> None:
+def test_the_kubeconfig_of_a_tenant_has_a_context_for_each_space(account: Cloud, admin: Shell, team) -> None:
     made, role = team
     done = admin.cotenant("kubeconfig", made.name, "--role-arn", role)
     assert done.ok, done
-    ann = cloud.shell("handed", cloud.session(role))
+    ann = account.shell("handed", account.session(role))
     (ann.home / "config").write_text(admin.cotenant("kubeconfig", made.name).out)
     assert ann.kubectl("config", "get-contexts", "-o", "name").out.split() == [made.namespace("dev"), made.home]
     assert ann.kubectl("get", "pods").ok

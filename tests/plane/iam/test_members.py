@@ -14,24 +14,24 @@ from vocabulary import given_tenant
 pytestmark = pytest.mark.cluster
 
 
-def synced(cloud: Cloud, tenant: str, status: str = "True", reason: str = "Synced", seconds: float = 40) -> dict:
+def synced(account: Cloud, tenant: str, status: str = "True", reason: str = "Synced", seconds: float = 40) -> dict:
     """The condition IAMSynced once it says this."""
     deadline = time.monotonic() + seconds
     while True:
-        found = cloud.cluster.there("Tenant", tenant)
-        said = {one["type"]: one for one in found["status"].get("conditions", [])}.get("IAMSynced", {})
+        found = account.cluster.there("Tenant", tenant)
+        said = {one["type"]: one for one in found.get("status", {}).get("conditions", [])}.get("IAMSynced", {})
         if (said.get("status"), said.get("reason")) == (status, reason):
             return said
-        assert time.monotonic() < deadline, (said, cloud.cluster.operator.tail())
+        assert time.monotonic() < deadline, (said, account.cluster.operator.tail())
         time.sleep(0.2)
 
 
-def entry(cloud: Cloud, principal: str) -> dict:
-    return cloud.eks.describe_access_entry(clusterName=NAME, principalArn=principal)["accessEntry"]
+def entry(account: Cloud, principal: str) -> dict:
+    return account.eks.describe_access_entry(clusterName=NAME, principalArn=principal)["accessEntry"]
 
 
-def entered(cloud: Cloud, name: str, role: str, who: str = "ann") -> Shell:
-    shell = cloud.shell(f"{name}-{who}", cloud.session(role, who))
+def entered(account: Cloud, name: str, role: str, who: str = "ann") -> Shell:
+    shell = account.shell(f"{name}-{who}", account.session(role, who))
     assert shell.login().ok
     return shell
 
@@ -40,15 +40,15 @@ def fresh() -> str:
     return f"r{uuid4().hex[:6]}"
 
 
-def test_the_people_of_a_role_enter_their_tenant_and_no_other(cloud: Cloud) -> None:
-    mine, theirs = cloud.role(fresh(), "/teams/a/"), cloud.role(fresh())
-    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[{"role": "editor", "iamRole": mine}])
-    other = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[{"role": "editor", "iamRole": theirs}])
-    synced(cloud, team.name)
-    synced(cloud, other.name)
-    made = entry(cloud, mine)
+def test_the_people_of_a_role_enter_their_tenant_and_no_other(account: Cloud) -> None:
+    mine, theirs = account.role(fresh(), "/teams/a/"), account.role(fresh())
+    team = given_tenant(account.cluster, "iam", spaces=["dev"], members=[{"role": "editor", "iamRole": mine}])
+    other = given_tenant(account.cluster, "iam", spaces=["dev"], members=[{"role": "editor", "iamRole": theirs}])
+    synced(account, team.name)
+    synced(account, other.name)
+    made = entry(account, mine)
     assert made["kubernetesGroups"] == [f"cotenant:{team.name}:editor"]
-    ann = entered(cloud, team.name, mine)
+    ann = entered(account, team.name, mine)
     who = json.loads(ann.kubectl("auth", "whoami", "-o", "json").out)["status"]["userInfo"]
     session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{mine.rpartition('/')[2]}/ann"
     assert who["username"] == session
@@ -59,63 +59,63 @@ def test_the_people_of_a_role_enter_their_tenant_and_no_other(cloud: Cloud) -> N
     assert "cannot list" in ann.kubectl("get", "namespaces").err
 
 
-def test_a_member_who_leaves_is_refused_at_once_and_his_entry_goes(cloud: Cloud) -> None:
-    role = cloud.role(fresh())
-    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[{"role": "viewer", "iamRole": role}])
-    synced(cloud, team.name)
-    ann = entered(cloud, team.name, role)
+def test_a_member_who_leaves_is_refused_at_once_and_his_entry_goes(account: Cloud) -> None:
+    role = account.role(fresh())
+    team = given_tenant(account.cluster, "iam", spaces=["dev"], members=[{"role": "viewer", "iamRole": role}])
+    synced(account, team.name)
+    ann = entered(account, team.name, role)
     assert ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok
     team.change(members=[{"role": "owner", "group": "somebody"}])
     deadline = time.monotonic() + 20
     while ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok:
         assert time.monotonic() < deadline
     listed = role
-    while listed in cloud.eks.list_access_entries(clusterName=NAME)["accessEntries"]:
+    while listed in account.eks.list_access_entries(clusterName=NAME)["accessEntries"]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
 
-def test_a_permission_set_is_followed_to_its_new_role(cloud: Cloud) -> None:
+def test_a_permission_set_is_followed_to_its_new_role(account: Cloud) -> None:
     name, path = f"Set{fresh()}", "/aws-reserved/sso.amazonaws.com/eu-north-1/"
-    first = cloud.role(f"AWSReservedSSO_{name}_0123456789abcdef", path)
+    first = account.role(f"AWSReservedSSO_{name}_0123456789abcdef", path)
     member = {
         "role": "editor",
         "permissionSet": {"name": name, "account": ACCOUNT},
         "username": "sso-devteam:{{SessionName}}",
     }
-    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[member])
-    synced(cloud, team.name)
-    ann = entered(cloud, team.name, first, "random-user@stakater.com")
+    team = given_tenant(account.cluster, "iam", spaces=["dev"], members=[member])
+    synced(account, team.name)
+    ann = entered(account, team.name, first, "random-user@stakater.com")
     refusal = ann.kubectl("get", "svc")
     assert 'User "sso-devteam:random-user-stakater.com" cannot list resource "services"' in refusal.err
     assert ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok
 
 
-def test_what_cannot_be_mapped_is_told_and_the_rest_of_the_tenant_works(cloud: Cloud) -> None:
-    role = cloud.role(fresh())
-    cloud.eks.create_access_entry(
+def test_what_cannot_be_mapped_is_told_and_the_rest_of_the_tenant_works(account: Cloud) -> None:
+    role = account.role(fresh())
+    account.eks.create_access_entry(
         clusterName=NAME, principalArn=role, kubernetesGroups=["view"], tags={"Owner": "terraform"}
     )
     members = [{"role": "editor", "iamRole": role}, {"role": "owner", "group": "leads"}]
-    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=members)
-    said = synced(cloud, team.name, "False", "EntryConflict")
+    team = given_tenant(account.cluster, "iam", spaces=["dev"], members=members)
+    said = synced(account, team.name, "False", "EntryConflict")
     assert "of Terraform" in said["message"]
-    assert entry(cloud, role)["kubernetesGroups"] == ["view"]
+    assert entry(account, role)["kubernetesGroups"] == ["view"]
     conditions = {one["type"]: one["status"] for one in team.tenant()["status"]["conditions"]}
     assert (conditions["Ready"], conditions["AccessSynced"]) == ("True", "True")
     team.change(members=[{"role": "editor", "iamRole": f"arn:aws:iam::{ACCOUNT}:role/{fresh()}"}])
-    synced(cloud, team.name, "False", "PrincipalNotFound")
+    synced(account, team.name, "False", "PrincipalNotFound")
 
 
-def test_the_operators_policy_lets_it_touch_nothing_else(cloud: Cloud) -> None:
-    role = cloud.role(fresh())
-    key = cloud.iam.create_access_key(UserName="cotenant-operator")["AccessKey"]
-    operator = cloud.shell("operator", key)
+def test_the_operators_policy_lets_it_touch_nothing_else(account: Cloud) -> None:
+    role = account.role(fresh())
+    key = account.iam.create_access_key(UserName="cotenant-operator")["AccessKey"]
+    operator = account.shell("operator", key)
     where = ("--cluster-name", NAME, "--principal-arn", role)
     for groups, tags in (("view", "cotenant.dev/managed-by=cotenant"), ("cotenant:x:owner", "a=b")):
         done = operator.aws("eks", "create-access-entry", *where, "--kubernetes-groups", groups, "--tags", tags)
         assert "AccessDeniedException" in done.err, done
-    cloud.eks.create_access_entry(clusterName=NAME, principalArn=role)
+    account.eks.create_access_entry(clusterName=NAME, principalArn=role)
     for command in (
         ("delete-access-entry", *where),
         ("update-access-entry", *where, "--kubernetes-groups", "cotenant:x:owner"),
@@ -131,10 +131,10 @@ def test_the_operators_policy_lets_it_touch_nothing_else(cloud: Cloud) -> None:
         assert "AccessDeniedException" in operator.aws("eks", *command).err
 
 
-def test_a_missing_permission_is_named_and_nothing_else_suffers(cloud: Cloud) -> None:
-    role = cloud.role(fresh())
-    cloud.plane.aws.fail("CreateAccessEntry", "AccessDeniedException", "nope", status=403, times=1)
-    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[{"role": "viewer", "iamRole": role}])
-    said = synced(cloud, team.name, "False", "AWSPermissionMissing")
+def test_a_missing_permission_is_named_and_nothing_else_suffers(account: Cloud) -> None:
+    role = account.role(fresh())
+    account.plane.aws.fail("CreateAccessEntry", "AccessDeniedException", "nope", status=403, times=1)
+    team = given_tenant(account.cluster, "iam", spaces=["dev"], members=[{"role": "viewer", "iamRole": role}])
+    said = synced(account, team.name, "False", "AWSPermissionMissing")
     assert "lacks eks:CreateAccessEntry" in said["message"]
-    assert cloud.cluster.there("Namespace", team.namespace("dev"))
+    assert account.cluster.there("Namespace", team.namespace("dev"))

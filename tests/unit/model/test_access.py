@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cotenant.api.tenant import Member
+from cotenant.api.member import Member
 from cotenant.model.access import RBAC, Access, access, everybody, seconds_left, subject
 from cotenant.model.platform import Platform
 from unit.specimens import NOW, PLATFORM

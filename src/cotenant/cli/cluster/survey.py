@@ -19,6 +19,7 @@ from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
+from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import GUARD, LEASH
@@ -44,6 +45,8 @@ class Facts(Struct, kw_only=True):
     mutating_served: bool | None = None
     daemon_sets: dict[str, list[str]] | None = None
     """DaemonSets of kube-system: name -> arguments of all their containers."""
+    aws_auth: dict[str, str] | None = None
+    """The texts of ConfigMap aws-auth; None where there is none, too."""
     definitions: dict[str, dict[str, Any]] | None = None
     namespaces: dict[str, dict[str, str]] | None = None
     """Name -> labels."""
@@ -77,6 +80,7 @@ async def survey(client: Client) -> Facts:
     await asyncio.gather(
         _served(client, facts),
         _workloads(client, facts),
+        _identities(client, facts),
         _rights(client, facts),
         _policies(client, facts),
         _lease(client, facts),
@@ -84,6 +88,11 @@ async def survey(client: Client) -> Facts:
     )
     facts.unseen.sort()
     return facts
+
+
+async def _identities(client: Client, facts: Facts) -> None:
+    found = await _try(facts, "aws-auth", _exists(client, resource.CONFIG_MAPS, awsauth.NAME, awsauth.NAMESPACE))
+    facts.aws_auth = (found.get("data") or {}) if found else None
 
 
 def _number(text: str) -> int:

@@ -10,9 +10,10 @@ from typing import Any
 from cotenant.api import keys, scalars
 from cotenant.api.ledger import LedgerSpec
 from cotenant.api.limits import ONE_EACH, ORDER, LimitItem
+from cotenant.api.member import Member
 from cotenant.api.rule import Rule
 from cotenant.api.space import Space
-from cotenant.api.tenant import Member, Peer, QuotaSpec, Tenant, TenantSpacesSpec
+from cotenant.api.tenant import Peer, QuotaSpec, Tenant, TenantSpacesSpec
 from cotenant.model.quantity import parse
 
 Holds = Callable[[Any], bool]

@@ -110,6 +110,11 @@ class AwsAuth(Struct, frozen=True):
         """Every item of roles and users."""
         return [one for section in self.sections.values() for one in section.items]
 
+    @property
+    def dropped(self) -> list[str]:
+        """What the authenticator ignores, in words."""
+        return [one for section in self.sections.values() for one in section.dropped]
+
     def identities(self) -> dict[str, Identity]:
         """Who is who, by the key of its ARN; of several items the last."""
         return {one.key: one.identity for one in self.items}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from cotenant.api.tenant import Member
+from cotenant.api.member import Member
 from cotenant.model.access import Access, group_of
 from cotenant.model.arn import SSO, SSO_PATH, Arn, arn, refusal
 from cotenant.model.finding import Finding

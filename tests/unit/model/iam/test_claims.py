@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cotenant.api.tenant import Member
+from cotenant.api.member import Member
 from cotenant.model.access import access
 from cotenant.model.iam.claims import Claim, Merged, claims, merged, who
 from unit.specimens import NOW, PLATFORM

@@ -213,7 +213,7 @@ def sections(draw: st.DrawFn) -> tuple[str, list[str], bool]:
     """(text, foreign texts in order, whether it ends in a newline)."""
     pieces, foreign = [], []
     for _ in range(draw(st.integers(0, 6))):
-        kind = draw(st.sampled_from(["foreign", "ours", "comment", "odd"]))
+        kind = draw(st.sampled_from(["foreign", "ours", "mixed", "comment", "odd"]))
         if kind == "comment":
             pieces.append(draw(COMMENTS))
             foreign.append(pieces[-1].strip())
@@ -230,6 +230,10 @@ def sections(draw: st.DrawFn) -> tuple[str, list[str], bool]:
                     )
                 )
             )
+            foreign.append(pieces[-1].rstrip())
+        elif kind == "mixed":  # ours once; somebody gave it more
+            name = draw(NAMES)
+            pieces.append(f"- rolearn: {ACCOUNT}:role/Mixed{name}\n  username: u\n  groups: [cotenant:t:owner, view]\n")
             foreign.append(pieces[-1].rstrip())
         else:
             pieces.append(draw(items(ours=kind == "ours")))
