@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cotenant.api import keys, schema
 from cotenant.model.platform import Platform
+from cotenant.render.install.admission import admission
 from cotenant.render.install.members import member_roles
 from cotenant.render.install.operator import operator, settings
 from cotenant.render.install.policies import GUARD, LEASH, policies
@@ -60,7 +61,7 @@ _KEEP = {"helm.sh/resource-policy": "keep"}
 
 def deny(platform: Platform) -> list[Manifest]:
     """The policies that hold without the operator."""
-    return policies(platform)
+    return [*policies(platform), *admission(platform)]
 
 
 def grant(values: InstallValues) -> list[Manifest]:
