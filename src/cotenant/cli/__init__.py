@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "delete": Entry("delete:delete", "Delete a tenant or a space; namespaces are kept unless you say otherwise."),
     },
     "Prove": {
+        "policies": Entry("policies:policies", "The rules inside the API server: list, explain, export."),
         "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
         "verify": Entry("verify:verify", "Prove that tenants are isolated, with evidence."),
     },

@@ -28,7 +28,7 @@ def _terms() -> str:
     """CEL: every term of affinity and anti-affinity between pods."""
     parts = []
     for kind in ("podAffinity", "podAntiAffinity"):
-        found = f"variables.pod.affinity.?{kind}"
+        found = f"dyn(variables.pod.affinity).?{kind}"  # the terms of both are of different types
         parts.append(f"{found}.?requiredDuringSchedulingIgnoredDuringExecution.orValue([])")
         parts.append(f"{found}.?preferredDuringSchedulingIgnoredDuringExecution.orValue([]).map(p, p.podAffinityTerm)")
     return " + ".join(parts)
