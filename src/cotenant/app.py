@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 
+from cotenant.controllers.inspection import Inspection
 from cotenant.controllers.leash import Leash
-from cotenant.controllers.wiring import controllers, reflectors
+from cotenant.controllers.wiring import controllers, look_again, reflectors
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import LEASES, Resource
@@ -64,15 +65,17 @@ def compose(
         )
         client.guard = leader.guard
     watching = reflectors(client, world, metrics)
+    found = controllers(client, world, settings, clock, recorder, metrics)
     manager = Manager(
         reflectors=watching,
-        controllers=controllers(client, world, settings, clock, recorder, metrics),
+        controllers=found,
         leader=leader,
         while_leading=[recorder.run],
         requirement=partial(require, Client(election.transport), needed(settings, [one.resource for one in watching])),
     )
     leash = Leash(Client(election.transport), platform, metrics)
-    manager.services.append(leash.run)
+    inspection = Inspection(Client(election.transport), world, platform, lambda: look_again(found, world))
+    manager.services += [leash.run, inspection.run]
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
     return manager

@@ -21,7 +21,7 @@ from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.queue import LAZY, NORMAL, URGENT
 from cotenant.runtime.reflector import Reflector
-from cotenant.runtime.store import Change
+from cotenant.runtime.store import Change, Store
 from cotenant.settings import Settings
 
 SETTLE = 0.5
@@ -133,6 +133,14 @@ def watch_for_quotas(quota: Controller, world: World) -> None:
     quota.watches(world.tenants, of_tenant, priority=URGENT, when=spec_changed)
     quota.watches(world.profiles, of_profile)
     quota.watches(world.quotas, lambda one: [one.metadata.namespace], when=world.news)
+
+
+def look_again(found: Iterable[Controller], world: World) -> None:
+    """Every Space and Tenant is looked at: whether the policies act has changed."""
+    stores: dict[str, Store[Any]] = {"space": world.spaces, "tenant": world.tenants}
+    for one in found:
+        for key in list(stores[one.name].keys()) if one.name in stores else []:
+            one.queue.add(key)
 
 
 def offered_to(namespace: Namespace) -> Iterable[str]:

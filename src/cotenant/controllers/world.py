@@ -48,7 +48,10 @@ TYPES: dict[str, Any] = {
 
 
 class World:
-    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer."""
+    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
+
+    `lapse`: what of the policies was last seen not to be as installed, in words; "" for nothing.
+    """
 
     def __init__(self) -> None:
         self.tenants: Store[Tenant] = Store()
@@ -59,6 +62,7 @@ class World:
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
         self.echoing = False
+        self.lapse = ""
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():
             store.subscribe(self.bury)

@@ -204,3 +204,24 @@ async def test_what_is_changed_in_the_policy_holds_at_once(make_place, operator)
     async with asyncio.timeout(2):
         while not (await place.ask("pods", bad)).ok:
             await asyncio.sleep(0.01)
+
+
+async def test_the_operator_sees_that_somebody_took_a_policy_away_or_changed_it(admin, operator, installed):
+    from cotenant.controllers.inspection import Inspection
+    from cotenant.controllers.world import World
+    from cotenant.model.platform import Platform
+
+    world = World()
+    inspection = Inspection(operator, world, Platform(), lambda: None)
+    assert await inspection.look() == ""
+    binding = await admin.get(resource.VALIDATING_POLICY_BINDINGS, "cotenant-exec")
+    loosened = {"spec": {"validationActions": ["Audit"]}}
+    await admin.merge(resource.VALIDATING_POLICY_BINDINGS, "cotenant-exec", loosened)
+
+    assert await inspection.look() == "binding of policy cotenant-exec was changed"
+    await admin.delete(resource.VALIDATING_POLICY_BINDINGS, "cotenant-exec")
+    assert await inspection.look() == "binding of policy cotenant-exec is missing"
+    assert world.lapse == "binding of policy cotenant-exec is missing"
+    fresh = {**binding, "metadata": {key: binding["metadata"][key] for key in ("name", "labels")}}
+    await admin.create(resource.VALIDATING_POLICY_BINDINGS, fresh | {"kind": "ValidatingAdmissionPolicyBinding"})
+    assert await inspection.look() == ""
