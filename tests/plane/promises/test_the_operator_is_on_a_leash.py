@@ -114,9 +114,13 @@ def test_nothing_of_ours_is_in_a_namespace_of_somebody_else(cluster):
             assert [one["metadata"]["name"] for one in found] == [], namespace
 
 
-def test_the_policies_bind_nobody_but_the_operator_and_our_own_kinds(cluster):
+def test_the_policies_bind_nobody_but_the_operator_our_own_kinds_and_what_carries_our_label(cluster):
     policies = {one["metadata"]["name"]: one["spec"] for one in cluster.list("ValidatingAdmissionPolicy")}
-    assert set(policies) == {"cotenant-leash", "cotenant-guard"}
+    assert {"cotenant-leash", "cotenant-guard"} < set(policies)
+    for name in policies.keys() - {"cotenant-leash", "cotenant-guard"}:
+        constraints = policies[name]["matchConstraints"]
+        chosen = {**constraints["namespaceSelector"], **constraints["objectSelector"]}
+        assert {"key": "cotenant.dev/tenant", "operator": "Exists"} in chosen["matchExpressions"], name
     conditions = [one["expression"] for one in policies["cotenant-leash"]["matchConditions"]]
     assert conditions == [f"request.userInfo.username == '{OPERATOR}'"]
     groups = {
