@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -38,11 +40,11 @@ class Identity(Struct, frozen=True):
 
 
 class Lax(Struct, frozen=True):
-    """A namespace whose label enforces less than the rules of its tenant say."""
+    """A namespace whose labels enforce less than the rules of its tenant say: a lower level, or an old form of it."""
 
     namespace: str
     label: str
-    """"" where there is none."""
+    """"" where there is none; with the version where that is what is wrong."""
     wanted: str
 
 
@@ -120,12 +122,8 @@ def party(
     untried = [f"{one.iam_role or one.iam_user}: an IAM principal, no user of this cluster" for one in granted.iam]
     untried += [f"role {one.role}: none that this installation allows" for one in granted.refused]
     untried += [] if level else ["its profile is missing: which Pod Security level it must have is not known"]
-    labels = {
-        one.metadata.name: one.metadata.labels.get(f"{POD_SECURITY}/enforce", "")
-        for one in sorted(own, key=lambda one: one.metadata.name)
-        if one.status.phase == "Active"
-    }
-    spaces = {name: level or label for name, label in labels.items()}
+    active = [one for one in sorted(own, key=lambda one: one.metadata.name) if one.status.phase == "Active"]
+    spaces = {one.metadata.name: level or one.metadata.labels.get(f"{POD_SECURITY}/enforce", "") for one in active}
     identities = tuple(identity(subjects[key], roles[key]) for key in sorted(subjects))
     users = {who.user for who in identities}
     return Party(
@@ -135,10 +133,27 @@ def party(
         identities=identities,
         untried=tuple(untried),
         accounts=tuple(who for who in map(anybody, spaces) if who.user not in users),
-        lax=tuple(Lax(name, label, level) for name, label in labels.items() if level and laxer(label, level)),
+        lax=tuple(weak for one in active if level and (weak := lax(one, level, platform.pod_security_version))),
     )
+
+
+def lax(namespace: Namespace, level: str, version: str) -> Lax | None:
+    """What the labels of a namespace lack of the level in the version that the platform pins."""
+    labels = namespace.metadata.labels
+    label, pinned = labels.get(f"{POD_SECURITY}/enforce", ""), labels.get(f"{POD_SECURITY}/enforce-version", "")
+    if laxer(label, level):
+        return Lax(namespace.metadata.name, label, level)
+    if level != LEVELS[0] and minor(pinned) < minor(version):
+        return Lax(namespace.metadata.name, f"{label} of {pinned}", f"{level} of {version}")
+    return None
 
 
 def laxer(label: str, wanted: str) -> bool:
     """Whether a label lets in what the wanted level does not. A value that is no level enforces nothing."""
     return wanted != LEVELS[0] and label not in LEVELS[LEVELS.index(wanted) :]
+
+
+def minor(version: str) -> float:
+    """Of v1.36 the 36. For "latest", none, and what is no version the API server takes its own, the newest."""
+    found = re.fullmatch(r"v1\.(\d+)", version)
+    return int(found[1]) if found else math.inf

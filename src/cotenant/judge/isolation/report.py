@@ -277,5 +277,5 @@ def _label(found: Lax) -> Evidence:
         status=200,
         answer=f"namespace {found.namespace} {enforces}; the rules of its Tenant say {found.wanted}",
         outcome="ALLOWED",
-        reproduce=f"kubectl get namespace {found.namespace} -L {POD_SECURITY}/enforce",
+        reproduce=f"kubectl get namespace {found.namespace} -L {POD_SECURITY}/enforce,{POD_SECURITY}/enforce-version",
     )

@@ -98,8 +98,9 @@ def test_spaces_are_the_live_namespaces_with_both_labels():
     assert found.namespaces == ("legacy", "red-dev", "home-red")
 
 
-def labelled(label: str, level: str):
-    given = namespace("red-dev", **{"pod-security.kubernetes.io/enforce": label})
+def labelled(label: str, level: str, **version: str):
+    marks = {f"pod-security.kubernetes.io/{name.replace('_', '-')}": value for name, value in version.items()}
+    given = namespace("red-dev", **{"pod-security.kubernetes.io/enforce": label, **marks})
     return party(tenant(), [given], Platform(), NOW, cordoned=False, level=level)
 
 
@@ -123,6 +124,16 @@ def test_the_level_is_that_of_the_rules_and_never_that_of_the_label():
 )
 def test_a_label_that_lets_in_more_than_the_rules_is_lax(label, level, lax):
     assert bool(labelled(label, level).lax) == lax
+
+
+@pytest.mark.parametrize("version", ["v1.36", "v1.40", "latest", "none"])
+def test_the_pinned_version_of_a_level_or_a_newer_one_is_as_it_should_be(version):
+    assert labelled("baseline", "baseline", enforce_version=version).lax == ()
+
+
+def test_an_old_version_of_the_right_level_is_lax():
+    found = labelled("restricted", "baseline", enforce_version="v1.7")
+    assert found.lax == (Lax("red-dev", "restricted of v1.7", "baseline of v1.36"),)
 
 
 def test_where_the_rules_are_not_known_the_label_stands_in_and_that_is_said():
