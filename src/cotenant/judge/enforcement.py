@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 from cotenant.model.effective import Effective
 
-UNENFORCED: dict[str, Callable[[Effective], bool]] = {
+UNENFORCED: dict[str, Callable[[Effective], bool | str]] = {
     "quota.space.min": lambda rules: bool(rules.space_min),
     # Pods of the tenant stay on its pool; that nobody else's come there is a matter of taints, which nobody looks at.
     "nodes.dedicated": lambda rules: bool(rules.nodes.dedicated),
-    "enforcement": lambda rules: rules.enforcement != "enforce",
+    "enforcement": lambda rules: rules.enforcement != "enforce" and f"enforcement ({rules.enforcement}: it is refused)",
 }
-"""Leaf of the spec -> whether it says something that nobody enforces."""
+"""Leaf of the spec -> whether it says something that nobody does, or in which words."""
 
 
 def unenforced(rules: Effective) -> list[str]:
     """The leaves in force that nobody enforces, as in the spec."""
-    return [name for name, wanted in UNENFORCED.items() if wanted(rules)]
+    found = {name: wanted(rules) for name, wanted in UNENFORCED.items()}
+    return [answer if isinstance(answer, str) else name for name, answer in found.items() if answer]

@@ -65,8 +65,8 @@ def test_nothing_that_a_plain_tenant_relies_on_is_missing() -> None:
     [
         ({"quota": {"space": {"min": {"pods": 1}}}}, "quota.space.min"),
         ({"nodes": {"dedicated": True}}, "nodes.dedicated"),
-        ({"enforcement": "observe"}, "enforcement"),
-        ({"enforcement": "warn"}, "enforcement"),
+        ({"enforcement": "observe"}, "enforcement (observe: it is refused)"),
+        ({"enforcement": "warn"}, "enforcement (warn: it is refused)"),
     ],
 )
 def test_a_rule_that_is_set_and_not_enforced_is_named(spec: dict[str, Any], name: str) -> None:

@@ -162,7 +162,7 @@ def test_a_tenant_that_goes_says_what_is_left() -> None:
 def test_rules_that_are_not_enforced_are_named() -> None:
     spec = {"nodes": {"pool": "gold", "dedicated": True}, "enforcement": "warn"}
     message = condition(judged(whole(spec)), "PolicyEnforced").message
-    assert message == "this version does not enforce: nodes.dedicated, enforcement"
+    assert message == "this version does not enforce: nodes.dedicated, enforcement (warn: it is refused)"
 
 
 def test_a_policy_that_was_taken_away_is_worse_than_a_rule_that_is_not_built() -> None:

@@ -167,6 +167,23 @@ async def test_pod_11_an_image_is_not_changed_afterwards_by_any_patch(strict, st
     refused(answer, "COTENANT-POD-8", "nginx")
 
 
+async def test_pod_11_nor_does_a_pod_come_into_being_by_apply(strict):
+    body = pod(containers=image("nginx")) | {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "applied"}}
+    how = {"name": "applied", "method": "PATCH", "content_type": "application/apply-patch+yaml"}
+
+    refused(await strict.ask("pods", body, query={"fieldManager": "eve"}, **how), "COTENANT-POD-8")
+
+
+async def test_pod_04_a_resize_brings_no_other_image_with_it(strict, standing):
+    patch = {"spec": {"containers": image("nginx")}}
+    merge = "application/strategic-merge-patch+json"
+
+    answer = await strict.ask("pods/resize", patch, name=standing, method="PATCH", content_type=merge)
+
+    # Kubernetes itself: a resize changes resources alone, and leaves the rest as it was.
+    assert not answer.ok or answer.body["spec"]["containers"][0]["image"] == "registry.example.com/acme/app:1"
+
+
 async def test_pod_11_nor_by_put(strict, standing):
     found = (await strict.ask("pods", name=standing, method="GET", dry=False)).body
     bad = json.loads(json.dumps(found).replace("registry.example.com/acme/app:1", "nginx"))

@@ -8,6 +8,7 @@ from cotenant.render.install.admission.doors import INGRESSES, SERVICES
 from cotenant.render.install.admission.grounds import grounds
 from cotenant.render.install.admission.pods import EXEC, PODS, WORKLOADS
 from cotenant.render.install.admission.rights import rights
+from cotenant.render.install.admission.routes import ROUTES
 from cotenant.render.install.admission.rule import Policy, Rule, manifests
 from cotenant.render.install.admission.volumes import VOLUMES
 from cotenant.render.install.values import Manifest
@@ -18,7 +19,7 @@ __all__ = ["Policy", "Rule", "admission", "admission_policies"]
 def admission_policies(platform: Platform) -> tuple[Policy, ...]:
     """Every policy about tenants' objects; those without parameters first, for they hold in the first moment."""
     return (
-        grounds(platform), rights(platform), PODS, WORKLOADS, EXEC, SERVICES, INGRESSES, VOLUMES, ACCOUNTS,
+        grounds(platform), rights(platform), PODS, WORKLOADS, EXEC, SERVICES, INGRESSES, ROUTES, VOLUMES, ACCOUNTS,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, t
 
 _ASK = "a platform administrator changes {} of the Tenant"
 _HOSTS = "params.spec.ingress.?hosts.orValue([])"
-_TOLD_HOSTS = short(f"{_HOSTS}.join(', ')", 60)
+TOLD_HOSTS = short(f"{_HOSTS}.join(', ')", 60)
 _NOTES = "object.metadata.?annotations.orValue({})"
 _CHANGED = (
     "request.operation == 'CREATE' || object.spec != oldObject.spec || "
@@ -65,7 +65,7 @@ def _told(prefixes: tuple[str, ...]) -> str:
 
 
 _DNS = "external-dns.alpha.kubernetes.io/"
-_NAMES = (
+DNS_NAMES = (
     "names",
     # As external-dns reads them: separated by commas, spaces left out.
     (
@@ -76,7 +76,8 @@ _NAMES = (
 _BAD_NAMES = f"variables.names.filter(l, !l.all(n, {served('n')}))"
 
 
-def _dns(identifier: str) -> Rule:
+def dns(identifier: str) -> Rule:
+    """What external-dns is asked for; wants the variable DNS_NAMES."""
     return Rule(
         id=identifier,
         title="A name that external-dns is asked for is one of the tenant's hosts",
@@ -84,7 +85,7 @@ def _dns(identifier: str) -> Rule:
         way_out=_ASK.format("ingress.hosts"),
         leaf="ingress.hosts",
         holds=f"size(variables.names) == 0 || variables.names.all(l, l.all(n, {served('n')}))",
-        says=told("DNS name {} is none of this tenant; allowed: {}", short(f"{_BAD_NAMES}[0].join(',')"), _TOLD_HOSTS),
+        says=told("DNS name {} is none of this tenant; allowed: {}", short(f"{_BAD_NAMES}[0].join(',')"), TOLD_HOSTS),
     )
 
 
@@ -129,12 +130,12 @@ SERVICES = Policy(
             ),
         ),
         _notes("COTENANT-SERVICE-3", SERVICE_NOTES, "the AWS load balancer controller on Services"),
-        _dns("COTENANT-SERVICE-4"),
+        dns("COTENANT-SERVICE-4"),
     ),
     matches=(kinds("", ["CREATE"], "services"),),
     updates=(kinds("", ["UPDATE"], "services"),),
     condition=_CHANGED,
-    variables=(("notes", _told(("service.beta.kubernetes.io/",))), _NAMES),
+    variables=(("notes", _told(("service.beta.kubernetes.io/",))), DNS_NAMES),
 )
 
 _FOREIGN_HOST = (
@@ -176,10 +177,10 @@ INGRESSES = Policy(
             way_out=_ASK.format("ingress.hosts"),
             leaf="ingress.hosts",
             holds=f"variables.hosts.all(n, {served('n')}) && variables.certified.all(l, l.all(n, {served('n')}))",
-            says=told("host {} is none of this tenant; allowed: {}", short(_FOREIGN_HOST), _TOLD_HOSTS),
+            says=told("host {} is none of this tenant; allowed: {}", short(_FOREIGN_HOST), TOLD_HOSTS),
         ),
         _notes("COTENANT-INGRESS-4", INGRESS_NOTES, "the AWS load balancer controller and of ingress-nginx"),
-        _dns("COTENANT-INGRESS-5"),
+        dns("COTENANT-INGRESS-5"),
     ),
     matches=(kinds("networking.k8s.io", ["CREATE"], "ingresses"),),
     updates=(kinds("networking.k8s.io", ["UPDATE"], "ingresses"),),
@@ -190,6 +191,6 @@ INGRESSES = Policy(
         # Lists of a list: up to Kubernetes 1.33 nothing makes one list of them.
         ("certified", "object.spec.?tls.orValue([]).map(t, t.?hosts.orValue([]))"),
         ("notes", _told(("alb.ingress.kubernetes.io/", "nginx.ingress.kubernetes.io/"))),
-        _NAMES,
+        DNS_NAMES,
     ),
 )

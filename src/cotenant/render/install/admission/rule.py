@@ -59,11 +59,13 @@ class Policy(Struct, frozen=True, kw_only=True):
     """An objectSelector instead of the selector of namespaces."""
 
 
-def kinds(group: str, operations: Iterable[str], *resources: str, names: tuple[str, ...] = ()) -> Manifest:
+def kinds(
+    group: str, operations: Iterable[str], *resources: str, names: tuple[str, ...] = (), version: str = "v1"
+) -> Manifest:
     """What a policy looks at. Of v1, and what is asked in another version is converted: with `*` nothing is type-checked."""
     found: Manifest = {
         "apiGroups": [group],
-        "apiVersions": ["v1"],
+        "apiVersions": [version],
         "operations": list(operations),
         "resources": list(resources),
         "scope": "*",
