@@ -40,6 +40,16 @@ def cluster(installation):
     return installation
 
 
+@pytest.fixture(scope="session")
+def cloud(control_plane_eks, tmp_path_factory):
+    """The plane that people enter by IAM, with an operator that may do what `cotenant iam policy` prints."""
+    from cloud import Cloud
+
+    found = Cloud(control_plane_eks, tmp_path_factory.mktemp("cloud"))
+    yield found
+    found.close()
+
+
 def pytest_runtest_setup(item):
     found = item.config.stash.get(_CLUSTER, None)
     if found is not None and found.operator.log.exists():

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from cotenant.aws.calls import Calls
+from cotenant.aws.desk import EntryDesk
+from cotenant.aws.eks import Eks, Iam
+from cotenant.controllers.assist import Assist
+from cotenant.controllers.fence import Fence
+from cotenant.controllers.iam import IamController
 from cotenant.controllers.inspection import Inspection
 from cotenant.controllers.leash import Leash
-from cotenant.controllers.wiring import controllers, look_again, reflectors
+from cotenant.controllers.ledger import LedgerController
+from cotenant.controllers.meter import QuotaGauges
+from cotenant.controllers.refusals import Refusals
+from cotenant.controllers.wiring import controllers, iam_controller, look_again, reflectors
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import LEASES, Resource
 from cotenant.kube.transport import Transport
+from cotenant.runtime.controller import Controller, Result
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.identity import identity
 from cotenant.runtime.leader import Leader
-from cotenant.runtime.manager import Manager
+from cotenant.runtime.manager import Manager, Part
 from cotenant.runtime.metrics import Metrics
+from cotenant.runtime.queue import URGENT
 from cotenant.runtime.rights import Right, require
+from cotenant.serve import assist
 from cotenant.serve.health import serve
+from cotenant.serve.keyring import Keyring
 from cotenant.settings import Settings
 
 
@@ -64,8 +78,13 @@ def compose(
             metrics=metrics,
         )
         client.guard = leader.guard
+    leading = leader.leading if leader else lambda: True
+    metrics.registry.register(QuotaGauges(world, leading))
+    Refusals(world, platform, metrics, clock, leading)
     watching = reflectors(client, world, metrics)
     found = controllers(client, world, settings, clock, recorder, metrics)
+    if settings.eks_cluster:
+        found.append(entries(settings, client, world, metrics))
     manager = Manager(
         reflectors=watching,
         controllers=found,
@@ -74,11 +93,53 @@ def compose(
         requirement=partial(require, Client(election.transport), needed(settings, [one.resource for one in watching])),
     )
     leash = Leash(Client(election.transport), platform, metrics)
+    fence = Fence(Client(election.transport), world, lambda: look_again(found, world))
     inspection = Inspection(Client(election.transport), world, platform, lambda: look_again(found, world))
-    manager.services += [leash.run, inspection.run]
+    manager.services += [leash.run, fence.run, inspection.run]
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
+    if settings.assist:
+        manager.services += assisting(settings, Client(election.transport), world, manager, found, metrics)
     return manager
+
+
+def assisting(
+    settings: Settings, client: Client, world: World, manager: Manager, found: list[Controller], metrics: Metrics
+) -> list[Part]:
+    """What serves the assist, in every replica.
+
+    The API server keeps its connection to one of them, whoever leads. One that does not lead moves quota by itself: the
+    protocol is safe with any number of operators that do not know of each other, so nothing has to be passed on.
+    """
+    leading = next(one for one in found if one.name == "ledger")
+    ledger = LedgerController(client, world, settings.platform, clock, lambda: world.fenced is True)
+
+    async def move(tenant: str) -> Result:
+        await ledger.move(tenant)
+        return Result()
+
+    standby = Controller("assist", move, workers=settings.workers, metrics=metrics)
+
+    def wake(tenant: str) -> None:
+        (leading if manager.working else standby).queue.add(tenant, priority=URGENT)
+
+    keyring = Keyring(
+        client,
+        settings.platform.namespace,
+        clock,
+        timedelta(seconds=settings.assist_lifetime),
+        lambda end: metrics.certificate_expiry.set(end.timestamp()),
+    )
+    helper = Assist(world, settings.platform, clock, wake)
+    return [keyring.run, standby.run, partial(assist.serve, settings.assist, helper, metrics, keyring)]
+
+
+def entries(settings: Settings, client: Client, world: World, metrics: Metrics) -> Controller:
+    """The controller of access entries. Only what it needs imports anything of AWS, and that when it first calls."""
+    calls = Calls(settings.aws_region, observe=lambda action, result: metrics.aws_calls.labels(action, result).inc())
+    desk = EntryDesk(Eks(calls, settings.eks_cluster), Iam(calls), time.monotonic)
+    found = IamController(client, world, settings.platform, clock, desk, settings.resync)
+    return iam_controller(world, found.reconcile, metrics)
 
 
 def needed(settings: Settings, watched: Iterable[Resource]) -> list[Right]:

@@ -30,7 +30,15 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
     """A leader that cannot renew for this long stops acting."""
     retry_period: float = 2.0
     """Pause between two tries to get or renew the Lease."""
+    eks_cluster: str = ""
+    """Name of the EKS cluster whose access entries follow the members of tenants; empty: none are written."""
+    aws_region: str = ""
+    """Region of that cluster; empty: whatever AWS' own variables and files say."""
     http: str = "127.0.0.1:8080"
     """Address of /healthz, /readyz and /metrics; empty for none."""
+    assist: str = ""
+    """Address of the assist webhook; empty for none."""
+    assist_lifetime: float = 90 * 86400.0
+    """How long a certificate of the assist is valid; after two thirds of it another one is made."""
     log_level: str = "info"
     """debug, info, warning or error."""

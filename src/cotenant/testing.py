@@ -18,6 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from cotenant.local.audit import Mark, Request
+    from cotenant.local.eks.cluster import Cluster
     from cotenant.local.handle import Handle
 
 _MODES = ("auto", "existing", "skip", "require")
@@ -87,6 +88,14 @@ def control_plane_ha(pytestconfig: pytest.Config) -> Iterator[Handle]:
 
 
 @pytest.fixture(scope="session")
+def control_plane_eks(pytestconfig: pytest.Config) -> Iterator[Handle]:
+    """A control plane of its own with AWS' side, for sign-in by IAM: cluster `cotenant-dev`, see `.aws`. Needs cotenant[eks]."""
+    from cotenant.local.eks import Cluster
+
+    yield from _plane(pytestconfig, apiservers=1, eks=Cluster())
+
+
+@pytest.fixture(scope="session")
 def admin_kubeconfig(control_plane: Handle) -> Path:
     """Kubeconfig of a member of system:masters."""
     return control_plane.kubeconfig
@@ -104,18 +113,18 @@ def audit(control_plane: Handle) -> AuditLog:
     return AuditLog(control_plane)
 
 
-def _plane(config: pytest.Config, *, apiservers: int) -> Iterator[Handle]:
+def _plane(config: pytest.Config, *, apiservers: int, eks: Cluster | None = None) -> Iterator[Handle]:
     from cotenant.local import BinariesMissing, LocalControlPlane
 
     mode = config.getoption("--control-plane")
     if mode == "skip":
         pytest.skip("--control-plane=skip")
     if mode == "existing":
-        with closing(_existing(apiservers)) as found:
+        with closing(_existing(apiservers, eks)) as found:
             yield found
         return
     emulated = config.getoption("--control-plane-emulate")
-    plane = LocalControlPlane(progress=_aloud(config), apiservers=apiservers, emulated_version=emulated)
+    plane = LocalControlPlane(progress=_aloud(config), apiservers=apiservers, emulated_version=emulated, eks=eks)
     try:
         plane.start()
     except BinariesMissing as missing:
@@ -140,11 +149,13 @@ def _aloud(config: pytest.Config) -> Callable[[str], None]:
     return say
 
 
-def _existing(apiservers: int) -> Handle:
+def _existing(apiservers: int, eks: Cluster | None) -> Handle:
     from cotenant.local.handle import Handle
     from cotenant.local.places import dev_directory
 
     plane = Handle.attach(dev_directory())
+    if eks is not None and not plane.signs_in:
+        pytest.skip("the plane of `cotenant dev up` was started without --eks")
     if len(plane.urls) < apiservers:
         pytest.skip(f"the plane of `cotenant dev up` has {len(plane.urls)} API servers, {apiservers} are needed")
     return plane

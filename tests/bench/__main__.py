@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 import yaml
+from tests.bench import pods, transfers
 from tests.bench.admission import pod_create_ratio
 from tests.bench.onboarding import Run, by_cotenant, by_script, say, settled
 from tests.bench.plane import Bench
@@ -47,9 +48,42 @@ async def usual(tenants: int, spaces: int) -> Figures:
         webhooks, calls = await calls_of_a_pod(bench)
         found["webhook calls of a pod create"], found["operator calls of a pod create"] = webhooks, calls
         await settled(bench, 5)
+        say("transfers at 1,000 spaces")
+        found |= quick("1,000 spaces", *await transfers.many_tenants(bench, min(100, tenants)))
+        found["ReplicaSets refused after a second"] = await transfers.refusals_left(bench, min(20, tenants))
+        await settled(bench, 8)
         say("SIGKILL and restart")
         found |= await restarted(bench)
         return found
+
+
+async def shared(spaces: int) -> Figures:
+    """Pods, with the assist and beside a namespace without any of it; then a tenant with 200 spaces and 5 resources."""
+    found: Figures = {}
+    async with Bench.fresh(assist=True) as bench:
+        await bench.start_operator()
+        say("pods beside a native quota")
+        ratio, calls = await pods.paired(bench, 200)
+        found |= {"pod create over native": ratio, "webhook calls while there is plenty": calls}
+        say("pods in a space that holds nothing")
+        refused, slowest = await pods.falsely_refused(bench)
+        found |= {"bare pods falsely refused of 200": refused, "bare pod that waits p99, ms": slowest}
+        await settled(bench, 8)
+        found["writes while nothing changes, with assist"] = await settled(bench, 15)
+        say(f"a tenant with {spaces} spaces and 5 resources")
+        await transfers.given_wide(bench, "wide", spaces)
+        await settled(bench, 8)
+        return found | quick("200 spaces x 5", *await transfers.one_tenant(bench, "wide", min(100, spaces // 2)))
+
+
+def quick(where: str, from_pool: list[float], from_space: list[float]) -> Figures:
+    """Two rows."""
+    for times in (from_pool, from_space):
+        say(f"  {where}: p50 {median(times):.0f} ms, p99 {transfers.p99(times):.0f} ms, {len(times)} times")
+    return {
+        f"transfer at {where} p99, ms": transfers.p99(from_pool),
+        f"transfer with drain at {where} p99, ms": transfers.p99(from_space),
+    }
 
 
 async def untouched() -> Figures:
@@ -166,7 +200,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--ten-thousand", action="store_true", help="10,000 spaces instead of 1,000")
     parser.add_argument("--tenants", type=int, help="so many tenants instead")
+    parser.add_argument("--quota", action="store_true", help="transfers of quota and pods alone, without onboarding")
+    parser.add_argument("--spaces", type=int, default=200, help="with --quota: spaces of the tenant that has many")
     choice = parser.parse_args()
+    if choice.quota:
+        return report(asyncio.run(shared(choice.spaces)))
     if choice.ten_thousand:
         return report(asyncio.run(ten_thousand(choice.tenants or 2000, 5)))
     found = {"help, ms": help_time(), "demo, seconds": demo_time()} | asyncio.run(untouched()) | asyncio.run(policed())

@@ -44,16 +44,21 @@ class Bench:
         self.plane = LocalControlPlane(nodes=1)
         self.operator: subprocess.Popen[bytes] | None = None
         self.robot_name = ROBOT
+        self.assist = ""
 
     @staticmethod
     @asynccontextmanager
-    async def fresh() -> AsyncIterator[Bench]:
-        """A plane with the CRDs, roles and policies of cotenant, without operator."""
+    async def fresh(*, assist: bool = False) -> AsyncIterator[Bench]:
+        """A plane with the CRDs, roles and policies of cotenant, without operator. With `assist` it is asked about pods."""
         bench = Bench()
+        values = InstallValues()
+        if assist:
+            bench.assist = f"127.0.0.1:{unused_port()}"
+            values = InstallValues(assist=True, assist_url=f"https://{bench.assist}/assist")
         await asyncio.to_thread(bench.plane.start)
         try:
             bench.client = Client(await Transport.load(str(bench.plane.kubeconfig)))
-            for manifest in render(InstallValues(), with_operator=False):
+            for manifest in render(values, with_operator=False):
                 await bench.client.apply(resource_of(manifest), manifest, manager="cotenant-install")
             await asyncio.sleep(2.1)  # writes to a new CRD are held for two seconds
             await bench.client.list(TENANTS)
@@ -83,7 +88,7 @@ class Bench:
             "--kubeconfig",
             str(kubeconfig),
         ]
-        command += ["--http", f"127.0.0.1:{self.port}"]
+        command += ["--http", f"127.0.0.1:{self.port}", f"--assist={self.assist}"]
         with Path("/dev/null").open("wb") as nowhere:
             self.operator = subprocess.Popen(
                 command, stderr=nowhere, stdout=nowhere, env=os.environ | {"POD_NAME": "bench"}
@@ -105,6 +110,14 @@ class Bench:
                         report(len(ready))
             if len(ready) >= spaces:
                 return
+
+    async def until_ready_of(self, home: str, spaces: int) -> None:
+        """The same for the Spaces of one tenant."""
+        while True:
+            found = (await self.client.list(SPACES, home, type=Space)).items
+            if sum(one.status.phase == "Ready" for one in found) >= spaces:
+                return
+            await asyncio.sleep(0.1)
 
     def writes(self, mark: Mark) -> list[Request]:
         """Writes of the operator since the mark that changed something."""

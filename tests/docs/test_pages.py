@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -41,6 +42,14 @@ spec:
   spaces: {limit: 5, declared: [dev]}
   network: {isolation: space}
 X""",
+    "quota.md": """
+kubectl patch tenant backend-team --type=merge -p '{"spec":{"spaces":{"declared":["dev","build"]},
+  "quota":{"hard":{"pods":8,"requests.cpu":"4"}},"limits":[{"type":"Container","defaultRequest":{"cpu":"500m"}}]}}'
+until kubectl wait cosp/build --for=condition=Ready -n home-backend-team; do sleep 0.2; done
+until kubectl get cotl/requests.cpu -n home-backend-team; do sleep 0.2; done
+until kubectl create deployment web --image=nginx --replicas=4 -n backend-team-dev; do sleep 0.2; done
+until [ "$(kubectl get resourcequota cotenant -o 'jsonpath={.status.used.pods}' -n backend-team-dev)" = 4 ]
+do sleep 0.2; done""",
     "spaces.md": """
 for name in one two three; do cotenant create space $name --tenant backend-team --wait; done
 cat > space.yaml <<'X'
@@ -50,7 +59,7 @@ metadata: {name: one-more}
 X""",
 }
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
-FINDINGS = ("cotenant plan",)
+FINDINGS = ("cotenant plan", "cotenant why pod deploy/", "kubectl auth can-i")
 """Commands that answer 1 on these pages: there is something to tell."""
 
 
@@ -131,6 +140,31 @@ def test_the_python_on_the_page_on_the_local_control_plane_runs(tmp_path, contro
 
 
 @pytest.mark.cluster
+def test_the_page_on_signing_in_is_true(own):
+    assert run(own, HOW_TO / "sign-in-with-aws.md") > 15
+
+
+@pytest.mark.cluster
+def test_the_page_on_iam_identities_is_true(own):
+    assert run(own, HOW_TO / "iam.md") > 20
+
+
+@pytest.mark.cluster
+def test_the_python_on_the_page_on_signing_in_runs(tmp_path):
+    test, program = (body for kind, body in blocks(HOW_TO / "sign-in-with-aws.md", "python"))
+    Path(tmp_path, "test_admin.py").write_text(test)
+    Path(tmp_path, "program.py").write_text(program)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for command in (["-m", "pytest", "-q", "--control-plane=require", "test_admin.py"], ["program.py"]):
+        done = subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, "PATH": path},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "CONFIG_MAP" in done.stdout
+
+
+@pytest.mark.cluster
 def test_the_page_on_installing_is_true(own):
     own.must("cotenant dev up")
     own.run('eval "$(cotenant dev env)"')
@@ -158,7 +192,13 @@ X"""
 
 
 def test_every_page_with_commands_is_run_and_every_exception_is_needed():
-    own = {"local-control-plane.md", "install-on-eks.md", "lint.md"}  # the last one in test_lint.py
+    own = {
+        "local-control-plane.md",
+        "install-on-eks.md",
+        "sign-in-with-aws.md",
+        "iam.md",
+        "lint.md",
+    }  # the last one in test_lint.py
     assert {page.name for page in HOW_TO.glob("*.md") if steps(page)} == own | PREPARED.keys()
     everywhere = [step.commands for page in (README, *HOW_TO.glob("*.md")) for step in steps(page)]
     assert [word for word in ELSEWHERE if not any(line.startswith(word) for line in everywhere)] == []

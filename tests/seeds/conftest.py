@@ -1,4 +1,4 @@
-"""`cotenant lint` on files of a test."""
+"""`cotenant lint` on files of a test; and people who sign in by IAM."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import json
 import pytest
 
 from cotenant.cli import answer
+from plane.local.conftest import aws_auth, cloud, person
+
+__all__ = ["aws_auth", "cloud", "lint", "person"]
 
 
 class Linted(list):

@@ -196,6 +196,31 @@ def test_s1_04_a_pod_without_limits_under_a_compute_quota_is_refused_by_name(clu
     eventually(said)
 
 
+def test_s1_05_a_premium_tenant_has_a_larger_quota_than_a_regular_one(cluster):
+    for name, pods in (("regular", 2), ("premium", 20)):
+        profile = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "TenantProfile", "metadata": {"name": name}}
+        cluster.apply(profile | {"spec": {"quota": {"hard": {"pods": pods}}, "pods": {"security": "baseline"}}})
+    regular, premium = (given_tenant(cluster, name, spaces=["main"], profile=name) for name in ("regular", "premium"))
+    for team in (regular, premium):
+        eventually(lambda it=team: it.owner.apply(deployment("web", it.namespace("main"), replicas=5)).ok)
+
+    eventually(lambda: len(cluster.names("Pod", premium.namespace("main"))) == 5)
+    assert len(cluster.names("Pod", regular.namespace("main"))) == 2
+    expect_denied(
+        regular.owner.apply(pod("more", regular.namespace("main"))),
+        by="quota",
+        saying='pods "more" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=2, limited: pods=2',
+    )
+
+
+def test_s1_05_a_quota_for_one_priority_class_is_refused_with_what_there_is_instead(cluster):
+    selector = {"matchExpressions": [{"operator": "In", "scopeName": "PriorityClass", "values": ["premium"]}]}
+    tenant = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": "scoped"}}
+    answer = cluster.admin.apply(tenant | {"spec": {"quota": {"hard": {"pods": 20}, "scopeSelector": selector}}})
+    expect_denied(answer, by="validation", saying="spec.quota.scopeSelector: Invalid value")
+    assert "spec.pods.priorityClasses says which PriorityClasses pods may name" in answer.err
+
+
 def test_s1_07_defaults_are_filled_in(cluster, user_a):
     expect_created(user_a.apply(pod("plain", "tenant-a")), "pod/plain")
 

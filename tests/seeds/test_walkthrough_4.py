@@ -254,3 +254,39 @@ def test_s4_30_a_deleted_tenant_takes_its_namespaces_along_where_its_policy_says
 
     eventually(lambda: "deletionTimestamp" in cluster.there("Namespace", team.namespace("dev"))["metadata"], within=5)
     expect_denied(team.owner.run_pod("nginx", namespace=team.namespace("dev")), by="RBAC", saying="pods is forbidden: ")
+
+
+def test_s4_26_configmaps_beyond_the_quota_are_refused_with_the_numbers(cluster):
+    team = given_tenant(cluster, "counted", spaces=["dev"], quota={"hard": {"configmaps": "10"}})
+    expect_ready(team, "dev")
+    where = ("-n", team.namespace("dev"))
+    # kube-root-ca.crt is the first of ten.
+    for number in range(9):
+        expect_created(team.owner.kubectl("create", "configmap", f"c{number}", *where), f"configmap/c{number}")
+    expect_denied(
+        team.owner.kubectl("create", "configmap", "one-more", *where),
+        by="quota",
+        saying='configmaps "one-more" is forbidden: exceeded quota: cotenant, requested: configmaps=1, '
+        "used: configmaps=10, limited: configmaps=10",
+    )
+
+
+def test_s4_26_the_two_namespaces_of_a_tenant_share_the_ten(cluster):
+    team = given_tenant(cluster, "shared", spaces=["dev", "build"], quota={"hard": {"configmaps": "10"}})
+    expect_ready(team, "dev", "build")
+
+    def used() -> int:
+        names = [team.namespace(space) for space in ("dev", "build")]
+        return sum(
+            int(cluster.there("ResourceQuota", "cotenant", one)["status"]["used"]["configmaps"]) for one in names
+        )
+
+    eventually(lambda: used() == 2)
+    answers = []
+    for number in range(24):
+        space = team.namespace(("dev", "build")[number % 2])
+        answers.append(team.owner.kubectl("create", "configmap", f"c{number}", "-n", space))
+    made = [one for one in answers if one.ok]
+    # Never more than ten in all; a bare object may be refused while its quota is on its way.
+    assert 0 < len(made) <= 8 and used() <= 10
+    expect_denied(answers[-1], by="quota", saying="exceeded quota: cotenant, requested: configmaps=1")

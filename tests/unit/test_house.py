@@ -31,7 +31,7 @@ IMPURE = {
 
 FEATURES = {
     # room in render/: what judges it, the page that explains it
-    "access": ("judge.tenant", {"AccessSynced", "IAMSynced"}, "docs/how-to/access.md"),
+    "access": ("judge.tenant", {"AccessSynced", "IAMSynced"}, "docs/how-to/iam.md"),
     "limits": ("judge.quota", {"QuotaSynced"}, "docs/how-to/limits.md"),
     "namespace": ("judge.space", {"Ready"}, "docs/how-to/spaces.md"),
     "network": ("judge.tenant", {"NetworkIsolated"}, "docs/how-to/network.md"),

@@ -22,6 +22,10 @@ ADOPT = "cotenant.dev/adopt"
 """Annotation on a namespace: `<tenant>/<space>`. Whoever may update the namespace offers it; ours carry it from birth."""
 DELETED = "cotenant.dev/space-deleted"
 """Annotation on a namespace whose Space somebody deleted on purpose: labels alone never rebuild that Space."""
+EPOCH = "cotenant.dev/epoch"
+"""Annotation on a ResourceQuota: changes with writes that must change the object although its limits stay."""
+SCARCE = "cotenant.dev/scarce"
+"""Label `true` on the namespace of a space whose tenant has little left: creates of bare pods in it meet the assist."""
 SETTINGS_CHECKSUM = "cotenant.dev/settings-sha256"
 """Annotation on the operator's pods: the settings that they were started with."""
 CONFIRM_DELETE = "cotenant.dev/confirm-delete"
@@ -41,3 +45,7 @@ POLICY = "policy"
 def home_of(tenant: str) -> str:
     """Name of the home namespace of a tenant."""
     return HOME_PREFIX + tenant
+
+
+IAM_GROUPS = f"{COTENANT}:"
+"""What the names of groups begin with that IAM principals are mapped to: `cotenant:<tenant>:<role>`. Nobody else's may."""

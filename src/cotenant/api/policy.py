@@ -15,6 +15,7 @@ from cotenant.api.tenant import (
     PodRules,
     ServiceAccountsSpec,
     ServicesSpec,
+    SpaceBounds,
     SpacesCount,
     StorageSpec,
 )
@@ -65,6 +66,8 @@ class TenantMirror(Struct, rename="camel", frozen=True, kw_only=True, omit_defau
     """How many there may be."""
     quota: Amounts | None = None
     """The tenant's quota."""
+    bounds: SpaceBounds | None = None
+    """Floor and ceiling of every space."""
     limits: Annotated[list[LimitItem], Meta(max_length=16)] | None = None
     """Items of the LimitRange in every space."""
     conditions: Conditions = []

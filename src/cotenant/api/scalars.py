@@ -28,9 +28,33 @@ IAM_ROLE = Rule(
     "self.matches('^arn:aws[-a-z]*:iam::[0-9]{12}:role/.+$')",
     "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/Name: 12 digits, no session name",
 )
+IAM_ONE = Rule(
+    "!self.contains('*') && !self.contains('?')",
+    "must name one principal: a wildcard is taken for a letter; list each role or user",
+)
+IAM_LINKED = Rule(
+    "!self.contains(':role/aws-service-role/')",
+    "a service-linked role belongs to an AWS service, and nobody can assume it; name a role of the team",
+)
 IAM_USER = Rule(
     "self.matches('^arn:aws[-a-z]*:iam::[0-9]{12}:user/.+$')",
     "must be the ARN of an IAM user, such as arn:aws:iam::123456789012:user/name: 12 digits",
+)
+IAM_ACCOUNT = Rule("self.matches('^[0-9]{12}$')", "an AWS account has 12 digits; in quotes, or leading zeros get lost")
+PERMISSION_SET = Rule(
+    "self.matches('^[A-Za-z0-9+=,.@_-]+$')",
+    "must be the name of a permission set of IAM Identity Center, such as TeamA; not the role AWSReservedSSO_… made of it",
+)
+RESERVED_NAMES = ("system:", "eks:", "aws:", "amazon:", "iam:", "cotenant:")
+USERNAME = (
+    Rule(
+        f"!{list(RESERVED_NAMES)}.exists(p, self.startsWith(p))",
+        "a user name must not begin with system:, eks:, aws:, amazon:, iam: or cotenant:",
+    ),
+    Rule(
+        r"!self.contains('{{') || self.matches(r'^[^{}]*:[^{}]*\{\{SessionName(Raw)?\}\}[^{}]*$')",
+        "the only template is {{SessionName}} (or {{SessionNameRaw}}), behind a colon, such as team-a:{{SessionName}}",
+    ),
 )
 NAMING = (
     Rule("self.contains('{space}')", "naming must contain {space}, for example {tenant}-{space}"),
@@ -81,8 +105,9 @@ PLAIN_KEYS = [
     "replicationcontrollers",
     "resourcequotas",
 ]
+QUALIFIED = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 QUOTA_KEYS = Rule(
-    f"self.all(k, k.contains('/') || k in {PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
+    f"self.all(k, k.matches('{QUALIFIED}') || k in {PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
     "every key must be a resource as in a ResourceQuota, such as requests.cpu, limits.memory, pods or count/jobs.batch",
 )
 _BYTES = "(!k.startsWith('count/') && (k.endsWith('memory') || k.endsWith('storage') || k.contains('hugepages-')))"
@@ -133,5 +158,10 @@ TenantName = Annotated[Annotated[str, Meta(max_length=40, pattern=DNS_LABEL)], r
 Cidr = Annotated[Annotated[str, Meta(max_length=43)], ruled(CIDR)]
 IamRole = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_ROLE)]
 IamUser = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_USER)]
+MemberRole = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_ROLE, IAM_ONE, IAM_LINKED)]
+MemberUser = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_USER, IAM_ONE)]
+AccountId = Annotated[Annotated[str, Meta(max_length=12)], ruled(IAM_ACCOUNT)]
+PermissionSetName = Annotated[Annotated[str, Meta(min_length=1, max_length=32)], ruled(PERMISSION_SET)]
+Username = Annotated[Annotated[str, Meta(min_length=1, max_length=256)], ruled(*USERNAME)]
 SubjectName = Annotated[str, Meta(min_length=1, max_length=256)]
 LabelValue = Annotated[Annotated[str, Meta(max_length=63)], ruled(LABEL_VALUE)]

@@ -16,17 +16,21 @@ from cotenant.api.scalars import (
     NAMING,
     PRIORITY,
     REGISTRY,
+    AccountId,
     Cidr,
     ClassName,
     ClassNames,
     IamRole,
-    IamUser,
     LabelValue,
+    MemberRole,
+    MemberUser,
+    PermissionSetName,
     QuotaAmounts,
     RoleName,
     SpaceName,
     SubjectName,
     TenantName,
+    Username,
     not_above,
     ruled,
 )
@@ -41,6 +45,15 @@ class ServiceAccountRef(Struct, rename="camel", frozen=True, kw_only=True):
     """Name of the ServiceAccount."""
 
 
+class PermissionSet(Struct, rename="camel", frozen=True, kw_only=True):
+    """A permission set of IAM Identity Center in one account. Its role's name changes with every new assignment."""
+
+    name: PermissionSetName
+    """Name of the permission set. Everybody who holds it in the account is meant."""
+    account: AccountId
+    """Account that it is assigned in, 12 digits."""
+
+
 class Member(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
     """Somebody who belongs to the tenant: a role, and exactly one subject."""
 
@@ -52,23 +65,42 @@ class Member(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tr
     """A user name, as the API server's authentication reports it."""
     service_account: ServiceAccountRef | None = None
     """A ServiceAccount."""
-    iam_role: IamRole | None = None
-    """ARN of an IAM role, without session name."""
-    iam_user: IamUser | None = None
+    iam_role: MemberRole | None = None
+    """ARN of an IAM role, with its path and without session name: whoever assumes it is a member."""
+    iam_user: MemberUser | None = None
     """ARN of an IAM user."""
+    permission_set: PermissionSet | None = None
+    """A permission set of IAM Identity Center, found by its name."""
+    username: Username | None = None
+    """User name of an IAM principal in the cluster, such as team-a:{{SessionName}}. Absent: the ARN that EKS gives, with the session's name."""
     expires: Annotated[str, Meta(max_length=64, extra_json_schema={"format": "date-time"})] | None = None
     """RFC 3339 time from which this member has no rights any more."""
 
     RULES: ClassVar = (
         Rule(
-            "[has(self.group), has(self.user), has(self.serviceAccount), has(self.iamRole), has(self.iamUser)].filter(x, x).size() == 1",
-            "a member has exactly one of group, user, serviceAccount, iamRole, iamUser",
+            "[has(self.group), has(self.user), has(self.serviceAccount), has(self.iamRole), has(self.iamUser), "
+            "has(self.permissionSet)].filter(x, x).size() == 1",
+            "a member has exactly one of group, user, serviceAccount, iamRole, iamUser, permissionSet",
         ),
         Rule(
             "!(has(self.group) && self.group.startsWith('system:')) && !(has(self.user) && self.user.startsWith('system:'))",
             "system: users and groups cannot be members; name a ServiceAccount as serviceAccount: {namespace, name}",
         ),
+        Rule(
+            "!(has(self.group) && self.group.startsWith('cotenant:')) && !(has(self.user) && self.user.startsWith('cotenant:'))",
+            "cotenant: is for the groups that IAM principals are mapped to; name the principal as iamRole, iamUser or permissionSet",
+        ),
+        Rule(
+            "!has(self.username) || has(self.iamRole) || has(self.iamUser) || has(self.permissionSet)",
+            "username is what an IAM principal is called in the cluster; it goes with iamRole, iamUser or permissionSet",
+            field=".username",
+        ),
     )
+
+    @property
+    def by_iam(self) -> bool:
+        """Whether an IAM principal is meant."""
+        return bool(self.iam_role or self.iam_user or self.permission_set)
 
     @property
     def subject(self) -> str:
@@ -80,6 +112,7 @@ class Member(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tr
             "serviceAccount": account,
             "iamRole": self.iam_role,
             "iamUser": self.iam_user,
+            "permissionSet": self.permission_set and f"{self.permission_set.account}/{self.permission_set.name}",
         }
         return ", ".join(f"{kind} {name}" for kind, name in named.items() if name) or "nobody"
 
@@ -123,15 +156,48 @@ class SpaceBounds(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     RULES: ClassVar = (not_above("min", "max"),)
 
 
+class ScopeExpression(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """One expression of a scope selector, as in a ResourceQuota."""
+
+    operator: Annotated[str, Meta(max_length=64)]
+    """Operator."""
+    scope_name: Annotated[str, Meta(max_length=64)]
+    """Scope."""
+    values: Annotated[list[Annotated[str, Meta(max_length=253)]], Meta(max_length=16)] | None = None
+    """Values."""
+
+
+class ScopeSelector(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Which objects a ResourceQuota counts."""
+
+    match_expressions: Annotated[list[ScopeExpression], Meta(max_length=16)] | None = None
+    """All of them must hold."""
+
+
+UNSCOPED = (
+    "a tenant's quota counts everything and has no scopes; spec.pods.priorityClasses says which PriorityClasses pods may "
+    "name, and a tenant of its own has a quota of its own"
+)
+
+
 class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
-    """How much the tenant may use."""
+    """What the tenant may use over all its spaces."""
 
     hard: QuotaAmounts | None = None
-    """Limits by resource, keys and values as in a ResourceQuota. This version enforces them in each space, not the sum."""
+    """Limits by resource, keys and values as in a ResourceQuota, for all spaces of the tenant together."""
     space: SpaceBounds | None = None
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
     """native counts as Kubernetes does. strict also holds for objects that exist while usage is recounted."""
+    scopes: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=16)] | None = None
+    """Refused: see pods.priorityClasses."""
+    scope_selector: ScopeSelector | None = None
+    """Refused: see pods.priorityClasses."""
+
+    RULES: ClassVar = (
+        Rule("!has(self.scopes)", UNSCOPED, field=".scopes"),
+        Rule("!has(self.scopeSelector)", UNSCOPED, field=".scopeSelector"),
+    )
 
 
 class Port(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -270,7 +336,7 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     """Every leaf that a Tenant and a TenantProfile share."""
 
     quota: QuotaSpec | None = None
-    """How much the tenant may use."""
+    """What the tenant may use over all its spaces."""
     limits: Limits | None = None
     """Items of the LimitRange in every space."""
     network: NetworkSpec | None = None

@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Look": {
         "whoami": Entry("whoami:whoami", "Who the cluster says you are: tenant, roles, spaces."),
         "get": Entry("get:get", "List tenants or spaces."),
+        "top": Entry("top:top", "Who uses what of a tenant's quota, in which space, and what is left."),
         "tree": Entry("tree:tree", "A tenant, its spaces and everything in them, with drift; or who owns a namespace."),
     },
     "Change": {
@@ -48,9 +49,18 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "render": Entry("render:render", "The objects that manifests become, without a cluster."),
         "delete": Entry("delete:delete", "Delete a tenant or a space; namespaces are kept unless you say otherwise."),
     },
+    "Access": {
+        "who-can": Entry(
+            "who_can:who_can", "Who may do something: RBAC, access entries, aws-auth and access policies."
+        ),
+        "access": Entry("access:access", "What somebody may do, and by what."),
+        "iam": Entry("iam:iam", "IAM principals of tenants: access entries and aws-auth."),
+        "kubeconfig": Entry("kubeconfig:kubeconfig", "A kubeconfig with one context for each space of a tenant."),
+    },
     "Prove": {
         "policies": Entry("policies:policies", "The rules inside the API server: list, explain, export."),
         "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
+        "why": Entry("why:why", "Why a pod is refused, or whether it would fit: quota, pool and rolling updates."),
         "verify": Entry("verify:verify", "Prove that tenants are isolated, with evidence."),
     },
     "Other": {

@@ -105,15 +105,16 @@ def set_up(plane: LocalControlPlane, voice: Voice) -> Stage:
     stage = Stage(plane, kubectl, voice, PLATFORM)
     must_be_ours(plane, plane.kubeconfig)
     with voice.waiting("installing cotenant"):
-        on_plane(stage, lambda client: install_all(client, voice))
+        on_plane(stage, lambda client: install_all(client, voice, stage.assist_url))
     with voice.waiting("starting the operator with the rights of its ServiceAccount"):
         stage.start_operator()
     return stage
 
 
-async def install_all(client: Client, voice: Voice) -> None:
-    """What `cotenant install` does, but for the Deployment: nothing here can run a container."""
-    await install(client, InstallValues(platform=PLATFORM), progress=voice.progress, with_operator=False)
+async def install_all(client: Client, voice: Voice, assist_url: str) -> None:
+    """What `cotenant install --assist` does, but for the Deployment: nothing here can run a container."""
+    values = InstallValues(platform=PLATFORM, assist=True, assist_url=assist_url)
+    await install(client, values, progress=voice.progress, with_operator=False)
 
 
 def play(stage: Stage, voice: Voice, stop: Stop) -> int:

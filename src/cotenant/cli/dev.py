@@ -50,12 +50,20 @@ def dev() -> None:
 @click.option(
     "--bin-dir", type=click.Path(file_okay=False, exists=True, path_type=Path), help="A folder with the programs."
 )
+@click.option("--eks", is_flag=True, help="Sign in with AWS tools: adds EKS, IAM and STS on this machine.")
 @click.pass_context
 def up(
-    ctx: click.Context, lifetime: float, nodes: int, api_servers: int, emulate: str | None, bin_dir: Path | None
+    ctx: click.Context,
+    lifetime: float,
+    nodes: int,
+    api_servers: int,
+    emulate: str | None,
+    bin_dir: Path | None,
+    eks: bool,
 ) -> None:
     """Start the control plane, wait until it is ready, and leave it running."""
     from cotenant.local import dev as local
+    from cotenant.local.eks import Cluster
 
     with _errors():
         plane = local.running()
@@ -80,10 +88,11 @@ def up(
                 nodes=nodes,
                 emulated_version=emulate,
                 bin_dir=bin_dir,
+                eks=Cluster() if eks else None,
             )
             _say(f"The control plane is ready ({time.monotonic() - started:.1f} s).")
         _say(f"{_end_of(plane)}\n\nNext:")
-        _say('  eval "$(cotenant dev env)"       kubectl speaks to it in this shell')
+        _say(f'  eval "$(cotenant dev env)"       kubectl{" and aws speak" if eks else " speaks"} to it in this shell')
         _say("  cotenant dev kubeconfig alice --group team-a > alice.kubeconfig")
         _say("  cotenant dev down                 stop it; nothing is left behind")
 
@@ -113,6 +122,7 @@ def status(output: str) -> None:
                     {
                         "servers": list(plane.urls),
                         "kubeconfig": str(plane.kubeconfig),
+                        "aws": plane.aws.url if plane.signs_in else None,
                         "directory": str(plane.directory),
                         "until": plane.state.until,
                         "components": rows,
@@ -125,7 +135,8 @@ def status(output: str) -> None:
             for row in rows:
                 state = "Running" if row["running"] else "Ended"
                 click.echo(f"{row['component']:<26}{row['pid']:<9}{row['version'] or '-':<10}{state}")
-            click.echo(f"\nServer:     {', '.join(plane.urls)}\nKubeconfig: {plane.kubeconfig}\n{_end_of(plane)}")
+            aws = f"\nAWS:        {plane.aws.url}" if plane.signs_in else ""
+            click.echo(f"\nServer:     {', '.join(plane.urls)}\nKubeconfig: {plane.kubeconfig}{aws}\n{_end_of(plane)}")
         ended = [row["component"] for row in rows if not row["running"]]
         if ended:
             _fail(f"ended: {', '.join(map(str, ended))}; see: cotenant dev logs {ended[0]}")
@@ -133,9 +144,15 @@ def status(output: str) -> None:
 
 @dev.command()
 def env() -> None:
-    """Shell lines that point kubectl to it: eval "$(cotenant dev env)"."""
+    """Shell lines that point kubectl, and aws after `up --eks`, to it: eval "$(cotenant dev env)"."""
+    from cotenant.local.handle import UNSET
+
     with _errors():
-        for name, value in _running().env().items():
+        plane = _running()
+        variables = plane.env(plane.shell_kubeconfig if plane.signs_in else None)
+        if plane.signs_in:
+            click.echo(f"unset {' '.join(UNSET)}")
+        for name, value in variables.items():
             click.echo(f"export {name}={shlex.quote(value)}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -68,14 +69,36 @@ async def install(
     if wait:
         unproven = await _proven(client, values.platform, progress)
     await applied.all("roles and settings", objects.grant(values))
+    if values.assist:
+        await applied.all("assist", objects.assist(values))
+    else:
+        await _without_assist(client, values, progress)
     if with_operator:
         await applied.all("operator", objects.run(values))
     return Installed(applied.count, applied.changed, unproven)
 
 
+async def _without_assist(client: Client, values: InstallValues, progress: Progress) -> None:
+    """What an installation with the assist has left: a switch that is off is the one thing that install takes away."""
+    gone = 0
+    for one in reversed(objects.assist(replace(values, assist=True, assist_url=""))):
+        metadata = one["metadata"]
+        with suppress(NotFound):
+            await client.delete(resource.resource_of(one), metadata["name"], metadata.get("namespace"))
+            gone += 1
+    if gone:
+        progress(f"assist: {gone} objects removed")
+
+
 async def served(client: Client, progress: Progress = lambda _: None) -> None:
     """Returns once every kind of ours can be listed; NotFound if that takes longer than 30 s."""
-    kinds = (resource.TENANTS, resource.TENANT_PROFILES, resource.SPACES, resource.SPACE_POLICIES)
+    kinds = (
+        resource.TENANTS,
+        resource.TENANT_PROFILES,
+        resource.SPACES,
+        resource.SPACE_POLICIES,
+        resource.TENANT_LEDGERS,
+    )
     deadline = asyncio.get_running_loop().time() + SERVED_SECONDS
     for kind in kinds:
         while True:
@@ -109,12 +132,17 @@ class Choices(Struct, frozen=True):
     replicas: int | None
     roles: tuple[str, ...] | None
     metrics_from: str | None
+    assist: bool | None = None
+    assist_url: str | None = None
 
     def over(self, values: InstallValues) -> InstallValues:
         """The values with what the flags say."""
         platform = values.platform if self.roles is None else replace(values.platform, roles=self.roles)
         chosen = {"image": self.image, "replicas": self.replicas, "metrics_from": self.metrics_from}
-        return replace(values, platform=platform, **{name: value for name, value in chosen.items() if value})
+        values = replace(values, platform=platform, **{name: value for name, value in chosen.items() if value})
+        if self.assist is None:
+            return values
+        return replace(values, assist=self.assist, assist_url=self.assist_url or "")
 
 
 @click.command("install")
@@ -135,6 +163,12 @@ class Choices(Struct, frozen=True):
 @click.option("--replicas", type=click.IntRange(1, 9), help="Replicas of the operator. At first: 2.")
 @click.option("--roles", "names", metavar="A,B", help="Roles that members may have, besides owner, editor and viewer.")
 @click.option("--metrics-from", metavar="NAMESPACE", help="Whose pods may read the metrics. At first: monitoring.")
+@click.option(
+    "--assist/--no-assist", default=None, help="Whether bare pods wait for quota that is on its way. At first: no."
+)
+@click.option(
+    "--assist-url", metavar="URL", help="With --no-operator: https://HOST:PORT/assist of your `cotenant operator`."
+)
 @click.option("--no-operator", is_flag=True, help="Everything but the Deployment: run `cotenant operator` yourself.")
 @cluster_flags
 def command(
@@ -146,15 +180,26 @@ def command(
     replicas: int | None,
     names: str | None,
     metrics_from: str | None,
+    assist: bool | None,
+    assist_url: str | None,
     no_operator: bool,
     **flags: Any,
 ) -> None:
     """Put cotenant into a cluster, or bring it up to date.
 
-    Applies the same objects as the chart; nothing that exists is deleted. What an earlier installation chose stays
-    unless a flag says otherwise. Exit 0: done; 2: it could not be done, or the operator does not come up.
+    Applies the same objects as the chart; nothing that exists is deleted, but for the assist by --no-assist. What an
+    earlier installation chose stays unless a flag says otherwise. Exit 0: done; 2: it could not be done, or the operator does not come up.
     """
-    choices = Choices(image, replicas, None if names is None else _roles(names), metrics_from)
+    if assist_url and (not assist or not no_operator or not assist_url.startswith("https://")):
+        raise click.BadParameter(
+            "an https:// address, together with --assist and --no-operator", param_hint="--assist-url"
+        )
+    if assist and no_operator and not assist_url:
+        raise click.UsageError(
+            "--assist with --no-operator needs --assist-url: where the API server finds your operator"
+        )
+    roles_ = None if names is None else _roles(names)
+    choices = Choices(image, replicas, roles_, metrics_from, assist, assist_url)
     if render:
         _render(choices.over(InstallValues()), with_operator=not no_operator)
         return

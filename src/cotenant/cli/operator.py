@@ -21,6 +21,7 @@ from cotenant.settings import Settings
 @click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
 @click.option("--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, ~/.kube/config, the pod's identity.")
 @click.option("--http", metavar="HOST:PORT", help='/healthz, /readyz and /metrics; "" for none. Else 127.0.0.1:8080.')
+@click.option("--assist", metavar="HOST:PORT", help='The assist webhook, with TLS; "" for none. Else none.')
 @click.option(
     "--leader-election/--no-leader-election",
     default=None,
@@ -31,6 +32,8 @@ from cotenant.settings import Settings
 @click.option("--retry-period", type=float, metavar="SECONDS", help="Pause between tries for the lease. Else 2.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Reconciles at once in each controller. Else 8.")
 @click.option("--qps", type=click.FloatRange(0), help="Requests a second; 0 leaves it to the API server. Else 0.")
+@click.option("--eks-cluster", metavar="NAME", help="EKS cluster whose access entries follow the members. Else none.")
+@click.option("--aws-region", metavar="REGION", help="Region of that cluster. Else as for any AWS tool.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Else info.")
 def operator(*, context: str | None, kubeconfig: str | None, **flags: Any) -> int:
     """Run the controllers in the foreground, with whatever identity the kubeconfig gives.

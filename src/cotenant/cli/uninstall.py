@@ -46,8 +46,12 @@ async def uninstall(client: Client, platform: Platform, *, progress: Progress = 
 
     Rights go before policies (KEP-5681): an operator that still runs somewhere is never without its leash.
     """
-    values = InstallValues(platform=platform)
-    removed = await _remove(client, list(reversed(objects.run(values))))
+    values = InstallValues(platform=platform, assist=True)
+    # First, or the API server would go on asking somebody who is gone.
+    removed = await _remove(client, list(reversed(objects.assist(values))))
+    if removed:
+        progress(f"assist: {removed} objects removed")
+    removed += await _remove(client, list(reversed(objects.run(values))))
     progress(f"operator: {removed} objects removed")
     rights = await _remove(client, objects.rights(values))
     await _revoked(client, platform)

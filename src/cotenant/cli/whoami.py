@@ -13,6 +13,7 @@ from cotenant.cli.cluster.standing import Standing, nowhere, policy, roles_in, s
 from cotenant.cli.view.output import document, output_flag, write
 from cotenant.kube.errors import Forbidden
 from cotenant.kube.resource import SELF_SUBJECT_REVIEWS, SPACES, TENANTS
+from cotenant.model.arn import arn
 from cotenant.runtime.rights import Right, lacking
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -24,6 +25,9 @@ class Identity(Struct, rename="camel", omit_defaults=True):
     cluster: str
     user: str
     groups: list[str]
+    iam: str = ""
+    """ARN by which somebody signed in, where EKS tells it."""
+    session: str = ""
     administrator: bool = False
     """Whether this user may list every tenant."""
     tenant: str = ""
@@ -61,6 +65,8 @@ async def identify(cluster: Cluster) -> Identity:
     review = await client.create(SELF_SUBJECT_REVIEWS, REVIEW)
     info = review.get("status", {}).get("userInfo", {})
     me = Identity(cluster.name, info.get("username", ""), list(info.get("groups") or ()))
+    extra = info.get("extra") or {}
+    me.iam, me.session = (extra.get("arn") or [""])[0], (extra.get("sessionName") or [""])[0]
     found = await standing(cluster)
     if found is None:
         me.hint = nowhere(cluster).message
@@ -96,6 +102,10 @@ async def belongings(cluster: Cluster, found: Standing, me: Identity) -> None:
 def lines(me: Identity) -> list[tuple[str, str]]:
     """Titles and values for a person."""
     found = [("Cluster", me.cluster), ("User", me.user), ("Groups", ", ".join(me.groups) or "-")]
+    if me.iam:
+        shape = arn(me.iam)
+        role = f" (role {shape.role}, session {me.session})" if shape and shape.is_session else ""
+        found.insert(1, ("IAM", me.iam + role))
     if me.administrator:
         found.append(("Tenants", "you may list all of them: cotenant get tenants"))
     if me.tenant:

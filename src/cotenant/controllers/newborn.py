@@ -10,7 +10,7 @@ namespace that another process made nothing of this is known: it stays, and the 
 from __future__ import annotations
 
 from cotenant.api.builtin import Namespace
-from cotenant.api.keys import COTENANT, MANAGED_BY
+from cotenant.api.keys import COTENANT, MANAGED_BY, SCARCE
 from cotenant.api.meta import ObjectMeta
 from cotenant.controllers.guard import Guard
 from cotenant.kube.client import Client
@@ -79,5 +79,6 @@ class Newborns:
 
 
 def unchanged(born: ObjectMeta, there: ObjectMeta) -> bool:
-    """Whether a namespace is the very one, and nobody has written anything on it."""
-    return born.uid == there.uid and born.labels == there.labels and born.annotations == there.annotations
+    """Whether a namespace is the very one, and nobody but us has written anything on it."""
+    marks, now = ({key: value for key, value in one.labels.items() if key != SCARCE} for one in (born, there))
+    return born.uid == there.uid and marks == now and born.annotations == there.annotations

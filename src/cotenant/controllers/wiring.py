@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cotenant.api.builtin import Child, Namespace, ResourceQuota
 from cotenant.api.keys import ADOPT, COTENANT, HOME_PREFIX, MANAGED_BY, SPACE, TENANT, home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
+from cotenant.api.workload import Workload
+from cotenant.controllers.iam import KEY as ENTRIES
+from cotenant.controllers.ledger import LedgerController
+from cotenant.controllers.meter import transferred
 from cotenant.controllers.quota import QuotaController
+from cotenant.controllers.scarcity import ScarcityController
 from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
 from cotenant.controllers.world import WATCHED, World, space_key, spaces_of, tenant_label, type_or_decoder
 from cotenant.kube.client import Client
-from cotenant.runtime.controller import Controller
+from cotenant.model.workload import refused
+from cotenant.runtime.controller import Controller, Reconcile
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.queue import LAZY, NORMAL, URGENT
@@ -26,26 +34,42 @@ from cotenant.settings import Settings
 
 SETTLE = 0.5
 """Seconds in which changes of a tenant's many spaces become one look at the tenant."""
+GATHER = 0.01
+"""Seconds in which charges of a tenant become one look at its ledgers: a charge is rarely alone."""
+BUNDLE = 0.05
+"""Seconds in which charges become one look at whether a tenant has little left."""
 BEGUN = 5
 """Priority of what waited for its quota: it is finished before the next one is begun, and after members that change."""
-SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy"}
+NEXT = 4
+"""Priority of the new Spaces of a tenant that has got one a moment ago: those that come together cost less."""
+SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
 """Kinds of which only ours are watched. Namespaces are watched all: a name that is taken must be known before."""
 
 
 def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector[Any]]:
-    """One list and watch a kind, cluster-wide."""
-    made = []
+    """One list and watch a kind, cluster-wide; of ResourceQuotas a second one for those that are not ours."""
+    made: list[Reflector[Any]] = []
     for kind, store in world.stores().items():
         type_, decode = type_or_decoder(kind)
         labels = f"{MANAGED_BY}={COTENANT}" if kind in SELECTED else ""
         made.append(Reflector(client, WATCHED[kind], type_, store=store, decode=decode, labels=labels, metrics=metrics))
-    return made
+    others = f"{MANAGED_BY}!={COTENANT}"
+    foreign = Reflector(
+        client,
+        WATCHED["ResourceQuota"],
+        ResourceQuota,
+        store=world.foreign,
+        labels=others,
+        metrics=metrics,
+        name="resourcequotas of others",
+    )
+    return [*made, foreign]
 
 
 def controllers(
     client: Client, world: World, settings: Settings, now: Callable[[], datetime], events: Recorder, metrics: Metrics
 ) -> list[Controller]:
-    """The three controllers, each subscribed to what decides about its keys."""
+    """The controllers, each subscribed to what decides about its keys."""
     platform, workers = settings.platform, settings.workers
 
     def controller(name: str, reconcile: Any) -> Controller:
@@ -57,7 +81,28 @@ def controllers(
     watch_for_spaces(space, world)
     watch_for_tenants(tenant, world)
     watch_for_quotas(quota, world)
-    return [tenant, quota, space]
+    ledger = controller(
+        "ledger",
+        LedgerController(
+            client, world, platform, now, lambda: world.fenced is True, partial(transferred, metrics)
+        ).reconcile,
+    )
+    watch_for_ledgers(ledger, world)
+    scarcity = controller(
+        "scarcity", ScarcityController(client, world, platform, now, enabled=bool(settings.assist)).reconcile
+    )
+    watch_for_scarcity(scarcity, world)
+    return [tenant, quota, ledger, space, scarcity]
+
+
+def iam_controller(world: World, reconcile: Reconcile, metrics: Metrics) -> Controller:
+    """The controller of access entries, which hears of members that come and go, in bundles."""
+    # What AWS throttles takes its time; one look begins only after the other.
+    found = Controller("iam", reconcile, workers=1, deadline=180.0, metrics=metrics)
+    found.watches(world.tenants, lambda _: [ENTRIES], delay=SETTLE, when=spec_changed)
+    found.always(ENTRIES)
+    world.maps = True
+    return found
 
 
 def watch_for_spaces(space: Controller, world: World) -> None:
@@ -85,9 +130,21 @@ def watch_for_spaces(space: Controller, world: World) -> None:
     space.watches(world.profiles, of_profile)
     space.watches(world.namespaces, of_namespace, when=world.news)
     space.watches(world.namespaces, in_home, when=labelled)
+    world.namespaces.subscribe(lambda change: hurry_siblings(space, world, change))
     space.watches(world.quotas, child_key, priority=BEGUN, when=opened)
+    space.watches(world.ledgers, lambda one: joined(world, one), priority=BEGUN, when=longer)
     for store in world.children.values():
         space.watches(store, child_key, when=world.news)
+
+
+def hurry_siblings(space: Controller, world: World, change: Change[Namespace]) -> None:
+    """With the namespace of a new Space, the Spaces of its tenant that wait for theirs come next."""
+    if change.new is None or change.old is not None or SPACE not in change.new.metadata.labels:
+        return
+    for tenant in tenant_label(change.new):
+        for one in spaces_of(world, tenant):
+            if not one.status.namespace:
+                space.queue.prefer(one.metadata.key, NEXT)
 
 
 def watch_for_tenants(tenant: Controller, world: World) -> None:
@@ -100,12 +157,14 @@ def watch_for_tenants(tenant: Controller, world: World) -> None:
     # Its own status is mirrored in the home, once it has settled.
     tenant.watches(world.tenants, own_key, delay=SETTLE, when=lambda change: not spec_changed(change))
     tenant.watches(world.profiles, of_profile)
+    tenant.watches(world.mapped, own_key)
     tenant.watches(world.roles, lambda one: granting(world, one.metadata.name), priority=LAZY)
     tenant.watches(world.namespaces, home_tenant, when=world.news)
     tenant.watches(world.namespaces, tenant_label, delay=SETTLE, when=world.news)
     tenant.watches(world.spaces, lambda one: [one.metadata.namespace.removeprefix(HOME_PREFIX)], delay=SETTLE)
     tenant.watches(world.quotas, lambda one: child_tenant(one, home=True), priority=BEGUN)
     tenant.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=SETTLE)
+    tenant.watches(world.foreign, lambda one: tenant_of(world, one), delay=SETTLE, when=labelled)
     for store in world.children.values():
         tenant.watches(store, lambda one: child_tenant(one, home=True), when=world.news)
     tenant.watches(world.children["RoleBinding"], lambda one: child_tenant(one, home=False), delay=SETTLE, when=gone)
@@ -135,12 +194,76 @@ def watch_for_quotas(quota: Controller, world: World) -> None:
     quota.watches(world.quotas, lambda one: [one.metadata.namespace], when=world.news)
 
 
+def watch_for_ledgers(ledger: Controller, world: World) -> None:
+    """A tenant's ledgers hear of the tenant, its profile, its Spaces, and of every charge in them."""
+
+    def of_profile(profile: TenantProfile) -> Iterable[str]:
+        return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
+
+    def of_home(one: Space | TenantLedger) -> Iterable[str]:
+        return [one.metadata.namespace.removeprefix(HOME_PREFIX)]
+
+    def of_quota(one: ResourceQuota) -> Iterable[str]:
+        return child_tenant(one, home=False)
+
+    ledger.watches(world.tenants, own_key, priority=order, when=spec_changed)
+    ledger.watches(world.profiles, of_profile)
+    ledger.watches(world.namespaces, tenant_label, delay=GATHER, when=labelled)
+    ledger.watches(world.namespaces, home_tenant, when=labelled)
+    ledger.watches(world.spaces, of_home, delay=GATHER, when=spec_changed)
+    ledger.watches(world.quotas, of_quota, delay=GATHER, priority=URGENT, when=world.news)
+    for store in world.workloads.values():
+        ledger.watches(store, lambda one: tenant_of(world, one), delay=GATHER, priority=URGENT, when=wanting)
+    ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
+
+
+def watch_for_scarcity(scarcity: Controller, world: World) -> None:
+    """Whether a tenant has little left follows from its rules, its spaces and every charge in them."""
+
+    def of_profile(profile: TenantProfile) -> Iterable[str]:
+        return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
+
+    scarcity.watches(world.tenants, own_key, when=spec_changed)
+    scarcity.watches(world.profiles, of_profile)
+    scarcity.watches(world.namespaces, tenant_label, when=lambda change: world.news(change) and labelled(change))
+    scarcity.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=BUNDLE)
+
+
 def look_again(found: Iterable[Controller], world: World) -> None:
     """Every Space and Tenant is looked at: whether the policies act has changed."""
     stores: dict[str, Store[Any]] = {"space": world.spaces, "tenant": world.tenants}
     for one in found:
         for key in list(stores[one.name].keys()) if one.name in stores else []:
             one.queue.add(key)
+
+
+def tenant_of(world: World, one: Workload | ResourceQuota) -> Iterable[str]:
+    """The tenant in whose space something of others is; most is in nobody's."""
+    namespace = world.namespaces.get(None, one.metadata.namespace)
+    return tenant_label(namespace) if namespace and SPACE in namespace.metadata.labels else []
+
+
+def wanting(change: Change[Workload]) -> bool:
+    """Whether a workload wants more or fewer pods, other ones, or has got some."""
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return True
+    before, after = old.status, new.status
+    counts = (before.replicas, before.active, before.succeeded) != (after.replicas, after.active, after.succeeded)
+    return counts or old.spec != new.spec or refused(old) != refused(new)
+
+
+def joined(world: World, ledger: TenantLedger) -> Iterable[str]:
+    """The Spaces in a ledger that are not open yet: one that nothing is left for hears of it by no other way."""
+    namespaces = [world.namespaces.get(None, entry.space) for entry in ledger.spec.entries if not entry.allocation]
+    return [key for one in namespaces if one is not None for key in space_key(one)]
+
+
+def longer(change: Change[TenantLedger]) -> bool:
+    """Whether a ledger has got an entry."""
+    return change.new is not None and (
+        change.old is None or len(change.new.spec.entries) > len(change.old.spec.entries)
+    )
 
 
 def offered_to(namespace: Namespace) -> Iterable[str]:
@@ -201,9 +324,15 @@ def spec_changed(change: Change[Any]) -> bool:
 
 
 def opened(change: Change[ResourceQuota]) -> bool:
-    """Whether a quota came into force, went, or was changed; its use alone concerns no Space."""
+    """Whether a quota came into force, went, or gave something for the first time; how much it gives concerns no Space."""
     old, new = change.old, change.new
-    return old is None or new is None or old.status.hard != new.status.hard or old.spec.hard != new.spec.hard
+    return old is None or new is None or openness(old) != openness(new)
+
+
+def openness(quota: ResourceQuota) -> tuple[object, ...]:
+    """Whether it is counted, and of what it gives something: by its spec, and in force."""
+    amounts = (quota.spec.hard, quota.status.hard)
+    return bool(quota.status.used), *({key for key, value in found.items() if value != "0"} for found in amounts)
 
 
 def labelled(change: Change[Any]) -> bool:

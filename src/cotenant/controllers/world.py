@@ -7,16 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from cotenant.api.builtin import Child, ClusterRole, Manifest, Namespace, ResourceQuota
 from cotenant.api.keys import SPACE, TENANT, home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.meta import ObjectMeta
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
+from cotenant.api.workload import Workload
+from cotenant.controllers.asks import Asks
 from cotenant.kube import resource
 from cotenant.kube.resource import Resource
-from cotenant.model.finding import Ref
+from cotenant.model.finding import Finding, Ref
 from cotenant.model.fingerprint import CONTENT, decoder, fingerprint
 from cotenant.runtime.store import Change, Store
 
@@ -29,28 +33,46 @@ WATCHED: Mapping[str, Resource] = {
         resource.TENANT_PROFILES,
         resource.SPACES,
         resource.SPACE_POLICIES,
+        resource.TENANT_LEDGERS,
         resource.NAMESPACES,
         resource.RESOURCE_QUOTAS,
         resource.LIMIT_RANGES,
         resource.CLUSTER_ROLES,
         resource.ROLE_BINDINGS,
         resource.NETWORK_POLICIES,
+        resource.DEPLOYMENTS,
+        resource.REPLICA_SETS,
+        resource.STATEFUL_SETS,
+        resource.JOBS,
     )
 }
 """What the stores keep, by kind."""
+WORKLOAD = msgspec.json.Decoder(Workload)
+WORKLOADS = ("Deployment", "ReplicaSet", "StatefulSet", "Job")
 TYPES: dict[str, Any] = {
+    **dict.fromkeys(WORKLOADS, Workload),
     "Tenant": Tenant,
     "TenantProfile": TenantProfile,
     "Space": Space,
     "Namespace": Namespace,
     "ResourceQuota": ResourceQuota,
+    "TenantLedger": TenantLedger,
 }
 
 
-class World:
-    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
+class Mapped(Struct, frozen=True):
+    """What became of a tenant's members by IAM principal. The name is the tenant's, the version is of what is said."""
 
+    metadata: ObjectMeta
+    trouble: tuple[Finding, ...]
+
+
+class World:
+    """The stores. `foreign`: ResourceQuotas that are not cotenant's. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
+
+    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked.
     `lapse`: what of the policies was last seen not to be as installed, in words; "" for nothing.
+    `asks`: bare pods that wait for quota just now.
     """
 
     def __init__(self) -> None:
@@ -59,10 +81,18 @@ class World:
         self.spaces: Store[Space] = Store()
         self.namespaces: Store[Namespace] = Store()
         self.quotas: Store[ResourceQuota] = Store()
+        self.ledgers: Store[TenantLedger] = Store()
+        self.foreign: Store[ResourceQuota] = Store()
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
+        self.workloads: Mapping[str, Store[Workload]] = {kind: Store() for kind in WORKLOADS}
+        self.asks = Asks()
+        self.mapped: Store[Mapped] = Store()
+        self.maps = False
+        """Whether IAM principals are mapped at all."""
         self.echoing = False
         self.lapse = ""
+        self.fenced: bool | None = True
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():
             store.subscribe(self.bury)
@@ -70,8 +100,12 @@ class World:
         self.spaces.index("namespace", lambda one: [one.metadata.namespace])
         self.spaces.index("wants", lambda one: [one.spec.namespace] if one.spec.namespace else [])
         self.namespaces.index("tenant", tenant_label)
+        self.foreign.index("namespace", lambda one: [one.metadata.namespace])
+        self.ledgers.index("namespace", lambda one: [one.metadata.namespace])
         for store in self.children.values():
             store.index("namespace", lambda one: [one.metadata.namespace])
+        for made in self.workloads.values():
+            made.index("namespace", lambda one: [one.metadata.namespace])
 
     def stores(self) -> Mapping[str, Store[Any]]:
         """Every store by kind."""
@@ -81,9 +115,10 @@ class World:
             "Space": self.spaces,
             "Namespace": self.namespaces,
             "ResourceQuota": self.quotas,
+            "TenantLedger": self.ledgers,
             "ClusterRole": self.roles,
         }
-        return named | dict(self.children)
+        return named | dict(self.children) | dict(self.workloads)
 
     def children_of(self, namespace: str) -> dict[Ref, Child]:
         """What we own in a namespace."""
@@ -138,7 +173,16 @@ def observed(kind: str, answer: Manifest) -> Any:
 
 def type_or_decoder(kind: str) -> tuple[Any, Any]:
     """How a reflector decodes a kind: by type, or by a function on the bytes of one object."""
+    if kind in WORKLOADS:
+        return None, lean
     return (None, decoder(kind)) if kind in CONTENT else (TYPES.get(kind, ClusterRole), None)
+
+
+def lean(raw: bytes) -> Workload:
+    """A workload without its annotations, in which `kubectl apply` keeps all of it once more."""
+    found = WORKLOAD.decode(raw)
+    found.metadata.annotations.clear()
+    return found
 
 
 def tenant_label(one: Namespace) -> Iterable[str]:

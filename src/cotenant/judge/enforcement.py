@@ -7,7 +7,6 @@ from collections.abc import Callable
 from cotenant.model.effective import Effective
 
 UNENFORCED: dict[str, Callable[[Effective], bool | str]] = {
-    "quota.space.min": lambda rules: bool(rules.space_min),
     # Pods of the tenant stay on its pool; that nobody else's come there is a matter of taints, which nobody looks at.
     "nodes.dedicated": lambda rules: bool(rules.nodes.dedicated),
     "enforcement": lambda rules: rules.enforcement != "enforce" and f"enforcement ({rules.enforcement}: it is refused)",

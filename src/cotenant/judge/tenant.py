@@ -169,16 +169,35 @@ def none_astray(facts: TenantFacts) -> Finding | None:
     )
 
 
+def iam_wanted(facts: TenantFacts) -> Finding | None:
+    """Members by IAM principal need an identity mapping; without any there is nothing to do."""
+    return None if facts.plan.wishes or iam_members(facts) else Finding("NoIAMMembers", "", "True")
+
+
 def iam_managed(facts: TenantFacts) -> Finding | None:
-    """Members by IAM principal need an identity mapping."""
-    iam = facts.found.view.access.iam if facts.found.view else []
-    if iam:
-        return Finding(
-            "IAMNotManaged",
-            f"{named(iam)}: IAM principals are not mapped by this version; name a group instead",
-            "Unknown",
-        )
-    return None
+    """The operator knows its cluster."""
+    if facts.found.iam is not None:
+        return None
+    return Finding(
+        "IAMNotManaged",
+        f"{named(iam_members(facts))}: the operator maps no IAM principals here (setting eksCluster); map them: cotenant iam apply",
+        "Unknown",
+    )
+
+
+def iam_mapped(facts: TenantFacts) -> Finding | None:
+    """What became of each; what somebody must mend comes before what passes by itself."""
+    found = sorted(facts.found.iam or (), key=lambda one: one.status == "Unknown")
+    if not found:
+        return None
+    more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
+    return Finding(found[0].reason, f"{found[0].message}{more}"[:1000], found[0].status)
+
+
+def iam_members(facts: TenantFacts) -> list[Member]:
+    """Members named by an IAM principal who have a right."""
+    known = facts.found.view or facts.found.stranded
+    return known.access.iam if known else []
 
 
 def enforcement_proven(facts: TenantFacts) -> Finding | None:
@@ -233,7 +252,7 @@ ACCESS: Chain[TenantFacts] = Chain(
     members_last,
     good=GOOD,
 )
-IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_managed, good=Finding("NoIAMMembers", "", "True"))
+IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_wanted, iam_managed, iam_mapped, good=GOOD)
 NETWORK: Chain[TenantFacts] = Chain("NetworkIsolated", enforcement_proven, good=GOOD)
 POLICY: Chain[TenantFacts] = Chain("PolicyEnforced", policies_stand, rules_enforced, good=GOOD)
 VERIFIED = ("Verified", Finding("NotVerified", "this version records no verdict; ask: cotenant verify", "Unknown"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cotenant.local import versions
+from cotenant.local.eks import program
 from cotenant.local.options import Options
 
 SERVICE_CIDR = "10.0.0.0/16"
@@ -120,7 +121,6 @@ def apiserver(layout: Layout, options: Options, server: int, port: int, etcd_url
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={layout.cert('sa')}",
         f"--service-account-signing-key-file={layout.key('sa')}",
-        "--authorization-mode=Node,RBAC",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
         "--allow-privileged=true",
         f"--requestheader-client-ca-file={layout.cert('front-proxy-ca')}",
@@ -139,9 +139,16 @@ def apiserver(layout: Layout, options: Options, server: int, port: int, etcd_url
             f"--audit-log-maxsize={options.audit_megabytes}",
             "--audit-log-maxbackup=1",
         ]
-    if options.authn_webhook is not None:
+    tokens = options.authn_webhook
+    if options.eks is not None:
+        files = program.Files(layout.root)
+        tokens = files.tokens
+        flags.append(f"--authorization-config={files.authorization}")
+    else:
+        flags.append("--authorization-mode=Node,RBAC")
+    if tokens is not None:
         flags += [
-            f"--authentication-token-webhook-config-file={options.authn_webhook}",
+            f"--authentication-token-webhook-config-file={tokens}",
             "--authentication-token-webhook-version=v1",
             "--authentication-token-webhook-cache-ttl=10s",
         ]

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cotenant.local import places, state
+from cotenant.local.eks.cluster import Cluster
 from cotenant.local.errors import ControlPlaneError
 from cotenant.local.handle import Handle
 from cotenant.local.options import Options
@@ -50,6 +51,7 @@ def up(
     nodes: int = 1,
     emulated_version: str | None = None,
     bin_dir: Path | None = None,
+    eks: Cluster | None = None,
 ) -> Handle:
     """Start it and let it go; it ends after so many seconds (0: never). ControlPlaneError when one runs already."""
     folder = directory or places.dev_directory()
@@ -61,6 +63,7 @@ def up(
         emulated_version=emulated_version,
         bin_dir=bin_dir,
         audit_megabytes=AUDIT_MEGABYTES,
+        eks=eks,
     )
     with _alone(folder):
         plane = LocalControlPlane(options, **({"progress": progress} if progress else {}))

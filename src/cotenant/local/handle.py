@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -14,6 +15,8 @@ from urllib.parse import quote
 from cotenant.local import kubeconfig, node, pki, state, versions
 from cotenant.local.audit import Audit, Mark, Request
 from cotenant.local.components import Layout
+from cotenant.local.eks import program
+from cotenant.local.eks.hold import Aws
 from cotenant.local.errors import ControlPlaneError
 from cotenant.local.metrics import Metrics
 from cotenant.local.node import Node
@@ -24,6 +27,8 @@ from cotenant.local.state import Program, State
 from cotenant.local.wire import Wire, strict_context
 
 ADMIN = "admin"
+UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+"""What in a user's shell would lead `aws` elsewhere."""
 _TOKEN_SECONDS = 12 * 3600
 
 
@@ -69,6 +74,14 @@ class Handle:
     def kubeconfig(self) -> Path:
         """The administrator's (system:masters)."""
         return self._layout.kubeconfig(ADMIN)
+
+    @property
+    def shell_kubeconfig(self) -> Path:
+        """The administrator's once more, for a shell: `aws eks update-kubeconfig` writes into what KUBECONFIG names."""
+        path = self._layout.kubeconfig("shell")
+        if not path.exists():
+            kubeconfig.save(path, json.loads(self.kubeconfig.read_text()))
+        return path
 
     def admin_kubeconfig(self, server: int = 0) -> Path:
         return self.user(ADMIN, ["system:masters"], server=server) if server else self.kubeconfig
@@ -153,15 +166,26 @@ class Handle:
         """Every program and whether it still runs."""
         return [(program, alive(program.pid, program.born)) for program in self.state.programs]
 
+    @property
+    def signs_in(self) -> bool:
+        """Whether IAM identities can sign in: there is an AWS side."""
+        return program.Files(self.directory).answer.exists()
+
+    @property
+    def aws(self) -> Aws:
+        """The plane's side of AWS. ControlPlaneError where it was started without."""
+        return Aws.of(program.Files(self.directory))
+
     def env(self, kubeconfig: Path | None = None) -> dict[str, str]:
-        """What to set so that kubectl speaks to this plane and to nothing else."""
+        """What to set so that kubectl, and `aws` where there is an AWS side, speak to this plane and to nothing else."""
         proxies = {name: f"{os.environ[name]}," if os.environ.get(name) else "" for name in ("NO_PROXY", "no_proxy")}
         own = {name: f"{before}127.0.0.1" for name, before in proxies.items()}
-        return {"KUBECONFIG": str(kubeconfig or self.kubeconfig), **own}
+        aws = self.aws.env() if self.signs_in else {}
+        return {"KUBECONFIG": str(kubeconfig or self.kubeconfig), **own, **aws}
 
     def environment(self, kubeconfig: Path | None = None) -> Mapping[str, str]:
         """The whole environment for a subprocess: ours, with `env()` over it."""
-        return {**os.environ, **self.env(kubeconfig)}
+        return {name: value for name, value in os.environ.items() if name not in UNSET} | self.env(kubeconfig)
 
     @cached_property
     def _authority(self) -> Authority:

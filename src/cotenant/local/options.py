@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cotenant.local import node, versions
+from cotenant.local.eks.cluster import Cluster
 from cotenant.local.node import Node
 
 
@@ -16,7 +17,8 @@ class Options:
 
     `directory`: None is a temporary folder, removed at the end; a path is kept, and its objects come back at the
     next start, unless it is `disposable`. `extra_args` adds or replaces flags of a program: {"kube-apiserver": ["--v=4"]}.
-    `audit_megabytes`: 0 never rotates the audit log, which counting needs.
+    `audit_megabytes`: 0 never rotates the audit log, which counting needs. `eks` adds AWS' side: sign-in with IAM
+    identities, and an endpoint for `aws`; what is in it is gone with the plane, also where the directory is kept.
     """
 
     bin_dir: Path | None = None
@@ -29,6 +31,7 @@ class Options:
     audit: bool = True
     audit_megabytes: int = 0
     authn_webhook: Path | None = None
+    eks: Cluster | None = None
     feature_gates: Mapping[str, bool] = field(default_factory=dict)
     extra_args: Mapping[str, Sequence[str]] = field(default_factory=dict)
     start_timeout: float = 60.0
@@ -39,6 +42,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.apiservers not in (1, 2):
             raise ValueError(f"apiservers={self.apiservers}: one or two")
+        if self.eks is not None and self.authn_webhook is not None:
+            raise ValueError("eks brings its own authn_webhook")
         if self.emulated_version is not None and self.emulated_version not in versions.EMULATED:
             raise ValueError(
                 f"emulated_version={self.emulated_version!r}: Kubernetes {versions.KUBERNETES} emulates "

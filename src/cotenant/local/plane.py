@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from cotenant.local import kubeconfig, pki, state
 from cotenant.local.components import AUDIT_POLICY, Layout
+from cotenant.local.eks import program
 from cotenant.local.errors import ControlPlaneError
 from cotenant.local.handle import Handle, system_users
 from cotenant.local.options import Options
@@ -49,6 +50,8 @@ class LocalControlPlane(Handle):
         with self._life:
             if self._processes is not None:
                 return self
+            if self.options.eks is not None:
+                program.check()
             state.sweep()
             self.binaries = Resolver(self.options, progress=self._progress).all()
             self._prepare()
@@ -114,6 +117,8 @@ class LocalControlPlane(Handle):
             folder.mkdir(exist_ok=True, mode=0o700)
         self._forget()
         _certificates(self._layout.pki)
+        if self.options.eks is not None:
+            program.certify(program.Files(self.directory), self._authority)
         self._layout.audit_policy.write_text(json.dumps(AUDIT_POLICY))
 
     def _start(self) -> None:

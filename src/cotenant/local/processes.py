@@ -32,10 +32,10 @@ class Process:
     born: int
 
 
-def python(module: str, *arguments: str) -> list[str]:
-    """A command line that runs a module of this package without site-packages: 50 ms instead of 300."""
+def python(module: str, *arguments: str, packages: bool = False) -> list[str]:
+    """A command line that runs a module of this package, without site-packages if it can: 50 ms instead of 300."""
     code = f"import sys; sys.path.insert(0, {_SOURCE!r}); from {module} import main; main()"
-    return [sys.executable, "-I", "-S", "-c", code, *arguments]
+    return [sys.executable, "-I", *([] if packages else ["-S"]), "-c", code, *arguments]
 
 
 class Processes:

@@ -17,6 +17,8 @@ from typing import Any
 
 from cotenant.local import components, node, versions
 from cotenant.local.components import Layout
+from cotenant.local.eks import program
+from cotenant.local.eks.cluster import Cluster
 from cotenant.local.errors import ControlPlaneError
 from cotenant.local.options import Options
 from cotenant.local.ports import Claim
@@ -58,6 +60,8 @@ class Starter:
             claims = {
                 name: held.enter_context(Claim()) for name in (*servers, versions.CONTROLLERS, versions.SCHEDULER)
             }
+            if self._options.eks is not None:
+                self._start_aws(self._options.eks)
             etcd_url = self._start_etcd(keep=keep)
             for number, name in enumerate(servers):
                 self._start_apiserver(number, claims[name].release(), etcd_url)
@@ -81,7 +85,18 @@ class Starter:
             for path in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
                 there = partial(_exists, wire, f"/api/v1/namespaces/default/{path}")
                 self._until(versions.CONTROLLERS, there, path)
+        if self._options.eks is not None:
+            self._until(program.NAME, program.Files(self._layout.root).answer.exists, "AWS' endpoint")
         self._check_alive()
+
+    def _start_aws(self, cluster: Cluster) -> None:
+        """First of all: it imports for a second, and the API server wants to know its webhooks at the start."""
+        files = program.Files(self._layout.root)
+        with Claim() as aws, Claim() as webhooks:
+            program.prepare(
+                files, cluster, aws.port, webhooks.port, self._options.emulated_version or versions.KUBERNETES
+            )
+        self._run(program.NAME, python("cotenant.local.eks.server", str(files.order), packages=True))
 
     def _start_etcd(self, *, keep: bool) -> str:
         name = versions.ETCD_NAME

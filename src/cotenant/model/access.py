@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from cotenant.api.keys import IAM_GROUPS
 from cotenant.api.tenant import Member
 from cotenant.model.platform import BUILT_IN_ROLES, Platform
 
@@ -24,20 +25,28 @@ class Access(Struct, frozen=True):
     expired: list[Member]
     """Members whose time is over, or whose `expires` is no time."""
     iam: list[Member]
-    """Members named by an IAM principal: no subject of Kubernetes yet."""
+    """Members named by an IAM principal. What they are bound by is the group of their tenant and role."""
     next_expiry: float | None
     """Seconds until the next member expires."""
 
 
-def subject(member: Member) -> Subject | None:
-    """The RBAC subject of a member, every defaulted field written out. None for an IAM principal."""
+def group_of(tenant: str, role: str) -> str:
+    """The group that IAM principals with a role in a tenant are mapped to: `cotenant:backend-team:owner`.
+
+    Never a user: the name that EKS gives to a session ends with whatever its caller chose.
+    """
+    return f"{IAM_GROUPS}{tenant}:{role}"
+
+
+def subject(member: Member, tenant: str) -> Subject:
+    """The RBAC subject of a member, every defaulted field written out."""
     if member.group:
         return {"kind": "Group", "apiGroup": RBAC, "name": member.group}
     if member.user:
         return {"kind": "User", "apiGroup": RBAC, "name": member.user}
     if account := member.service_account:
         return {"kind": "ServiceAccount", "namespace": account.namespace, "name": account.name}
-    return None
+    return {"kind": "Group", "apiGroup": RBAC, "name": group_of(tenant, member.role)}
 
 
 def seconds_left(member: Member, now: datetime) -> float | None:
@@ -51,7 +60,7 @@ def seconds_left(member: Member, now: datetime) -> float | None:
     return ((end if end.tzinfo else end.replace(tzinfo=UTC)) - now).total_seconds()
 
 
-def access(members: Iterable[Member], platform: Platform, now: datetime) -> Access:
+def access(members: Iterable[Member], platform: Platform, now: datetime, tenant: str) -> Access:
     """Sorts members; what cannot be granted is reported, and the rest is granted all the same."""
     roles: dict[str, dict[tuple[str, ...], Subject]] = {}
     refused, expired, iam, lefts = [], [], [], []
@@ -64,10 +73,11 @@ def access(members: Iterable[Member], platform: Platform, now: datetime) -> Acce
             lefts.append(left)
         if member.role not in platform.roles:
             refused.append(member)
-        elif (one := subject(member)) is None:
-            iam.append(member)
         else:
+            one = subject(member, tenant)
             roles.setdefault(member.role, {})[tuple(one.values())] = one
+            if member.by_iam:
+                iam.append(member)
     ordered = {role: [subjects[key] for key in sorted(subjects)] for role, subjects in sorted(roles.items())}
     return Access(ordered, refused, expired, iam, min(lefts, default=None))
 

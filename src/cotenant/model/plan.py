@@ -11,6 +11,7 @@ from cotenant.api.builtin import Child, Manifest
 from cotenant.api.keys import COTENANT, MANAGED_BY, SPACE, TENANT
 from cotenant.model.finding import Ref
 from cotenant.model.fingerprint import CONTENT, fingerprint
+from cotenant.model.iam.claims import Claim
 
 Action = Literal["create", "update", "keep"]
 
@@ -37,6 +38,8 @@ class Plan(Struct, frozen=True):
     prune: tuple[Ref, ...] = ()
     waiting: str = ""
     """What the rest of the plan waits for, in words; "" when this is all of it."""
+    wishes: tuple[Claim, ...] = ()
+    """What shall be outside the cluster: members by IAM principal. One controller brings all tenants' together."""
 
     @property
     def changes(self) -> tuple[Step, ...]:

@@ -9,12 +9,13 @@ from msgspec import Struct, field
 
 from cotenant.api.builtin import Child, Namespace, ResourceQuota
 from cotenant.api.keys import home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.model.access import Access, access
 from cotenant.model.effective import Effective, effective
-from cotenant.model.finding import Ref
+from cotenant.model.finding import Finding, Ref
 from cotenant.model.platform import Platform
 
 
@@ -47,7 +48,7 @@ def told(tenant: Tenant, profile: TenantProfile | None, platform: Platform, now:
     # A tenant that goes takes the rights of its members along; everything else is its deletionPolicy's matter.
     members = [] if tenant.metadata.deletion_timestamp else tenant.spec.members or []
     rules = effective(tenant.spec, profile.spec if profile else None)
-    return TenantView(tenant, rules, access(members, platform, now), platform)
+    return TenantView(tenant, rules, access(members, platform, now, tenant.metadata.name), platform)
 
 
 class SpaceSnapshot(Struct, frozen=True, kw_only=True):
@@ -66,6 +67,10 @@ class SpaceSnapshot(Struct, frozen=True, kw_only=True):
     occupant: Namespace | None = None
     """What already has the name that the space's namespace would get or adopt."""
     quota: ResourceQuota | None = None
+    served: bool = True
+    """Whether the space has got its first share of the tenant's quota, or was told that there is none."""
+    fenced: bool = True
+    """Whether the policies that make quotas strict were seen to act."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
 
 
@@ -87,6 +92,14 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """All namespaces labelled with this tenant, its home excepted, by name."""
     quotas: tuple[ResourceQuota, ...] = ()
     """The ResourceQuota of each of these namespaces, where there is one."""
+    foreign: tuple[ResourceQuota, ...] = ()
+    """ResourceQuotas in these namespaces that are not cotenant's."""
+    ledgers: Mapping[str, TenantLedger] = field(default_factory=dict)
+    """The ledger of each pooled key, where there is one."""
+    source: str = ""
+    """The revision of the tenant and its profile that the rules are from."""
+    fenced: bool = True
+    """Whether the policies that make quotas strict were seen to act."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
     """What we own in the home."""
     spaces_born: str = ""
@@ -99,3 +112,5 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """RoleBindings of ours that still exist in any namespace of the tenant."""
     roles: frozenset[str] = frozenset()
     """Names of the ClusterRoles that exist."""
+    iam: tuple[Finding, ...] | None = None
+    """What is wrong with the identities of members by IAM principal; None where the operator maps none."""

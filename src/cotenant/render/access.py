@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from cotenant.api.builtin import Manifest
 from cotenant.model.access import RBAC, Subject, everybody, in_force
+from cotenant.model.iam.claims import Claim, claims
 from cotenant.model.plan import labels, manifest
 from cotenant.model.snapshot import TenantView
 
@@ -29,6 +30,11 @@ def home_bindings(view: TenantView) -> Iterator[Manifest]:
     if creators and not view.rules.cordoned:
         subjects = [creators[key] for key in sorted(creators)]
         yield binding(view, view.home, "cotenant-create", "cotenant:home-owner", subjects)
+
+
+def wishes(view: TenantView) -> tuple[Claim, ...]:
+    """Who shall be mapped to the tenant's groups, outside the cluster. Nobody while the tenant is being deleted."""
+    return claims(view.name, view.access)
 
 
 def binding(

@@ -10,6 +10,7 @@ import msgspec
 from cotenant.api.builtin import Manifest
 from cotenant.api.keys import API_VERSION, POLICY
 from cotenant.api.policy import NetworkRules, SpacePolicySpec, TenantMirror
+from cotenant.api.tenant import SpaceBounds
 from cotenant.model.plan import labels, manifest
 from cotenant.model.snapshot import TenantView
 
@@ -38,11 +39,13 @@ def policy(view: TenantView, namespace: str, space: str | None = None) -> Manife
 
 def mirror(view: TenantView) -> TenantMirror:
     """What members may know of their Tenant."""
-    status = view.tenant.status
+    status, rules = view.tenant.status, view.rules
+    limited = rules.space_min or rules.space_max
     return TenantMirror(
         spaces=status.spaces,
-        limit=view.rules.limit,
-        quota=view.rules.hard or None,
-        limits=view.rules.limits or None,
+        limit=rules.limit,
+        quota=rules.hard or None,
+        bounds=SpaceBounds(min=rules.space_min or None, max=rules.space_max or None) if limited else None,
+        limits=rules.limits or None,
         conditions=status.conditions,
     )

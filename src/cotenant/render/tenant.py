@@ -25,7 +25,7 @@ def render_tenant(found: TenantSnapshot) -> Plan:
     view = found.view
     if found.stranded and found.home and home_is_ours(found.home, found.stranded.name):
         wanted = [(one, "members that are left") for one in access.home_bindings(found.stranded)]
-        return Plan(*shrunk(wanted, found.children))
+        return Plan(*shrunk(wanted, found.children), wishes=access.wishes(found.stranded))
     if view is None or not home_is_ours(found.home, view.name):
         return Plan()
     if found.home and found.home.metadata.deletion_timestamp:
@@ -42,7 +42,7 @@ def render_tenant(found: TenantSnapshot) -> Plan:
     keep = [rules.policy(view, view.home), *(wanted for wanted, _ in (*given, *new))]
     waiting = "" if count_in_force(found) else "the limit on spaces is not in force yet"
     prune = (*surplus(found.children, keep), *left_behind(found))
-    return Plan(tuple(steps), prune, waiting)
+    return Plan(tuple(steps), prune, waiting, access.wishes(view))
 
 
 def home_step(found: TenantSnapshot, view: TenantView) -> Step:

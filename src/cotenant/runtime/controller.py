@@ -96,6 +96,10 @@ class Controller:
         store.subscribe(changed)
         self._seeds.append(seed)
 
+    def always(self, key: str) -> None:
+        """A key that is looked at each time `run` begins, whatever the stores hold."""
+        self._seeds.append(lambda: self.queue.add(key, priority=LAZY))
+
     async def run(self) -> None:
         """Works until cancelled. What is in hand is then cancelled too; see drain for the gentle way."""
         self._running, self._draining = True, False

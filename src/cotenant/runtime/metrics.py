@@ -1,6 +1,7 @@
 """Prometheus metrics under the names that dashboards for Kubernetes controllers already know.
 
-Own registry, and no label that grows with tenants or namespaces.
+Own registry, and no label that grows with tenants or namespaces. What is told of single tenants has a bound of its own,
+see controllers/meter.py.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
+TRANSFER_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 1, 2.5, 5, 10, 30)
 WORK_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -16,14 +18,18 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self.labels: dict[str, tuple[str, ...]] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
+            self.labels[name] = labels
             return Counter(name, text, labels, registry=registry)
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
+            self.labels[name] = labels
             return Gauge(name, text, labels, registry=registry)
 
         def seconds(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            self.labels[name] = labels
             return Histogram(name, text, labels, buckets=buckets, registry=registry)
 
         self.queue_depth = gauge("workqueue_depth", "Keys waiting", "name")
@@ -41,6 +47,7 @@ class Metrics:
         self.request_seconds = seconds(
             "rest_client_request_duration_seconds", "Time to an answer", REQUEST_BUCKETS, "verb", "host"
         )
+        self.aws_calls = counter("cotenant_aws_calls", "Calls to AWS by result", "action", "result")
         self.leading = gauge("leader_election_master_status", "1 while this process leads", "name")
         self.leashed = gauge("cotenant_leash_in_force", "1 while the policy on the operator itself was seen to refuse")
         self.synced = gauge("cotenant_reflector_synced", "1 once the first list is in", "resource")
@@ -50,6 +57,23 @@ class Metrics:
         self.relists = counter("cotenant_reflector_relists", "Lists from the beginning", "resource")
         self.watch_failures = counter("cotenant_reflector_failures", "Broken lists and watches", "resource", "reason")
         self.quarantined = gauge("cotenant_reflector_quarantined", "Objects that cannot be decoded", "resource")
+        self.transfers = counter(
+            "cotenant_quota_transfers",
+            "Quota moved between a tenant's pool and a space, by what it was",
+            "kind",
+            "outcome",
+        )
+        self.transfer_seconds = seconds(
+            "cotenant_quota_transfer_duration_seconds", "Time of one transfer, all its writes", TRANSFER_BUCKETS, "kind"
+        )
+        self.refusals = counter("cotenant_quota_refusals", "ReplicaSets that began to be refused pods by their quota")
+        self.false_refusals = counter(
+            "cotenant_quota_false_refusals", "Of these, those whose tenant had room for the pod elsewhere"
+        )
+        self.assists = counter("cotenant_assist", "Pods that the assist was asked about", "outcome")
+        self.certificate_expiry = gauge(
+            "cotenant_webhook_cert_expiry_timestamp_seconds", "End of the certificate served"
+        )
         self.events_sent = counter("cotenant_events_sent", "Events written")
         self.events_dropped = counter("cotenant_events_dropped", "Events given up", "reason")
 

@@ -72,6 +72,7 @@ class Reflector(Generic[T]):
         streaming: bool = False,
         on_quarantine: Callable[[str, str], None] | None = None,
         metrics: Metrics | None = None,
+        name: str = "",
     ) -> None:
         self.resource = resource
         self.store = store
@@ -92,7 +93,7 @@ class Reflector(Generic[T]):
         self._started = 0.0
         self._synced = asyncio.Event()
         self._metrics = metrics or Metrics()
-        word = str(resource)
+        word = self.name = name or str(resource)
         self._synced_gauge = self._metrics.synced.labels(word)
         self._healthy_gauge = self._metrics.healthy.labels(word)
         self._objects_gauge = self._metrics.objects.labels(word)
@@ -124,7 +125,7 @@ class Reflector(Generic[T]):
                 self._report(error)
                 await self._pause(0.0)
             except Exception as error:
-                log.exception("reflector failed", resource=str(self.resource))
+                log.exception("reflector failed", resource=self.name)
                 self._version = None
                 self._report(error)
                 await self._pause(0.0)
@@ -134,7 +135,7 @@ class Reflector(Generic[T]):
         await self._synced.wait()
 
     async def _relist(self) -> None:
-        self._metrics.relists.labels(str(self.resource)).inc()
+        self._metrics.relists.labels(self.name).inc()
         seen: set[str] = set()
         if not (self._streaming and await self._list_by_watch(seen)):
             seen.clear()
@@ -146,7 +147,7 @@ class Reflector(Generic[T]):
             self.store.synced = True
             self._synced.set()
             self._synced_gauge.set(1)
-            log.info("cache synced", resource=str(self.resource), objects=len(self.store))
+            log.info("cache synced", resource=self.name, objects=len(self.store))
         self._well()
         self._objects_gauge.set(len(self.store))
 
@@ -245,7 +246,7 @@ class Reflector(Generic[T]):
         if self.quarantined.get(key) != message:
             self.quarantined[key] = message
             self._quarantine_gauge.set(len(self.quarantined))
-            log.warning("object set aside", resource=str(self.resource), key=key, error=message)
+            log.warning("object set aside", resource=self.name, key=key, error=message)
             if self._on_quarantine is not None:
                 self._on_quarantine(key, message)
         return metadata.resource_version
@@ -262,10 +263,10 @@ class Reflector(Generic[T]):
 
     def _report(self, error: Exception) -> None:
         reason = error.reason if isinstance(error, ApiError) and error.reason else type(error).__name__
-        self._metrics.watch_failures.labels(str(self.resource), reason).inc()
+        self._metrics.watch_failures.labels(self.name, reason).inc()
         text = f"{reason}: {error}"
         if text != self.last_error:
-            log.warning("watch broken", resource=str(self.resource), error=text)
+            log.warning("watch broken", resource=self.name, error=text)
         self.last_error = text
         self.healthy = False
         self._healthy_gauge.set(0)

@@ -63,7 +63,15 @@ RIGHT = {
     "quantities in every spelling": hard(requests_cpu="40", limits_cpu="500m", pods=200, requests_memory="8Gi"),
     "a quantity of zero": hard(pods="0", services_loadbalancers=0),
     "counts and extended resources": tenant(
-        quota={"hard": {"count/jobs.batch": "5", "requests.nvidia.com/gpu": 1, "hugepages-2Mi": "1Gi"}}
+        quota={
+            "hard": {
+                "count/jobs.batch": "5",
+                "requests.nvidia.com/gpu": 1,
+                "hugepages-2Mi": "1Gi",
+                "gold.storageclass.storage.k8s.io/requests.storage": "50Gi",
+                "gpu.deviceclass.resource.k8s.io/devices": 4,
+            }
+        }
     ),
     "floor below ceiling": bounds(min={"pods": 2, "limits.cpu": "500m"}, max={"pods": "150", "limits.cpu": 1}),
     "an address range with a hole": peer(cidr="10.9.0.0/16", **{"except": ["10.9.3.0/24"]}),
@@ -278,7 +286,14 @@ async def test_the_largest_tenant_fits_into_the_cost_budget_of_a_request(api):
     amounts = {f"count/x{i:02}.{'e' * 60}.com": "12345678901234567890" for i in range(64)}
     largest = tenant(
         "a" * 40,
-        members=[{"role": "r" * 63, "iamRole": f"arn:aws:iam::123456789012:role/{'x' * 400}"}] * 200,
+        members=[
+            {
+                "role": "r" * 63,
+                "iamRole": f"arn:aws:iam::123456789012:role/{'x' * 400}",
+                "username": f"{'u' * 200}:{{{{SessionName}}}}",
+            }
+        ]
+        * 200,
         spaces={"limit": 500, "declared": [f"space-{i:03}-{'x' * 30}" for i in range(500)]},
         quota={"hard": amounts, "space": {"min": amounts, "max": amounts}},
         limits=[

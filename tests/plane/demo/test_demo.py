@@ -73,6 +73,7 @@ def test_the_whole_story_comes_true_and_leaves_nothing_behind(surroundings):
         'violates PodSecurity "baseline:',
         "requested: count/spaces.cotenant.dev=1, used: count/spaces.cotenant.dev=2, limited: count/spaces.cotenant.dev=2",
         '"requests":{"cpu":"100m","memory":"64Mi"}',
+        "exceeded quota: cotenant, requested: pods=1, used: pods=8, limited: pods=8",
         "PROVEN: 2 of 2 pairs proven isolated",
     ):
         assert said in out

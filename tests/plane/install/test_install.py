@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,9 +21,11 @@ from cotenant.kube.errors import Forbidden, NotFound
 from cotenant.kube.transport import Transport
 from cotenant.local import LocalControlPlane
 from cotenant.model.platform import Platform
-from cotenant.render.install import InstallValues, deny, render
+from cotenant.render.install import ASSIST, InstallValues, assist, deny, render
+from cotenant.serve.certificates import issue
 
 pytestmark = pytest.mark.cluster
+CA = base64.b64encode(issue(["localhost"], datetime.now(UTC), timedelta(days=1)).authority).decode()
 KUBECTL = Path(sys.executable).with_name("kubectl")
 TENANT = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant"}
 
@@ -73,7 +77,7 @@ async def test_every_message_of_the_leash_and_the_guard_stays_under_300_characte
         if manifest["metadata"]["name"] in ("cotenant-leash", "cotenant-guard")
     ]
 
-    assert len(messages) == 8
+    assert len(messages) == 13
     assert all(len(message) < 300 and message.startswith("'COTENANT-") for message in messages)
 
 
@@ -131,9 +135,10 @@ def oldest():
 async def test_what_an_installation_chose_outlives_its_uninstall(oldest):
     admin = Client(await Transport.from_kubeconfig(oldest.kubeconfig))
     try:
-        chosen = InstallValues(platform=Platform(roles=("owner", "editor", "viewer", "surveyor")))
+        chosen = InstallValues(platform=Platform(roles=("owner", "editor", "viewer", "surveyor")), assist=True)
         await install(admin, chosen)
         await uninstall(admin, Platform())
+        assert await there(admin, assist(chosen)) == []
 
         found = await running(admin)
         assert found is not None
@@ -210,3 +215,35 @@ def test_render_prints_what_install_applies(control_plane):
 
     expected = render(InstallValues(image="registry.example.com/cotenant:1"))
     assert list(yaml.safe_load_all(done.stdout)) == json.loads(json.dumps(expected))
+
+
+async def there(admin, manifests: list[dict]) -> list[str]:
+    """Kinds of the manifests that exist."""
+    found = []
+    for one in manifests:
+        try:
+            await admin.get(resource.resource_of(one), one["metadata"]["name"], one["metadata"].get("namespace"))
+        except NotFound:
+            continue
+        found.append(one["kind"])
+    return found
+
+
+async def test_the_assist_is_an_installations_choice_that_stays_and_can_be_taken_back(admin, installed):
+    url = "https://10.1.2.3:9443/assist"
+    assisted = InstallValues(assist=True)
+    assert await there(admin, assist(assisted)) == []
+    for values in (assisted, InstallValues(assist=True, assist_url=url)):
+        await install(admin, values)
+        assert len(await there(admin, assist(values))) == len(assist(values))
+        old = await running(admin)
+        assert (old.assist, old.assist_url) == (True, values.assist_url)
+    # What the operator has filled in is not taken away by the next installation.
+    hook = await admin.get(resource.MUTATING_WEBHOOKS, ASSIST)
+    hook["webhooks"][0]["clientConfig"]["caBundle"] = CA
+    await admin.replace(resource.MUTATING_WEBHOOKS, hook)
+    secret = await admin.get(resource.SECRETS, ASSIST, "cotenant-system")
+    await admin.replace(resource.SECRETS, secret | {"data": {"current.crt": "eA=="}})
+    assert (await install(admin, InstallValues(assist=True, assist_url=url))).changed == 0
+    await install(admin, InstallValues())
+    assert await there(admin, assist(assisted)) == []

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from cotenant.kube import resource
 from cotenant.kube.errors import Forbidden, NotFound
+from cotenant.render import install as objects
+from cotenant.render.install import InstallValues
+from cotenant.serve.certificates import issue
 
 pytestmark = pytest.mark.cluster
+PAIR = issue(["localhost"], datetime.now(UTC), timedelta(days=1))
 QUOTA = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"pods": "1"}}}
 
 
@@ -126,7 +134,7 @@ async def test_the_leash_holds_where_rbac_would_not(admin, installed, make_names
         (resource.SECRETS, "list"),
         (resource.NODES, "list"),
         (resource.CLUSTER_ROLE_BINDINGS, "list"),
-        (resource.DEPLOYMENTS, "list"),
+        (resource.CONFIG_MAPS, "list"),
     ],
 )
 async def test_the_operator_does_not_even_see_what_it_does_not_need(operator, kind, verb):
@@ -182,3 +190,64 @@ async def test_the_operator_writes_tenants_and_their_status(operator, admin):
     await admin.delete(resource.TENANTS, "leashed")
     with pytest.raises(NotFound):
         await admin.get(resource.TENANTS, "leashed")
+
+
+@pytest.fixture
+async def assist(admin):
+    """The objects of the assist, as an installation makes them."""
+    manifests = objects.assist(InstallValues(assist=True))
+    for one in manifests:
+        await admin.apply(resource.resource_of(one), one)
+    yield
+    for one in reversed(manifests):
+        metadata = one["metadata"]
+        await admin.delete(resource.resource_of(one), metadata["name"], metadata.get("namespace"))
+
+
+async def granted(call) -> dict:
+    """A right that was given just now is in force a moment later."""
+    for _ in range(100):
+        try:
+            return await call()
+        except Forbidden:
+            await asyncio.sleep(0.05)
+    return await call()
+
+
+async def test_of_its_webhook_the_operator_changes_the_bundle_alone(operator, assist):
+    there = await granted(lambda: operator.get(resource.MUTATING_WEBHOOKS, objects.ASSIST))
+    (hook,) = there["webhooks"]
+    bundle = base64.b64encode(PAIR.authority).decode()
+
+    async def put(**change) -> dict:
+        return await operator.replace(resource.MUTATING_WEBHOOKS, there | {"webhooks": [hook | change]}, dry_run=True)
+
+    await put(clientConfig=hook["clientConfig"] | {"caBundle": bundle})
+    everything = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
+    for change in (
+        {"rules": [everything]},
+        {"failurePolicy": "Fail"},
+        {"namespaceSelector": {}},
+        {"matchConditions": []},
+        {"timeoutSeconds": 30},
+        {"reinvocationPolicy": "IfNeeded"},
+        {"clientConfig": {"url": "https://attacker.example/"}},
+        {"clientConfig": hook["clientConfig"] | {"service": {"namespace": "default", "name": "mine"}}},
+    ):
+        await denied(put(**change), "COTENANT-LEASH-3")
+    await denied(
+        operator.replace(resource.MUTATING_WEBHOOKS, there | {"webhooks": [hook, hook | {"name": "b.c.d"}]}),
+        "COTENANT-LEASH-3",
+    )
+
+
+async def test_the_operator_keeps_one_secret_and_makes_none(operator, admin, assist):
+    there = await granted(lambda: operator.get(resource.SECRETS, objects.ASSIST, "cotenant-system"))
+    await operator.replace(resource.SECRETS, there | {"data": {"current.crt": "eA=="}})
+    other = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "other", "namespace": "cotenant-system"}}
+    await denied(operator.create(resource.SECRETS, other))
+    await admin.create(resource.SECRETS, other)
+    for call in (operator.get(resource.SECRETS, "other", "cotenant-system"), operator.replace(resource.SECRETS, other)):
+        await denied(call)
+    await denied(operator.list(resource.SECRETS, "cotenant-system"))
+    await admin.delete(resource.SECRETS, "other", "cotenant-system")

@@ -67,6 +67,8 @@ SPACE_TABLE = [
 HOME_TABLE = [
     (R, "cotenant.dev", "spaces", EVERYBODY),
     (R, "cotenant.dev", "spacepolicies", EVERYBODY),
+    (R, "cotenant.dev", "tenantledgers", EVERYBODY),
+    (W, "cotenant.dev", "tenantledgers", ()),
     (R, "", "resourcequotas", EVERYBODY),
     (R, "", "events", EVERYBODY),
     ("get", "", "namespaces", EVERYBODY),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cotenant.controllers.quota import QUIET
+from cotenant.controllers.quota import OTHERS, QUIET
 from cotenant.kube.errors import Conflict
 from cotenant.model.allowance import SPACES
 from unit.controllers.play import Play
@@ -23,19 +23,36 @@ def used(play: Play) -> str:
 
 
 async def test_a_space_gets_its_quota_by_create_and_its_changes_by_put_with_the_version(play: Play) -> None:
-    await play.opened(quota={"hard": {"pods": 5}})
-    assert quota(play)["spec"]["hard"]["pods"] == "5"
-    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"pods": 3}}})
+    await play.opened(quota={"space": {"max": {"secrets": 5}}})
+    assert quota(play)["spec"]["hard"]["secrets"] == "5"
+    play.cluster.change("Tenant", "red", spec={"quota": {"space": {"max": {"secrets": 3}}}})
     await play.one("quota", DEV)
     [(verb, _, _, body)] = play.cluster.calls
     assert verb == "replace"
     assert body["metadata"]["resourceVersion"]
-    assert quota(play)["spec"]["hard"]["pods"] == "3"
+    assert quota(play)["spec"]["hard"]["secrets"] == "3"
+
+
+async def test_a_quota_is_born_with_nothing_of_what_is_shared(play: Play) -> None:
+    play.tenant(quota={"hard": {"pods": 5, "requests.cpu": "4"}, "space": {"min": {"pods": 2}, "max": {"secrets": 3}}})
+    await play.one("tenant", "red")
+    play.space()
+    await play.one("space", "home-red/dev")
+    await play.one("quota", DEV)
+    born = {"pods": "0", "requests.cpu": "0", "secrets": "3", "services.loadbalancers": "0", "services.nodeports": "0"}
+    assert quota(play)["spec"]["hard"] == born
+
+
+async def test_a_quota_that_limits_nothing_is_not_empty(play: Play) -> None:
+    # The API server would never count it, and nothing may run before its quota is counted.
+    await play.opened(services={"types": ["ClusterIP", "NodePort", "LoadBalancer"]})
+    assert quota(play)["spec"]["hard"]
+    assert play.ready()["status"] == "True"
 
 
 async def test_a_quota_that_was_charged_meanwhile_is_not_overwritten(play: Play) -> None:
-    await play.opened(quota={"hard": {"pods": 5}})
-    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"pods": 3}}})
+    await play.opened(quota={"space": {"max": {"pods": 5}}})
+    play.cluster.change("Tenant", "red", spec={"quota": {"space": {"max": {"pods": 3}}}})
     play.sync()
     play.cluster.change("ResourceQuota", "cotenant", DEV, status={"used": {"pods": "4"}})
     with pytest.raises(Conflict):
@@ -67,6 +84,8 @@ async def test_a_quota_that_the_store_does_not_know_is_read_not_doubled(play: Pl
     await play.one("space", "home-red/dev")
     play.cluster.put("ResourceQuota", "cotenant", DEV, spec={"hard": {"pods": "100"}})
     await play.quotas.reconcile(DEV)
+    play.counts(DEV)
+    await play.one("ledger", "red")
     assert quota(play)["spec"]["hard"]["pods"] == "5"
 
 
@@ -94,12 +113,14 @@ async def test_a_second_namespace_of_a_space_gets_none(play: Play) -> None:
     assert play.cluster.writes() == []
 
 
-async def test_a_home_counts_its_spaces_without_waiting_for_kubernetes(play: Play) -> None:
+async def test_a_home_counts_its_spaces_though_kubernetes_does_not(play: Play) -> None:
     play.tenant(spaces={"limit": 3})
     await play.one("tenant", "red")
     play.space("a")
     play.space("b")
-    result = await play.one("quota", HOME)
+    assert (await play.quotas.reconcile(HOME)).after == OTHERS
+    play.wait(OTHERS)
+    result = await play.quotas.reconcile(HOME)
     assert quota(play, HOME)["spec"]["hard"] == {SPACES: "3", "pods": "0"}
     assert quota(play, HOME)["status"]["hard"] == {SPACES: "3", "pods": "0"}
     assert quota(play, HOME)["status"]["used"] == {SPACES: "2", "pods": "0"}
@@ -133,8 +154,19 @@ async def test_a_right_count_costs_nothing(play: Play) -> None:
     assert play.cluster.calls == []
 
 
-async def test_a_count_that_is_too_low_is_raised_at_once(play: Play) -> None:
+async def test_a_home_is_counted_at_once_after_the_first_write_of_kubernetes(play: Play) -> None:
+    play.tenant()
+    await play.one("tenant", "red")
+    await play.quotas.reconcile(HOME)
+    play.found(HOME)
+    await play.quotas.reconcile(HOME)
+    assert used(play) == "0"
+
+
+async def test_a_count_that_stays_too_low_is_raised(play: Play) -> None:
     await counted(play, 3, 1)
+    assert (await play.one("quota", HOME)).after == OTHERS
+    play.wait(OTHERS)
     await play.one("quota", HOME)
     assert used(play) == "3"
 
@@ -164,6 +196,8 @@ async def test_a_charge_begins_the_quiet_anew(play: Play) -> None:
 
 async def test_a_count_is_taken_from_the_server_not_from_the_store(play: Play) -> None:
     await counted(play, 1, 0)
+    await play.one("quota", HOME)
+    play.wait(OTHERS)
     play.cluster.put("Space", "late", HOME)
     await play.quotas.reconcile(HOME)  # the store has not heard of it
     assert used(play) == "2"

@@ -12,7 +12,7 @@ import pytest
 from cotenant.api.builtin import Child
 from cotenant.api.keys import ADOPT, SPACE, TENANT
 from cotenant.controllers import wiring
-from cotenant.controllers.wiring import BEGUN, SETTLE, watch_for_quotas, watch_for_spaces, watch_for_tenants
+from cotenant.controllers.wiring import BEGUN, NEXT, SETTLE, watch_for_quotas, watch_for_spaces, watch_for_tenants
 from cotenant.controllers.world import World
 from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.model.finding import Ref
@@ -219,6 +219,20 @@ async def test_a_namespace_that_we_made_is_no_news_to_its_space_but_to_its_quota
     assert wired.heard() == {"quota": {"red-prod": (URGENT, 0)}}
 
 
+async def test_with_a_new_namespace_the_spaces_of_its_tenant_that_wait_come_next(wired: Wired) -> None:
+    wired.world.tenants.upsert(tenant())
+    for name in ("prod", "more"):
+        wired.world.spaces.upsert(space(name))
+    wired.world.spaces.upsert(space("asleep"))
+    wired.space.queue.clear()
+    wired.space.queue.add("home-red/more")
+    wired.world.namespaces.upsert(namespace("red-prod", marks("red", "prod")))
+    heard = wired.heard()["space"]
+    assert heard["home-red/more"] == (NEXT, 0.0)
+    assert "home-red/asleep" not in heard
+    assert BEGUN > NEXT > NORMAL
+
+
 async def test_a_quota_that_comes_into_force_opens_its_space(wired: Wired) -> None:
     wired.world.quotas.upsert(quota("red-dev", {}, spec={"pods": "1"}, labels=marks()))
     wired.heard()
@@ -302,11 +316,21 @@ async def test_a_cluster_role_wakes_tenants_that_give_it_when_there_is_time(wire
 
 async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     client: Any = None
-    found = {one.resource.kind: one for one in wiring.reflectors(client, World(), Metrics())}
+    *own, foreign = wiring.reflectors(client, World(), Metrics())
+    found = {one.resource.kind: one for one in own}
     assert set(found) == {
         "Tenant", "TenantProfile", "Space", "Namespace", "ResourceQuota", "ClusterRole", "RoleBinding",
-        "NetworkPolicy", "LimitRange", "SpacePolicy",
+        "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger",
+        "Deployment", "ReplicaSet", "StatefulSet", "Job",
     }  # fmt: skip
     chosen = {kind for kind, one in found.items() if one._labels == "app.kubernetes.io/managed-by=cotenant"}
-    assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy"}
+    assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
     assert found["RoleBinding"].resource == ROLE_BINDINGS
+    assert (foreign.resource.kind, foreign._labels) == ("ResourceQuota", "app.kubernetes.io/managed-by!=cotenant")
+
+
+async def test_a_quota_of_somebody_else_in_a_space_wakes_its_tenant(wired: Wired) -> None:
+    wired.world.foreign.upsert(quota("red-dev"))
+    assert wired.heard() == {"tenant": {"red": (NORMAL, SETTLE)}}
+    wired.world.foreign.upsert(quota("elsewhere"))
+    assert wired.heard() == {}

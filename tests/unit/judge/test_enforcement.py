@@ -11,9 +11,12 @@ from cotenant.judge.enforcement import UNENFORCED, unenforced
 from unit.specimens import seen, tenant
 
 ENFORCED = {
-    "quota.hard",  # ResourceQuota
+    "quota.hard",  # TenantLedgers and ResourceQuotas
+    "quota.space.min",
     "quota.space.max",
     "quota.accounting",  # QuotaSynced says that strict is not available
+    "quota.scopes",  # refused by the CustomResourceDefinition
+    "quota.scopeSelector.matchExpressions",
     "limits",  # LimitRange
     "network.isolation",  # NetworkPolicies
     "network.internet",
@@ -63,7 +66,6 @@ def test_nothing_that_a_plain_tenant_relies_on_is_missing() -> None:
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
-        ({"quota": {"space": {"min": {"pods": 1}}}}, "quota.space.min"),
         ({"nodes": {"dedicated": True}}, "nodes.dedicated"),
         ({"enforcement": "observe"}, "enforcement (observe: it is refused)"),
         ({"enforcement": "warn"}, "enforcement (warn: it is refused)"),

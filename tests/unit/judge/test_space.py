@@ -69,10 +69,10 @@ def test_a_space_says_whether_its_quota_is_in_force(reason: str, answer: str, fo
     assert (one.type, one.reason, one.status) == ("QuotaSynced", reason, answer)
 
 
-def test_a_quota_without_a_limit_is_in_force_at_once() -> None:
-    free = tenant(services={"types": ["ClusterIP", "NodePort", "LoadBalancer"]})
-    found = judged(whole(of=free, quota=quota("red-dev", spec={}))).conditions[1]
-    assert (found.status, found.reason) == ("True", "Synced")
+def test_a_space_that_has_no_share_yet_says_so_and_one_that_is_open_does_not() -> None:
+    without = whole(served=False)
+    assert judged(without, Plan(waiting="its share")).conditions[1].reason == "QuotaPending"
+    assert judged(without).conditions[1].reason == "Synced"
 
 
 def test_a_space_whose_own_quota_refuses_plain_pods_says_so() -> None:

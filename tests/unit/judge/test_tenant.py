@@ -9,7 +9,7 @@ from cotenant.api.meta import Condition
 from cotenant.api.space import Space
 from cotenant.api.tenant import TenantStatus
 from cotenant.judge.tenant import TenantFacts, judge_tenant
-from cotenant.model.finding import Done, Outcome, Ref
+from cotenant.model.finding import Done, Finding, Outcome, Ref
 from cotenant.model.plan import Plan
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantSnapshot
@@ -24,6 +24,7 @@ WAITS = {
     "lastTransitionTime": MOMENT,
 }
 MEMBERS = [{"role": "owner", "user": "ann"}]
+IAM = [{"role": "owner", "iamRole": "arn:aws:iam::123456789012:role/x"}]
 REF = Ref("v1", "Namespace", "", "home-red")
 
 
@@ -72,6 +73,9 @@ ANSWERS: list[tuple[str, str, str, TenantStatus]] = [
     ("AccessSynced", "False", "HomeNotReady", judged(whole(), Plan(waiting="w"))),
     ("IAMSynced", "True", "NoIAMMembers", judged(whole())),
     ("IAMSynced", "Unknown", "IAMNotManaged", judged(whole({"members": [{"role": "owner", "iamRole": "arn:aws:iam::123456789012:role/x"}]}))),
+    ("IAMSynced", "True", "Synced", judged(whole({"members": IAM}, iam=()))),
+    ("IAMSynced", "False", "EntryConflict", judged(whole({"members": IAM}, iam=(Finding("IAMPending", "w", "Unknown"), Finding("EntryConflict", "x"))))),
+    ("IAMSynced", "Unknown", "IAMPending", judged(whole({"members": IAM}, iam=(Finding("IAMPending", "w", "Unknown"),)))),
     ("NetworkIsolated", "Unknown", "EnforcementNotProven", judged(whole())),
     ("NetworkIsolated", "False", "NotIsolated", judged(whole({"network": {"isolation": "none"}}))),
     ("PolicyEnforced", "True", "Synced", judged(whole())),

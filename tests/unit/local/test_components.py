@@ -6,6 +6,7 @@ import pytest
 
 from cotenant.local import Options, components
 from cotenant.local.components import Layout, merged
+from cotenant.local.eks import Cluster
 from cotenant.local.kubeconfig import file_name
 from cotenant.local.options import Options as Choices
 from cotenant.local.places import cache, dev_directory
@@ -30,6 +31,23 @@ def test_nothing_listens_beyond_loopback():
 def test_the_audit_log_never_rotates_by_default():
     assert flags_of(Options())["--audit-log-maxsize"] == "0"
     assert "--audit-log-path" not in flags_of(Options(audit=False))
+
+
+def test_an_aws_side_brings_its_webhooks_and_its_authorizer_after_rbac():
+    flags = flags_of(Options(eks=Cluster()))
+    assert "--authorization-mode" not in flags
+    assert flags["--authorization-config"] == "/p/run/authorization.json"
+    assert flags["--authentication-token-webhook-config-file"] == "/p/kubeconfig/eks-tokens.kubeconfig"
+    assert flags["--authentication-token-webhook-cache-ttl"] == "10s"
+    assert flags_of(Options())["--authorization-mode"] == "Node,RBAC"
+    with pytest.raises(ValueError, match="brings its own"):
+        Options(eks=Cluster(), authn_webhook=Path("/x"))
+
+
+@pytest.mark.parametrize("wrong", [{"mode": "BOTH"}, {"account": "12345678901"}, {"name": "a b"}, {"accounts": ("1",)}])
+def test_a_cluster_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong)).removesuffix("s")):
+        Cluster(**wrong)
 
 
 def test_services_have_room_for_long_runs():

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from cotenant.cli.dev import dev
 from cotenant.local import BinariesMissing
 from cotenant.local import dev as local
+from cotenant.local.eks import Cluster, program
 from cotenant.local.state import Program
 
 
@@ -33,7 +34,6 @@ def test_down_without_a_plane_is_no_error():
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("up", "--eks"),
         ("up", "--for", "3x"),
         ("up", "--for", "8h3"),
         ("up", "--emulate", "1.20"),
@@ -43,6 +43,21 @@ def test_down_without_a_plane_is_no_error():
 def test_a_flag_that_does_not_work_is_an_error(arguments, monkeypatch):
     monkeypatch.setattr(local, "up", lambda *_, **__: pytest.fail("started"))
     assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(("arguments", "clusters"), [((), [None]), (("--eks",), [Cluster()])])
+def test_the_aws_side_is_there_when_it_is_asked_for(arguments, clusters, monkeypatch):
+    asked = []
+    monkeypatch.setattr(local, "up", lambda *_, eks, **__: asked.append(eks))
+    run("up", *arguments)
+    assert asked == clusters
+
+
+def test_without_moto_the_packages_to_install_are_named(monkeypatch):
+    monkeypatch.setattr(program, "find_spec", lambda _: None)
+    done = run("up", "--eks")
+    assert done.exit_code == 2
+    assert "pip install 'cotenant[eks]'" in done.stderr
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("90s", 90), ("30m", 1800), ("1h30m", 5400), ("2d", 172800)])

@@ -21,7 +21,7 @@ def member(role: str = "editor", **who: Any) -> Member:
 
 
 def sorted_out(*members: Member, now: datetime = NOW) -> Access:
-    return access(members, PLATFORM, now)
+    return access(members, PLATFORM, now, "backend")
 
 
 def names(found: Access) -> dict[str, list[str]]:
@@ -29,17 +29,19 @@ def names(found: Access) -> dict[str, list[str]]:
 
 
 def test_a_subject_is_written_as_the_api_server_stores_it() -> None:
-    assert subject(member(group="devs")) == {"kind": "Group", "apiGroup": RBAC, "name": "devs"}
-    assert subject(member(user="bob")) == {"kind": "User", "apiGroup": RBAC, "name": "bob"}
+    assert subject(member(group="devs"), "red") == {"kind": "Group", "apiGroup": RBAC, "name": "devs"}
+    assert subject(member(user="bob"), "red") == {"kind": "User", "apiGroup": RBAC, "name": "bob"}
     account = member(serviceAccount={"namespace": "ci", "name": "deployer"})
-    assert subject(account) == {"kind": "ServiceAccount", "namespace": "ci", "name": "deployer"}
+    assert subject(account, "red") == {"kind": "ServiceAccount", "namespace": "ci", "name": "deployer"}
 
 
-def test_an_iam_principal_is_no_subject_and_is_reported() -> None:
+def test_an_iam_principal_is_bound_by_the_group_of_its_tenant_and_role() -> None:
     role, user = member(iamRole=ARN), member(iamUser=ARN.replace("role", "user"))
-    found = sorted_out(role, user, member())
-    assert found.iam == [role, user]
-    assert names(found) == {"editor": ["bob"]}
+    team = member("owner", permissionSet={"name": "Team", "account": "111122223333"})
+    found = sorted_out(role, user, team, member(), member("king", iamRole=ARN))
+    assert found.iam == [role, user, team]
+    assert names(found) == {"editor": ["cotenant:backend:editor", "bob"], "owner": ["cotenant:backend:owner"]}
+    assert {one["kind"] for one in found.roles["owner"]} == {"Group"}
 
 
 def test_a_member_named_twice_is_bound_once() -> None:
@@ -62,7 +64,7 @@ def test_a_role_that_the_installation_does_not_allow_is_refused_and_the_rest_gra
 
 
 def test_a_role_of_the_platform_is_granted() -> None:
-    found = access([member(role="developer")], Platform(roles=("owner", "developer")), NOW)
+    found = access([member(role="developer")], Platform(roles=("owner", "developer")), NOW, "red")
     assert names(found) == {"developer": ["bob"]}
 
 

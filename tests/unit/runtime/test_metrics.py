@@ -29,7 +29,20 @@ def test_no_label_grows_with_tenants() -> None:
     metrics = Metrics()
     labels = {label for each in vars(metrics).values() for label in getattr(each, "_labelnames", ())}
 
-    assert labels == {"name", "controller", "result", "code", "method", "verb", "host", "resource", "reason"}
+    bounded = {
+        "name",
+        "controller",
+        "result",
+        "code",
+        "method",
+        "verb",
+        "host",
+        "resource",
+        "reason",
+        "kind",
+        "outcome",
+    }
+    assert labels == bounded
 
 
 def test_a_request_counts_under_its_code_method_and_host() -> None:

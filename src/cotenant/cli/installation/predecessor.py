@@ -14,7 +14,7 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
 from cotenant.kube.resource import Resource
 from cotenant.model.platform import Platform
-from cotenant.render.install import InstallValues
+from cotenant.render.install import ASSIST, InstallValues
 from cotenant.render.install.operator import KEY
 from cotenant.render.install.values import IMAGE, NAME, SETTINGS
 
@@ -40,6 +40,10 @@ async def running(client: Client) -> InstallValues | None:
         ) from error
     tuning = {name: value for name, value in in_config_map(text).items() if name != "platform"}
     values = InstallValues(platform=platform, tuning=tuning)
+    hook = await _found(client, resource.MUTATING_WEBHOOKS, ASSIST, None)
+    if hook is not None:
+        urls = [one["clientConfig"].get("url", "") for one in hook.get("webhooks", ())]
+        values = replace(values, assist=True, assist_url="".join(urls[:1]))
     deployment = await _found(client, resource.DEPLOYMENTS, NAME, namespace)
     if deployment is not None:
         values = _with_deployment(values, deployment["spec"])
@@ -51,6 +55,8 @@ async def running(client: Client) -> InstallValues | None:
 def changes(old: InstallValues, new: InstallValues, *, with_operator: bool) -> Iterator[str]:
     """What the flags change of the installation that runs, one line each."""
     pairs = [("roles", ", ".join(old.platform.roles), ", ".join(new.platform.roles))]
+    words = [f"on, at {one.assist_url}" if one.assist_url else "on" if one.assist else "off" for one in (old, new)]
+    pairs.append(("assist", words[0], words[1]))
     if with_operator:
         before = "" if old.image == IMAGE else old.image  # the one nobody chose: there was no Deployment
         pairs += [("image", before, new.image), ("replicas", str(old.replicas), str(new.replicas))]
@@ -83,7 +89,7 @@ def _readers(policy: Found) -> str | None:
     return name
 
 
-async def _found(client: Client, kind: Resource, name: str, namespace: str) -> Found | None:
+async def _found(client: Client, kind: Resource, name: str, namespace: str | None) -> Found | None:
     try:
         return await client.get(kind, name, namespace)
     except NotFound:

@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from cotenant.api import scalars
+from cotenant.api import keys, scalars
+from cotenant.api.ledger import LedgerSpec
 from cotenant.api.limits import ONE_EACH, ORDER, LimitItem
 from cotenant.api.rule import Rule
 from cotenant.api.space import Space
-from cotenant.api.tenant import Member, Peer, Tenant, TenantSpacesSpec
+from cotenant.api.tenant import Member, Peer, QuotaSpec, Tenant, TenantSpacesSpec
 from cotenant.model.quantity import parse
 
 Holds = Callable[[Any], bool]
-SUBJECTS = ("group", "user", "serviceAccount", "iamRole", "iamUser")
+SUBJECTS = ("group", "user", "serviceAccount", "iamRole", "iamUser", "permissionSet")
+IAM = ("iamRole", "iamUser", "permissionSet")
 TARGETS = ("tenant", "namespaceLabels", "cidr")
 PREFIXES = ("kube-", "home-", "cotenant", "aws-", "amazon-", "eks-")
+TEMPLATE = r"[^{}]*:[^{}]*\{\{SessionName(Raw)?\}\}[^{}]*"
 LABEL_KEY = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 
 
@@ -76,7 +79,11 @@ def declared_fit(spaces: Mapping[str, Any]) -> bool:
 
 def countable(key: str) -> bool:
     """Whether a ResourceQuota counts this."""
-    return "/" in key or key in scalars.PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")
+    return (
+        shaped(scalars.QUALIFIED)(key)
+        or key in scalars.PLAIN_KEYS
+        or key.removeprefix("requests.").startswith("hugepages-")
+    )
 
 
 def ordered(lower: str, upper: str) -> Holds:
@@ -130,9 +137,9 @@ def once_each(items: Any) -> bool:
     return len(kinds) == len(set(kinds))
 
 
-def no_system(member: Mapping[str, Any]) -> bool:
-    """Whether neither user nor group is one of Kubernetes' own."""
-    return not any(str(member.get(kind, "")).startswith("system:") for kind in ("user", "group"))
+def unprefixed(prefix: str) -> Holds:
+    """Whether neither user nor group of a member begins like this."""
+    return lambda member: not any(str(member.get(kind, "")).startswith(prefix) for kind in ("user", "group"))
 
 
 def free(manifest: Mapping[str, Any]) -> bool:
@@ -147,11 +154,18 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.CIDR: is_cidr,
     scalars.IAM_ROLE: shaped(r"arn:aws[-a-z]*:iam::[0-9]{12}:role/.+"),
     scalars.IAM_USER: shaped(r"arn:aws[-a-z]*:iam::[0-9]{12}:user/.+"),
+    scalars.IAM_ONE: lambda text: "*" not in text and "?" not in text,
+    scalars.IAM_LINKED: lambda text: ":role/aws-service-role/" not in text,
+    scalars.IAM_ACCOUNT: shaped("[0-9]{12}"),
+    scalars.PERMISSION_SET: shaped("[A-Za-z0-9+=,.@_-]+"),
+    scalars.USERNAME[0]: lambda text: not text.startswith(scalars.RESERVED_NAMES),
+    scalars.USERNAME[1]: lambda text: "{{" not in text or shaped(TEMPLATE)(text),
     scalars.NAMING[0]: lambda text: "{space}" in text,
     scalars.NAMING[1]: shaped(r"([-a-z0-9]|\{tenant\}|\{space\})*"),
     scalars.NAMING[2]: lambda text: not text.startswith("-") and not text.endswith("-"),
     scalars.REGISTRY: lambda text: text.endswith("/") and len(text) > 1,
     scalars.PRIORITY: lambda text: not text.startswith("system-"),
+    LedgerSpec.RULES[0]: lambda spec: sum(one["allocation"] for one in spec.get("entries", ())) <= spec["limit"],
     scalars.HOST: shaped(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),
     scalars.LABEL_VALUE: shaped(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"),
     scalars.QUOTA_KEYS: lambda amounts: all(map(countable, amounts)),
@@ -163,8 +177,12 @@ OFFLINE: dict[Rule, Holds] = {
     LimitItem.RULES[-1]: with_storage,
     ONE_EACH: once_each,
     scalars.LABEL_KEYS: lambda labels: all(map(shaped(LABEL_KEY), labels)),
+    QuotaSpec.RULES[0]: lambda quota: "scopes" not in quota,
+    QuotaSpec.RULES[1]: lambda quota: "scopeSelector" not in quota,
     Member.RULES[0]: one_of(SUBJECTS),
-    Member.RULES[1]: no_system,
+    Member.RULES[1]: unprefixed("system:"),
+    Member.RULES[2]: unprefixed(keys.IAM_GROUPS),
+    Member.RULES[3]: lambda member: "username" not in member or any(kind in member for kind in IAM),
     TenantSpacesSpec.RULES[0]: declared_fit,
     Peer.RULES[0]: one_of(TARGETS),
     Peer.RULES[1]: lambda peer: "except" not in peer or "cidr" in peer,

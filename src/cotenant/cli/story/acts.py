@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cotenant.cli.story.manifests import BACKEND, DEVELOPER, HOG
 from cotenant.cli.story.stage import ADMIN, Actor, NotAsPromised, Stage
 
+BATCH_PODS = 8
 DANA = Actor("dana", ("backend-developers",), "dana (backend-team, developer)", "backend-team-dev")
 LEE = Actor("lee", ("backend-leads",), "lee (backend-team, owner)", "home-backend-team")
 CAROL = Actor("carol", (), "carol (backend-team, developer)", "backend-team-dev")
@@ -80,6 +81,25 @@ def limit(stage: Stage) -> None:
     stage.voice.shows("the tenant has 2 spaces of 2; a native quota counts them, not a webhook")
 
 
+def scarce(stage: Stage) -> None:
+    stage.kubectl(DANA, "scale deployment web --replicas=9")
+    stage.kubectl(DANA, "rollout status deployment web --timeout=30s", show=False)
+    stage.kubectl(DANA, "scale deployment web --replicas=2")
+    stage.kubectl(DANA, "wait --for=jsonpath='{.status.used.pods}'=2 quota/cotenant --timeout=30s", show=False)
+    for space in ("dev", "staging"):
+        stage.kubectl(DANA, f"get resourcequota -n backend-team-{space}")
+    made = stage.kubectl(DANA, "apply -f batch.yaml -n backend-team-staging")
+    if made.count("created") != BATCH_PODS:
+        raise NotAsPromised("a pod for which there is room was refused")
+    for space in ("dev", "staging"):
+        stage.kubectl(DANA, f"get resourcequota -n backend-team-{space}")
+    stage.refused(
+        DANA, "run more --image=nginx -n backend-team-staging", "quota", "exceeded quota: cotenant", "requested: pods=1"
+    )
+    stage.kubectl(DANA, "delete -f batch.yaml -n backend-team-staging", show=False)
+    stage.voice.shows("10 pods for both spaces, never more; what dev does not use moved while the pods waited for it")
+
+
 def removed(stage: Stage) -> None:
     stage.kubectl(CAROL, "get pods")
     index = [line.strip() for line in BACKEND.splitlines() if line.startswith("  - {role")].index(
@@ -120,6 +140,7 @@ ACTS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("A privileged pod is refused", privileged),
     ("An owner makes a space and asks nobody", self_service),
     ("The number of spaces has a limit", limit),
+    ("Little is left, and it moves to where it is needed", scarce),
     ("A member leaves", removed),
     ("The operator is killed, the isolation is not", dead_operator),
     ("Whose is this?", owner),

@@ -44,11 +44,11 @@ kind: ClusterRole
 metadata: {name: "cotenant:developer"}
 rules:
 - apiGroups: ["", apps]
-  resources: [pods, deployments, services, configmaps]
+  resources: [pods, deployments, deployments/scale, services, configmaps]
   verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [""]
-  resources: [secrets]
-  verbs: [get, list]
+  resources: [secrets, resourcequotas]
+  verbs: [get, list, watch]
 """
 HOG = """\
 apiVersion: v1
@@ -58,6 +58,16 @@ spec:
   containers:
   - {name: hog, image: nginx, resources: {requests: {cpu: "8"}, limits: {cpu: "8"}}}
 """
+BATCH = "---\n".join(
+    f"""\
+apiVersion: v1
+kind: Pod
+metadata: {{name: batch-{number}, labels: {{app: batch}}}}
+spec: {{containers: [{{name: batch, image: busybox}}]}}
+"""
+    for number in range(1, 9)
+)
+"""Bare pods, as CI systems make them."""
 SPACE = """\
 apiVersion: cotenant.dev/v1alpha1
 kind: Space
@@ -69,6 +79,7 @@ FILES = {
     "backend-team.yaml": BACKEND,
     "frontend-team.yaml": FRONTEND,
     "hog.yaml": HOG,
+    "batch.yaml": BATCH,
     "staging.yaml": SPACE % "staging",
     "one-more.yaml": SPACE % "one-more",
 }

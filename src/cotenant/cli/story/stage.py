@@ -19,6 +19,7 @@ from cotenant.cli.story.manifests import FILES
 from cotenant.cli.story.voice import Voice
 from cotenant.local.handle import Handle
 from cotenant.local.plane import LocalControlPlane
+from cotenant.local.ports import Claim
 from cotenant.local.proc import alive, dying_with_me
 from cotenant.local.state import Program
 from cotenant.model.denial import Layer, layer
@@ -60,6 +61,8 @@ class Stage:
         self.platform = platform
         self._kubectl = kubectl
         self._operator: Program | None = None
+        self._claim: Claim | None = Claim()
+        self._assist = f"127.0.0.1:{self._claim.port}"
         self._tie = dying_with_me()
         self.files = plane.directory / "demo"
         self.files.mkdir(mode=0o700)
@@ -113,12 +116,20 @@ class Stage:
             time.sleep(0.05)
         return time.monotonic() - started
 
+    @property
+    def assist_url(self) -> str:
+        """Where the API server finds the operator when it asks about pods."""
+        return f"https://{self._assist}/assist"
+
     def start_operator(self) -> None:
         """The operator as a process, with a token of its real ServiceAccount: it may do what it may on a real cluster."""
         platform = self.platform
         path = self.plane.service_account(platform.namespace, platform.service_account)
         must_be_ours(self.plane, path)
-        argv = [*ourselves(), "operator", "--kubeconfig", str(path), "--http", "127.0.0.1:0"]
+        argv = [*ourselves(), "operator", "--kubeconfig", str(path), "--http", "127.0.0.1:0", "--assist", self._assist]
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
         # The official client writes certificates to temporary files; killed, it leaves them: so into a folder of ours.
         self._operator = self.plane.run(OPERATOR, ["env", f"TMPDIR={self.plane.directory}", *argv])
 

@@ -15,13 +15,15 @@ from msgspec import structs
 
 from cotenant.api.builtin import Manifest, QuotaAmounts, ResourceQuota
 from cotenant.api.keys import COTENANT, SPACE, home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.meta import Condition, ObjectMeta
 from cotenant.controllers.gather import gather_space, gather_tenant, gather_view, namespace_of
 from cotenant.controllers.status import moment
 from cotenant.controllers.world import World, observed
 from cotenant.judge.space import SpaceFacts, judge_space
 from cotenant.judge.tenant import TenantFacts, judge_tenant
-from cotenant.model import allowance
+from cotenant.model import allowance, pool
+from cotenant.model.escrow.values import Entry, Ledger
 from cotenant.model.finding import Outcome, Ref
 from cotenant.model.fingerprint import CONTENT, ours
 from cotenant.model.plan import Plan, Step, ref_of
@@ -85,6 +87,8 @@ class Forecast:
             wrote |= self.carry_out(render_space(space), tenant, space.space.metadata.name)
             if space.view:
                 wrote |= self.space_quota(space.view, key)
+        if found.view:
+            self.share_out(found.view)
         return wrote
 
     def keys(self, tenant: str) -> list[str]:
@@ -99,7 +103,24 @@ class Forecast:
         if space is None or namespace is None or namespace.metadata.deletion_timestamp:
             return False
         label, name = space.metadata.name, namespace.metadata.name
-        return self.count(quota(view, name, allowance.hard(view, space), label), view.name, label)
+        there = self.world.quotas.get(name, COTENANT)
+        # It is born with 0 and raised at once; what it may get at most is what tells something.
+        hard = pool.wanted(view, space, there) if there else allowance.hard(view, space)
+        return self.count(quota(view, name, hard, label), view.name, label)
+
+    def share_out(self, view: TenantView) -> None:
+        """The ledgers as they are once nobody holds more than it uses: what is given beyond that is nobody's plan."""
+        names = sorted(one.metadata.name for one in self.world.namespaces.by("tenant", view.name))
+        quotas = [one for name in names if name != view.home and (one := self.world.quotas.get(name, COTENANT))]
+        named = view.tenant.spec.profile
+        source = pool.revision(view.tenant, self.world.profiles.get(None, named) if named else None)
+        for key, limit in pool.limits(view).items():
+            entries = tuple(Entry(one.metadata.namespace, pool.quota(one, key).used) for one in quotas)
+            used = sum(one.allocation for one in entries)
+            spec, status = pool.content(key, Ledger(max(limit, used), entries, source=source), used)
+            self.world.ledgers.upsert(
+                TenantLedger(metadata=ObjectMeta(pool.slug(key), view.home), spec=spec, status=status)
+            )
 
     def count(self, wanted: Manifest, tenant: str, space: str = "") -> bool:
         """A ResourceQuota and the status that the API server gives it."""
@@ -191,7 +212,7 @@ def shortcomings(conditions: list[Condition]) -> Iterator[Condition]:
     """What a person should know before going on: what is not True, without what no forecast can tell."""
     untold = {"Reconciling", "Stalled", "NetworkIsolated", "Verified"}
     for one in conditions:
-        if one.type in untold or one.reason in ("PerSpaceOnly", "Synced", "Ready"):
+        if one.type in untold or one.reason in ("Synced", "Ready"):
             continue
         if one.status != "True" or one.reason in ("MemberExpired", "NoMembers"):
             yield one

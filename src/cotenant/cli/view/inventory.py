@@ -19,9 +19,10 @@ from cotenant.controllers.gather import gather_space, gather_tenant
 from cotenant.judge.tenant import condition_of
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Forbidden
-from cotenant.model.allowance import Hard, hard, home_hard
+from cotenant.model.allowance import Hard, home_hard
 from cotenant.model.plan import Plan
 from cotenant.model.platform import Platform
+from cotenant.model.pool import wanted
 from cotenant.model.quantity import same
 from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView
 from cotenant.model.strays import bygone, lost, strays
@@ -100,7 +101,7 @@ def space_branch(seen: Observation, found: SpaceSnapshot, now: datetime) -> Bran
     namespace = found.namespace.metadata.name
     plan = render_space(found)
     itself = Branch("Namespace", namespace, drift(seen, namespace, plan, now) or "ok", "its labels and annotations")
-    full = quota_branch(found.quota, hard(found.view, space), namespace)
+    full = quota_branch(found.quota, wanted(found.view, space, found.quota), namespace)
     branch.below = [itself, full, *objects(seen, namespace, plan, now)]
     return branch
 

@@ -40,7 +40,7 @@ SETTINGS = """## Settings
 The operator and the command line read the ConfigMap `cotenant-settings`, key `settings.json`, in the operator's
 namespace: one JSON object, in which those below with `platform.` are in the object `platform`. A variable wins over it:
 `COTENANT_RESERVED_NAMES=a,b`, without `platform`. A flag wins over both; the Deployment sets `platform.namespace` and
-`logLevel` by variables, and `http` by a flag. A name in the ConfigMap that is not below is an error.
+`logLevel` by variables, `http` and `assist` by flags. A name in the ConfigMap that is not below is an error.
 [How to change one](../how-to/install-on-eks.md#5-settings).
 """
 

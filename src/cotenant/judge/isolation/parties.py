@@ -109,7 +109,7 @@ def party(
     is what is to be proven.
     """
     name = tenant.metadata.name
-    granted = access(tenant.spec.members or (), platform, now)
+    granted = access(tenant.spec.members or (), platform, now, name)
     roles: dict[tuple[str, ...], set[str]] = {}
     subjects: dict[tuple[str, ...], Subject] = {}
     for subject in everybody(granted):
@@ -119,8 +119,7 @@ def party(
         for subject in found:
             roles[tuple(subject.values())].add(role)
     own = [one for one in namespaces if one.metadata.labels.get(TENANT) == name and SPACE in one.metadata.labels]
-    untried = [f"{one.iam_role or one.iam_user}: an IAM principal, no user of this cluster" for one in granted.iam]
-    untried += [f"role {one.role}: none that this installation allows" for one in granted.refused]
+    untried = [f"role {one.role}: none that this installation allows" for one in granted.refused]
     untried += [] if level else ["its profile is missing: which Pod Security level it must have is not known"]
     active = [one for one in sorted(own, key=lambda one: one.metadata.name) if one.status.phase == "Active"]
     spaces = {one.metadata.name: level or one.metadata.labels.get(f"{POD_SECURITY}/enforce", "") for one in active}

@@ -8,6 +8,7 @@ from cotenant.judge.lint.bundle import Bundle, get, items, leaves, name
 from cotenant.judge.lint.edit import Edit, Edits, quote, rename, swap
 from cotenant.judge.lint.mappings import SECTIONS, TEMPLATE, Mapped, aws_auth, entries, mapped, mode
 from cotenant.judge.lint.rule import Hit, hit, rule
+from cotenant.model import arn
 from cotenant.model.arn import SSO_PATH
 from cotenant.model.document import Document, Path, Span, spelled
 
@@ -97,19 +98,13 @@ def no_principal(bundle: Bundle) -> Iterator[Hit]:
 def unmappable(one: Mapped) -> str:
     """Why a principal cannot be mapped; "" if it can."""
     found = one.arn
-    if found is None:
-        return "is no ARN of an IAM principal"
-    if "*" in one.text or "?" in one.text:
-        return "has a wildcard, which is taken for a letter"
-    if found.kind == "group":
-        return "is an IAM group; let its members assume a role"
-    if found.kind == "root":
-        return "is a whole account" if one.store == "entry" else ""
-    if found.path.startswith("aws-service-role/"):
-        return "is a service-linked role"
-    if found.kind == "role" and one.arn_key.lower() == "userarn":
+    if found and found.kind == "root" and one.store != "entry":
+        return ""
+    if reason := arn.unmappable(found):
+        return reason
+    if found and found.kind == "role" and one.arn_key.lower() == "userarn":
         return "is a role; it belongs to mapRoles"
-    if found.kind == "user" and one.arn_key.lower() == "rolearn":
+    if found and found.kind == "user" and one.arn_key.lower() == "rolearn":
         return "is a user; it belongs to mapUsers"
     return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,22 +57,24 @@ def dealt(left: int, claims: Sequence[Claim]) -> tuple[list[Claim], int]:
 def level(capacity: int, claims: Sequence[Claim]) -> Fraction:
     """The amount per weight up to which everybody can be lifted."""
     rising = [claim for claim in claims if claim.want > claim.have]
-    turns = [(Fraction(claim.have, claim.weight), claim.weight) for claim in rising]
-    turns += [(Fraction(claim.want, claim.weight), -claim.weight) for claim in rising]
-    height, width, left = Fraction(0), 0, Fraction(max(0, capacity))
+    # Heights and what is left in units of 1/scale: whole numbers. Fractions cost ten times as much, and this is half of a plan.
+    scale = lcm(*(claim.weight for claim in rising))
+    turns = [(claim.have * (scale // claim.weight), claim.weight) for claim in rising]
+    turns += [(claim.want * (scale // claim.weight), -claim.weight) for claim in rising]
+    height, width, left = 0, 0, max(0, capacity) * scale
     for at, change in sorted(turns):
         needed = width * (at - height)
         if needed > left:
-            return height + left / width
+            return Fraction(height * width + left, width * scale)
         left, height, width = left - needed, at, width + change
-    return height
+    return Fraction(height, scale)
 
 
 def granted(claim: Claim, height: Fraction) -> int:
     """What one gets at this level, in whole pieces."""
     if claim.want <= claim.have:
         return 0
-    share = int(claim.weight * height)
+    share = claim.weight * height.numerator // height.denominator
     if share >= claim.want:
         return claim.want - claim.have
     return max(0, share - claim.have) // claim.grain * claim.grain

@@ -6,14 +6,14 @@ half of it and taken back after a time without a change, or earlier where others
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.fairness import Claim, fill
 from cotenant.model.escrow.grow import Grow
-from cotenant.model.escrow.values import Ledger, Quota
+from cotenant.model.escrow.values import Entry, Ledger, Quota
 
 HOLD = 30.0
 """Seconds without a change after which a space counts as idle."""
@@ -32,6 +32,8 @@ class Demand(Struct, frozen=True):
     """The smallest amount that helps: one pod's."""
     idle: float = 0.0
     """Seconds since its use or its demand changed."""
+    reserve: int = 0
+    """Kept at hand also while it is idle, as far as it goes: what nobody asks for aloud finds at least that."""
 
 
 class Share(Struct, frozen=True):
@@ -43,47 +45,62 @@ class Share(Struct, frozen=True):
 
 
 class Claimant(Struct, frozen=True):
-    """A space, all that matters about it in one place."""
+    """A space, all that matters about it in one place.
+
+    `floor` and `ceiling` as the share says, but the floor ends at the ceiling and the ceiling is never below what is used.
+    `kept`: what nobody takes away. `margin`: kept at hand beyond what is needed. `wishes`: what it would have at the end of
+    each of the TIERS, under its ceiling.
+    """
 
     space: str
     allocation: int
     used: int
     demand: Demand
-    share: Share
     active: bool
-
-    @property
-    def ceiling(self) -> int | None:
-        """As the share says, but never below what is used."""
-        return None if self.share.ceiling is None else max(self.used, self.share.ceiling)
-
-    @property
-    def kept(self) -> int:
-        """What nobody takes away: use, and the floor as far as it was given."""
-        return max(self.used, min(self.allocation, self.floor))
-
-    @property
-    def floor(self) -> int:
-        """A floor above the ceiling ends at the ceiling."""
-        return self.capped(self.share.floor)
-
-    @property
-    def needed(self) -> int:
-        """With what was refused and what is about to come."""
-        return self.used + self.demand.refused + self.demand.ahead
+    weight: int
+    floor: int
+    ceiling: int | None
+    kept: int
+    needed: int
+    margin: int
+    wishes: tuple[int, ...]
 
     def capped(self, amount: int) -> int:
         """Under the ceiling."""
         return amount if self.ceiling is None else min(amount, self.ceiling)
 
 
-TIERS: tuple[tuple[Callable[[Claimant], int], bool], ...] = (
-    (lambda one: one.floor, False),
-    (lambda one: one.used + one.demand.refused, True),
-    (lambda one: one.needed, True),
-    (lambda one: one.needed + one.demand.slack if one.active else 0, False),
-)
-"""What is served before what: guarantees, the refused, those to come, slack; and whether in pieces of a pod."""
+TIERS = (False, True, True, True, False)
+"""What is served before what: guarantees, the refused, those to come, a pod more where there is work, then slack and
+reserves; and whether in pieces of a pod."""
+
+
+def claimant(entry: Entry, quota: Quota, demand: Demand, share: Share, *, active: bool) -> Claimant:
+    """A space with everything that follows: a plan asks for it several times, of hundreds of spaces."""
+    used = quota.used
+    ceiling = None if share.ceiling is None else max(used, share.ceiling)
+    floor = share.floor if ceiling is None else min(share.floor, ceiling)
+    needed = used + demand.refused + demand.ahead
+    margin = max(demand.slack, demand.reserve) if active else demand.reserve
+    spare = needed + min(demand.grain, demand.slack) * active
+    wishes: tuple[int, ...] = (floor, used + demand.refused, needed, spare, needed + margin)
+    if ceiling is not None:
+        wishes = tuple(min(wish, ceiling) for wish in wishes)
+    kept = max(used, min(entry.allocation, floor))
+    return Claimant(
+        entry.space,
+        entry.allocation,
+        used,
+        demand,
+        active,
+        max(1, share.weight),
+        floor,
+        ceiling,
+        kept,
+        needed,
+        margin,
+        wishes,
+    )
 
 
 def plan_transfers(
@@ -99,14 +116,13 @@ def plan_transfers(
 
     `within` is the tenant's limit. A space without a quota in sight or with a drain under way is left as it is.
     """
-    claimants = [
-        Claimant(
-            entry.space, entry.allocation, quota.used, demand, shares.get(entry.space, Share()), demand.idle < hold
-        )
-        for entry in ledger.entries
-        if entry.drain is None and (quota := quotas.get(entry.space)) is not None
-        for demand in (demands.get(entry.space, Demand()),)
-    ]
+    nothing, anything = Demand(), Share()
+    claimants = []
+    for entry in ledger.entries:
+        quota = quotas.get(entry.space)
+        if quota is not None and entry.drain is None:
+            demand, share = demands.get(entry.space, nothing), shares.get(entry.space, anything)
+            claimants.append(claimant(entry, quota, demand, share, active=demand.idle < hold))
     frozen = ledger.allocated - sum(one.allocation for one in claimants)
     capacity = max(0, min(ledger.limit, within) - frozen)
     aims = aim(claimants, entitled(claimants, capacity), capacity)
@@ -116,18 +132,20 @@ def plan_transfers(
 def entitled(claimants: list[Claimant], capacity: int) -> dict[str, int]:
     """What each would have if everything were shared out anew. Never less than what is kept."""
     found = {one.space: one.kept for one in claimants}
-    for wish, whole in TIERS:
-        left = capacity - sum(found.values())
+    left = capacity - sum(found.values())
+    for tier, whole in enumerate(TIERS):
         if left <= 0:
             break
-        found = fill(left, [claim(one, found[one.space], wish(one), whole) for one in claimants])
+        hungry = [claim(one, have, tier, whole) for one in claimants if one.wishes[tier] > (have := found[one.space])]
+        given = fill(left, hungry)
+        left -= sum(given[one.space] - one.have for one in hungry)
+        found |= given
     return found
 
 
-def claim(one: Claimant, have: int, wish: int, whole: bool) -> Claim:
+def claim(one: Claimant, have: int, tier: int, whole: bool) -> Claim:
     """What one space wants of this tier."""
-    want = max(have, one.capped(wish))
-    return Claim(one.space, have, want, max(1, one.share.weight), max(1, one.demand.grain) if whole else 1)
+    return Claim(one.space, have, one.wishes[tier], one.weight, max(1, one.demand.grain) if whole else 1)
 
 
 def aim(claimants: list[Claimant], entitlements: Mapping[str, int], capacity: int) -> dict[str, int]:
@@ -150,7 +168,7 @@ def aim(claimants: list[Claimant], entitlements: Mapping[str, int], capacity: in
 
 def preferred(one: Claimant, entitlement: int) -> int:
     """Grown below the low-water mark, drained when idle or above the ceiling, else as it is."""
-    low = min(entitlement, max(one.floor, one.capped(one.needed + (one.demand.slack + 1) // 2 * one.active)))
+    low = min(entitlement, max(one.floor, one.capped(one.needed + (one.margin + 1) // 2)))
     if one.allocation < low or (not one.active and one.allocation > entitlement):
         return entitlement
     return max(min(one.allocation, entitlement), one.capped(one.allocation))

@@ -8,17 +8,21 @@ from __future__ import annotations
 from cotenant.api import keys, schema
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission import admission
+from cotenant.render.install.assist import ASSIST, assist
 from cotenant.render.install.members import member_roles
 from cotenant.render.install.operator import operator, settings
 from cotenant.render.install.policies import GUARD, LEASH, policies
+from cotenant.render.install.quotas import quota_policies
 from cotenant.render.install.rights import operator_rights
 from cotenant.render.install.values import InstallValues, Manifest, manifest
 
 __all__ = [
+    "ASSIST",
     "GUARD",
     "LEASH",
     "InstallValues",
     "Manifest",
+    "assist",
     "definitions",
     "deny",
     "grant",
@@ -36,6 +40,7 @@ def render(values: InstallValues, *, with_operator: bool = True) -> list[Manifes
         *definitions(),
         *deny(values.platform),
         *grant(values),
+        *assist(values),
         *(run(values) if with_operator else []),
     ]
 
@@ -61,7 +66,7 @@ _KEEP = {"helm.sh/resource-policy": "keep"}
 
 def deny(platform: Platform) -> list[Manifest]:
     """The policies that hold without the operator."""
-    return [*policies(platform), *admission(platform)]
+    return [*policies(platform), *admission(platform), *quota_policies(platform)]
 
 
 def grant(values: InstallValues) -> list[Manifest]:

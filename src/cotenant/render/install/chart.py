@@ -14,7 +14,7 @@ import yaml
 
 from cotenant.model.platform import Platform
 from cotenant.render import install
-from cotenant.render.install.operator import KEY, checksum, settings_text
+from cotenant.render.install.operator import KEY, assist_address, checksum, settings_text
 from cotenant.render.install.rights import bindable
 from cotenant.render.install.values import InstallValues, Manifest
 
@@ -27,6 +27,7 @@ _VALUES = InstallValues(
     memory_limit="zzz-memory",
     metrics_from="zzz-metrics",
     platform=_PLATFORM,
+    assist=True,
 )
 _IMAGE = "image: set it to the operator's image, with registry and tag; docs/how-to/install-on-eks.md builds one"
 EXPRESSIONS = {
@@ -37,6 +38,8 @@ EXPRESSIONS = {
     # The hash is over the very text that the ConfigMap holds, so both come from one helper.
     "zzz-settings": '|\n{{ include "cotenant.settings" . | indent 4 }}',
     checksum(_VALUES): '{{ include "cotenant.settings" . | sha256sum | quote }}',
+    # Empty is off.
+    f"--assist={assist_address(_VALUES)}": f"--assist={{{{ if .Values.quota.assist }}}}{assist_address(_VALUES)}{{{{ end }}}}",
     "zzz-namespace": "{{ .Release.Namespace }}",
     "zzz-image": f'{{{{ required "{_IMAGE}" .Values.image | quote }}}}',
     "zzz-log": "{{ .Values.logLevel | quote }}",
@@ -66,11 +69,17 @@ def files() -> dict[str, str]:
         "policies.yaml": install.deny(_PLATFORM),
         "roles.yaml": install.grant(_VALUES),
         "operator.yaml": install.run(_VALUES),
+        "assist.yaml": install.assist(_VALUES),
     }
     settings = _expressed(settings_text(_VALUES))
     return {"_helpers.tpl": HELPERS.replace("zzz-settings-text", settings)} | {
-        name: _HEAD + _template(manifests) for name, manifests in parts.items()
+        name: _HEAD + _optional(name, _template(manifests)) for name, manifests in parts.items()
     }
+
+
+def _optional(name: str, text: str) -> str:
+    """What a value of the chart turns on."""
+    return f"{{{{- if .Values.quota.assist }}}}\n{text}{{{{- end }}}}\n" if name == "assist.yaml" else text
 
 
 def _template(manifests: list[Manifest]) -> str:

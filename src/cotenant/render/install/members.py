@@ -77,7 +77,7 @@ _HOME_VIEW = (
     _OWN_NAMESPACE,
     rule("", READ, "resourcequotas", "resourcequotas/status", "events"),
     rule("events.k8s.io", READ, "events"),
-    rule(keys.GROUP, READ, "spaces", "spaces/status", "spacepolicies"),
+    rule(keys.GROUP, READ, "spaces", "spaces/status", "spacepolicies", "tenantledgers"),
 )
 _HOME_OWN = (rule(keys.GROUP, ("create", "update", "patch", "delete"), "spaces"),)
 

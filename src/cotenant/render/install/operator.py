@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from cotenant.api import keys
-from cotenant.render.install.values import NAME, SETTINGS, InstallValues, Manifest, labels, manifest
+from cotenant.render.install.assist import PORT as ASSIST_PORT
+from cotenant.render.install.values import NAME, OPERATOR_PODS, SETTINGS, InstallValues, Manifest, labels, manifest
 
 PORT = 8080
 KEY = "settings.json"
 """Key of the ConfigMap."""
-_SELECTOR = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "operator"}
 
 
 def settings(values: InstallValues) -> Manifest:
@@ -52,13 +52,15 @@ def _deployment(values: InstallValues) -> Manifest:
             "maxSkew": 1,
             "topologyKey": key,
             "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": _SELECTOR},
+            "labelSelector": {"matchLabels": OPERATOR_PODS},
         }
         for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
     ]
     pod = {
         "serviceAccountName": values.platform.service_account,
         "automountServiceAccountToken": True,
+        # Else each Service of this namespace is a dozen COTENANT_… variables, which look like settings.
+        "enableServiceLinks": False,
         # Small, and of use to every tenant: the last to go when a node is full.
         "priorityClassName": "system-cluster-critical",
         "nodeSelector": {"kubernetes.io/os": "linux"},
@@ -70,16 +72,16 @@ def _deployment(values: InstallValues) -> Manifest:
     }
     spec = {
         "replicas": values.replicas,
-        "selector": {"matchLabels": _SELECTOR},
+        "selector": {"matchLabels": OPERATOR_PODS},
         # One replica more before one less: the standby is a leader's life insurance.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "template": {
             # The operator reads its settings once, at its start: other settings are another template, so it rolls.
-            "metadata": {"labels": labels() | _SELECTOR, "annotations": {keys.SETTINGS_CHECKSUM: checksum(values)}},
+            "metadata": {"labels": labels() | OPERATOR_PODS, "annotations": {keys.SETTINGS_CHECKSUM: checksum(values)}},
             "spec": pod,
         },
     }
-    return manifest("apps/v1", "Deployment", NAME, values.platform.namespace, labels=_SELECTOR, spec=spec)
+    return manifest("apps/v1", "Deployment", NAME, values.platform.namespace, labels=OPERATOR_PODS, spec=spec)
 
 
 _SECCOMP = {"type": "RuntimeDefault"}
@@ -90,11 +92,16 @@ def checksum(values: InstallValues) -> str:
     return hashlib.sha256(settings_text(values).encode()).hexdigest()
 
 
+def assist_address(values: InstallValues) -> str:
+    """Where the assist is served; "" for nowhere."""
+    return f"0.0.0.0:{ASSIST_PORT}" if values.assist and not values.assist_url else ""
+
+
 def _container(values: InstallValues) -> Manifest:
     return {
         "name": "operator",
         "image": values.image,
-        "args": ["operator", "--http", f"0.0.0.0:{PORT}"],
+        "args": ["operator", "--http", f"0.0.0.0:{PORT}", f"--assist={assist_address(values)}"],
         "env": [
             {"name": "COTENANT_LOG_LEVEL", "value": values.log_level},
             {"name": "COTENANT_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
@@ -129,7 +136,7 @@ def _budget(namespace: str) -> Manifest:
     spec = {
         "maxUnavailable": 1,
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
-        "selector": {"matchLabels": _SELECTOR},
+        "selector": {"matchLabels": OPERATOR_PODS},
     }
     return manifest("policy/v1", "PodDisruptionBudget", NAME, namespace, spec=spec)
 
@@ -137,15 +144,21 @@ def _budget(namespace: str) -> Manifest:
 def _network(values: InstallValues) -> Manifest:
     """In: metrics, from one namespace; what comes from the pod's own node, such as probes, is always let in.
 
-    Out: the API server, whose address a NetworkPolicy cannot name on EKS, and DNS.
+    Out: the API server, whose address a NetworkPolicy cannot name on EKS; AWS, on the same port; and DNS.
     """
     tcp = [{"port": port, "protocol": "TCP"} for port in (443, 6443)]
     dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    # Credentials of AWS come from the Pod Identity agent on the node.
+    agent = [{"ipBlock": {"cidr": cidr}} for cidr in values.platform.pod_identity_addresses]
     readers = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": values.metrics_from}}}
     spec = {
-        "podSelector": {"matchLabels": _SELECTOR},
+        "podSelector": {"matchLabels": OPERATOR_PODS},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"from": [readers], "ports": [{"port": PORT, "protocol": "TCP"}]}],
-        "egress": [{"ports": tcp}, {"ports": dns}],
+        "egress": [
+            {"ports": tcp},
+            {"ports": dns},
+            *([{"to": agent, "ports": [{"port": 80, "protocol": "TCP"}]}] if agent else []),
+        ],
     }
     return manifest("networking.k8s.io/v1", "NetworkPolicy", NAME, values.platform.namespace, spec=spec)

@@ -10,6 +10,7 @@ import json
 
 from cotenant.api import keys
 from cotenant.model.platform import Platform
+from cotenant.render.install.assist import ASSIST
 from cotenant.render.install.rights import bindable
 from cotenant.render.install.values import Manifest, manifest
 
@@ -79,6 +80,9 @@ def _leash(platform: Platform) -> Manifest:
                 f"namespaceObject.metadata.?labels[?'{keys.TENANT}'].orValue('') != '') || "
                 f"({own} && (request.resource.group + '/' + request.resource.resource) in "
                 "['coordination.k8s.io/leases', '/configmaps', '/events', 'events.k8s.io/events']) || "
+                # The certificates of the assist, in a Secret that the installation made.
+                f"({own} && request.operation == 'UPDATE' && request.resource.group == '' && "
+                f"request.resource.resource == 'secrets' && request.?name.orValue('') == '{ASSIST}') || "
                 # Events about a Tenant have no other place: they must lie in default.
                 "(variables.place == 'default' && request.resource.group == 'events.k8s.io' && "
                 "request.resource.resource == 'events') || "
@@ -90,9 +94,10 @@ def _leash(platform: Platform) -> Manifest:
             ),
             _denial(
                 "variables.isNamespace || variables.place != '' || (request.resource.group == "
-                f"'{keys.GROUP}' && request.resource.resource == 'tenants' && variables.subresource in ['', 'status'])",
+                f"'{keys.GROUP}' && request.resource.resource == 'tenants' && variables.subresource in ['', 'status']) || "
+                f"({_bundle_alone()})",
                 f"'COTENANT-LEASH-3: cotenant may not ' + {asked} + ': of all that has no namespace "
-                "it writes Tenants and tenant namespaces alone'",
+                "it writes Tenants, tenant namespaces and the caBundle of its webhook alone'",
             ),
             _denial(
                 "request.resource.resource != 'rolebindings' || request.operation == 'DELETE' || "
@@ -102,6 +107,34 @@ def _leash(platform: Platform) -> Manifest:
             ),
         ],
     }
+
+
+def _bundle_alone() -> str:
+    """Whether a write changes the caBundle of the assist's webhook, and nothing that decides what is asked where."""
+    same = " && ".join(
+        f"has(n.{field}) == has(o.{field}) && (!has(n.{field}) || n.{field} == o.{field})"
+        for field in (
+            "rules",
+            "failurePolicy",
+            "matchPolicy",
+            "namespaceSelector",
+            "objectSelector",
+            "matchConditions",
+            "sideEffects",
+            "timeoutSeconds",
+            "admissionReviewVersions",
+            "reinvocationPolicy",
+            "clientConfig.service",
+            "clientConfig.url",
+        )
+    )
+    return (
+        "request.operation == 'UPDATE' && request.resource.group == 'admissionregistration.k8s.io' && "
+        f"request.resource.resource == 'mutatingwebhookconfigurations' && request.?name.orValue('') == '{ASSIST}' && "
+        "object.?webhooks.orValue([]).size() == oldObject.?webhooks.orValue([]).size() && "
+        "object.?webhooks.orValue([]).all(n, oldObject.?webhooks.orValue([]).exists_one(o, o.name == n.name && "
+        f"{same}))"
+    )
 
 
 def _target() -> str:
@@ -128,7 +161,7 @@ def _ours(variable: str) -> str:
 
 
 def _guard(platform: Platform) -> Manifest:
-    """Finalizers, labels and status of Spaces, and SpacePolicies, are the operator's; members have everything else."""
+    """What of Spaces is the operator's, and SpacePolicies and TenantLedgers; members have everything else."""
     collector = "request.userInfo.username == 'system:serviceaccount:kube-system:generic-garbage-collector'"
     cleaner = "request.userInfo.username == 'system:serviceaccount:kube-system:namespace-controller'"
     old = "(oldObject == null ? [] : oldObject.metadata.?finalizers.orValue([]))"
@@ -139,6 +172,7 @@ def _guard(platform: Platform) -> Manifest:
             "resourceRules": [
                 _resources(keys.GROUP, ["CREATE", "UPDATE"], "spaces", "spaces/*"),
                 _resources(keys.GROUP, ["CREATE", "UPDATE", "DELETE"], "spacepolicies", "spacepolicies/*"),
+                _resources(keys.GROUP, ["CREATE", "UPDATE", "DELETE"], "tenantledgers", "tenantledgers/*"),
             ]
         },
         "matchConditions": [
@@ -171,8 +205,9 @@ def _guard(platform: Platform) -> Manifest:
             _denial(
                 f"variables.isSpace || (request.operation == 'DELETE' && ({collector} || {cleaner}) && "
                 "has(namespaceObject.metadata.deletionTimestamp))",
-                "'COTENANT-GUARD-4: SpacePolicies are written by cotenant alone; a platform administrator changes the "
-                "Tenant or its profile, and read them by kubectl get copol -o yaml'",
+                "'COTENANT-GUARD-4: ' + (request.resource.resource == 'spacepolicies' ? 'SpacePolicies' : 'TenantLedgers') + "
+                "' are written by cotenant alone; a platform administrator changes the Tenant or its profile; to read them: "
+                "kubectl get -o yaml'",
             ),
         ],
     }

@@ -17,6 +17,8 @@ NAME = keys.COTENANT
 """Name of the Deployment, its PodDisruptionBudget and its NetworkPolicy."""
 SETTINGS = "cotenant-settings"
 """Name of the ConfigMap that the operator and the command line read."""
+OPERATOR_PODS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "operator"}
+"""Labels of the operator's pods."""
 LEASE = "cotenant"
 """Name of the Lease of the leader, in the operator's namespace."""
 IMAGE = f"cotenant:{__version__}"
@@ -38,6 +40,10 @@ class InstallValues(Struct, frozen=True, kw_only=True):
     """Memory limit of the operator's container; 10,000 spaces need less than 400Mi."""
     metrics_from: str = "monitoring"
     """Namespace whose pods may read /metrics of the operator. The kubelet's probes come from the node and need none."""
+    assist: bool = False
+    """Whether the API server asks the operator about bare pods in spaces that are scarce."""
+    assist_url: str = ""
+    """Where it asks an operator that does not run in the cluster; "" for the Service."""
     tuning: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the operator's process beside the platform, as somebody wrote them into the ConfigMap: kept."""
 

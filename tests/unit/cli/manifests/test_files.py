@@ -63,8 +63,8 @@ FAULTS = {
     "a member without and one with two subjects": (
         TENANT + "spec:\n  members:\n  - role: owner\n  - {role: viewer, user: a, group: b}\n",
         [
-            "6: spec.members[0]: a member has exactly one of group, user, serviceAccount, iamRole, iamUser",
-            "7: spec.members[1]: a member has exactly one of group, user, serviceAccount, iamRole, iamUser",
+            "6: spec.members[0]: a member has exactly one of group, user, serviceAccount, iamRole, iamUser, permissionSet",
+            "7: spec.members[1]: a member has exactly one of group, user, serviceAccount, iamRole, iamUser, permissionSet",
         ],
     ),
     "a time that is none": (

@@ -10,6 +10,7 @@ from cotenant.api.rule import Rule
 from cotenant.api.schema import KINDS
 from cotenant.api.space import SAME, Space
 from cotenant.api.structural import RULES
+from cotenant.api.tenant import QuotaSpec
 from cotenant.cli.manifests.rules import OFFLINE, broken
 
 ORDER = LimitItem.RULES
@@ -48,11 +49,27 @@ def test_every_rule_of_the_definitions_is_known_here_too():
         (scalars.QUANTITY, ["500m", 4, "8Gi", "1e3", "0"], ["-1", -1, "much", "5 Gi", ""]),
         (scalars.CIDR, ["10.0.0.0/8", "fd00::/8"], ["10.0.0.0", "10.0.0/8", "x/8", "10.0.0.0/33"]),
         (scalars.IAM_ROLE, ["arn:aws:iam::123456789012:role/X"], ["arn:aws:iam::123456789:role/X", "arn:aws:sts::1:x"]),
+        (scalars.IAM_ONE, ["arn:aws:iam::123456789012:role/X"], ["arn:aws:iam::123456789012:role/X*", "a?"]),
+        (scalars.IAM_LINKED, ["x:role/a"], ["arn:aws:iam::123456789012:role/aws-service-role/x/y"]),
+        (scalars.IAM_ACCOUNT, ["012345678901"], ["123456789", "12345678901", "1234567890123", "12345678901x"]),
+        (scalars.PERMISSION_SET, ["Team_A", "a+=,.@-"], ["", "a b", "AWSReservedSSO/x", "a*"]),
+        (scalars.USERNAME[0], ["k8s-test-user", "arn:aws:x"], ["system:x", "eks:x", "cotenant:x", "iam:", "aws:a"]),
+        (
+            scalars.USERNAME[1],
+            ["dev", "dev:{{SessionName}}", "a:b-{{SessionNameRaw}}-c"],
+            ["{{SessionName}}", "a{{SessionName}}", "a:{{AccountID}}", "a:{{SessionName}}{{SessionName}}", "{{:"],
+        ),
         (scalars.NAMING[1], ["{tenant}-{space}"], ["{tenant}_{space}", "{team}-{space}"]),
         (scalars.REGISTRY, ["a.b/"], ["a.b", "/"]),
         (scalars.HOST, ["*.example.com", "a.b"], ["Example.com", "*", "a.*.b"]),
         (scalars.LABEL_KEYS, [{"team": "", "a.b/c": ""}], [{"-a": ""}, {"a/b/c": ""}]),
-        (scalars.QUOTA_KEYS, [{"pods": 1, "count/jobs.batch": 1}], [{"podz": 1}]),
+        (
+            scalars.QUOTA_KEYS,
+            [{"pods": 1, "count/jobs.batch": 1}],
+            [{"podz": 1}, {"a b/c": 1}, {"count/": 1}, {"a/b/c": 1}],
+        ),
+        (QuotaSpec.RULES[0], [{"hard": {}}], [{"scopes": ["Terminating"]}]),
+        (QuotaSpec.RULES[1], [{"hard": {}}], [{"scopeSelector": {}}]),
         (
             scalars.WHOLE,
             [

@@ -81,8 +81,10 @@ def test_who_cannot_be_tried_is_listed_and_who_has_expired_is_not():
         cordoned=False,
         level="restricted",
     )
-    assert found.identities == ()
-    assert len(found.untried) == 2
+    assert [(one.groups, one.member) for one in found.identities] == [
+        (("cotenant:red:owner",), "group cotenant:red:owner")
+    ]
+    assert len(found.untried) == 1
 
 
 def test_spaces_are_the_live_namespaces_with_both_labels():

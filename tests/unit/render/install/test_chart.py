@@ -45,8 +45,12 @@ def filled(values: dict, namespace: str) -> list[dict]:
         '{{ include "cotenant.settings" . | sha256sum | quote }}': hashlib.sha256(settings.encode()).hexdigest(),
     }
     manifests = []
+    assist = values["quota"]["assist"]
     for path in sorted((CHART / "templates").glob("*.yaml")):
         text = path.read_text().partition("\n")[2]
+        if text.startswith("{{- if .Values.quota.assist }}\n"):
+            text = text.partition("\n")[2].removesuffix("{{- end }}\n") if assist else ""
+        text = re.sub(r"{{ if \.Values\.quota\.assist }}(.*?){{ end }}", r"\1" if assist else "", text)
         text = re.sub(r'{{ required ".*?" \.Values\.image \| quote }}', json.dumps(values["image"]), text)
         for expression, value in meaning.items():
             text = text.replace(expression, value)
@@ -64,6 +68,7 @@ def comparable(manifests: list[dict]) -> dict:
     [
         (GIVEN, "cotenant-system"),
         (GIVEN | {"roles": ["owner", "developer"], "replicas": 3, "metricsFrom": "prometheus"}, "tenancy"),
+        (GIVEN | {"quota": {"assist": True}}, "tenancy"),
     ],
 )
 def test_the_chart_renders_what_install_applies(values, namespace):
@@ -76,6 +81,7 @@ def test_the_chart_renders_what_install_applies(values, namespace):
             log_level=values["logLevel"],
             memory_limit=values["memoryLimit"],
             metrics_from=values["metricsFrom"],
+            assist=values["quota"]["assist"],
         )
     )
 
@@ -99,6 +105,7 @@ def test_the_values_left_out_are_those_of_install():
         "logLevel": values.log_level,
         "memoryLimit": values.memory_limit,
         "metricsFrom": values.metrics_from,
+        "quota": {"assist": values.assist},
     } == DEFAULTS
     assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == __version__
 
@@ -122,6 +129,7 @@ def test_the_schema_of_the_values_takes_the_right_and_refuses_the_wrong():
         {"logLevel": "loud"},
         {"image": " "},
         {"metricsFrom": ""},
+        {"quota": {"assist": "yes"}},
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(DEFAULTS | wrong, SCHEMA)

@@ -69,11 +69,48 @@ GUARD = Policy(
         ),
     ),
 )
+QUOTA = Policy(
+    name="cotenant-quota-law, -first and -keep",
+    about="ResourceQuotas of spaces, and what they count",
+    parameters=False,
+    rules=(
+        Rule(
+            id="COTENANT-QUOTA-1",
+            title="No charge goes above the limit of the space, whoever has not heard of it yet",
+            why="Natively an API server compares with a limit that another component copies, late.",
+            way_out="delete something, or ask an owner; what is left: kubectl get tenantledgers in the home",
+        ),
+        Rule(
+            id="COTENANT-QUOTA-2",
+            title="Nothing that is counted begins before the namespace's quota is counted",
+            why="An API server that has not heard of a ResourceQuota admits without limit.",
+            way_out="try again in a second",
+        ),
+        Rule(
+            id="COTENANT-QUOTA-3",
+            title="A space has one ResourceQuota",
+            why="With two, what one refuses the other may admit (kubernetes#141904).",
+            way_out="ask for quota in the Tenant",
+        ),
+        Rule(
+            id="COTENANT-QUOTA-4",
+            title="The ResourceQuota of a space is written by cotenant",
+            why="Whoever writes it gives itself the tenant's share of others.",
+            way_out="change spec.quota of the Tenant or of the Space",
+        ),
+        Rule(
+            id="COTENANT-QUOTA-5",
+            title="The ResourceQuota of a space is not deleted",
+            why="Without it nothing is limited.",
+            way_out="it goes with the namespace, or when that is released",
+        ),
+    ),
+)
 
 
 def catalogue() -> tuple[Policy, ...]:
     """Every policy with its rules, in the order of installation."""
-    return (LEASH, GUARD, *admission_policies(Platform()))
+    return (LEASH, GUARD, *admission_policies(Platform()), QUOTA)
 
 
 def rules() -> dict[str, tuple[Policy, ...]]:

@@ -1,0 +1,121 @@
+"""Access entries through the EKS API, and what IAM knows about principals. Each method says what it calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cotenant.aws.calls import Calls
+from cotenant.aws.faults import Fault
+from cotenant.model.arn import Arn, arn
+from cotenant.model.iam.entries import NO_MODE, STANDARD, Association, Entry, Mode, Principal, Step
+
+PAGE = 100
+"""Most entries a page."""
+MARKER = ("Marker", "Marker")
+"""What leads from page to page in IAM."""
+
+
+class Eks:
+    """One EKS cluster. Every method may raise Fault."""
+
+    def __init__(self, calls: Calls, cluster: str) -> None:
+        self.calls, self.cluster = calls, cluster
+
+    async def describe(self) -> dict[str, Any]:
+        """DescribeCluster."""
+        answer = await self.calls.call("eks", "DescribeCluster", name=self.cluster)
+        found: dict[str, Any] = answer["cluster"]
+        return found
+
+    async def mode(self) -> Mode:
+        """DescribeCluster: where the cluster reads identities."""
+        found = await self.describe()
+        mode: Mode = (found.get("accessConfig") or {}).get("authenticationMode") or NO_MODE
+        return mode
+
+    async def listed(self) -> list[str]:
+        """ListAccessEntries, 100 a page: the ARNs."""
+        pages = self.calls.pages("eks", "ListAccessEntries", clusterName=self.cluster, maxResults=PAGE)
+        return [one async for page in pages for one in page["accessEntries"]]
+
+    async def entry(self, principal: str) -> Entry | None:
+        """DescribeAccessEntry; None if there is none."""
+        try:
+            answer = await self.calls.call(
+                "eks", "DescribeAccessEntry", clusterName=self.cluster, principalArn=principal
+            )
+        except Fault as error:
+            if error.kind == "not found":
+                return None
+            raise
+        return told(answer["accessEntry"])
+
+    async def policies(self, principal: str) -> list[Association]:
+        """ListAssociatedAccessPolicies; none for an entry that is gone."""
+        where: dict[str, Any] = {"clusterName": self.cluster, "principalArn": principal, "maxResults": PAGE}
+        found = []
+        try:
+            async for page in self.calls.pages("eks", "ListAssociatedAccessPolicies", **where):
+                found += [associated(one) for one in page["associatedAccessPolicies"]]
+        except Fault as error:
+            if error.kind != "not found":
+                raise
+        return found
+
+    async def carry_out(self, step: Step) -> Entry | None:
+        """CreateAccessEntry, UpdateAccessEntry or DeleteAccessEntry; what there is afterwards.
+
+        An update names user and all groups: whether EKS keeps what is left out is not documented.
+        """
+        where = {"clusterName": self.cluster, "principalArn": step.principal}
+        if step.action == "delete":
+            try:
+                await self.calls.call("eks", "DeleteAccessEntry", **where)
+            except Fault as error:
+                if error.kind != "not found":
+                    raise
+            return None
+        content: dict[str, Any] = {"username": step.username, "kubernetesGroups": list(step.groups)}
+        if step.action == "create":
+            content |= {"type": STANDARD, "tags": dict(step.tags)}
+        operation = "CreateAccessEntry" if step.action == "create" else "UpdateAccessEntry"
+        answer = await self.calls.call("eks", operation, **where, **content)
+        return told(answer["accessEntry"])
+
+
+class Iam:
+    """Principals. Every method may raise Fault."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+
+    async def me(self) -> Arn | None:
+        """GetCallerIdentity, which nobody can be forbidden: the session or user that calls."""
+        return arn((await self.calls.call("sts", "GetCallerIdentity"))["Arn"])
+
+    async def roles(self) -> list[Principal]:
+        """ListRoles, 1,000 a page: every role of the account, which has 1,000 unless its quota was raised."""
+        pages = self.calls.pages("iam", "ListRoles", MARKER, MaxItems=1000)
+        return [Principal(one["Arn"], one["RoleId"]) async for page in pages for one in page["Roles"]]
+
+    async def users(self) -> list[Principal]:
+        """ListUsers, 1,000 a page."""
+        pages = self.calls.pages("iam", "ListUsers", MARKER, MaxItems=1000)
+        return [Principal(one["Arn"], one["UserId"]) async for page in pages for one in page["Users"]]
+
+
+def told(found: dict[str, Any]) -> Entry:
+    """An entry of the API."""
+    return Entry(
+        principal=found["principalArn"],
+        username=found.get("username") or "",
+        groups=tuple(found.get("kubernetesGroups") or ()),
+        type=found.get("type") or STANDARD,
+        tags=found.get("tags") or {},
+    )
+
+
+def associated(found: dict[str, Any]) -> Association:
+    """An access policy of the API."""
+    scope = found.get("accessScope") or {}
+    return Association(found["policyArn"], scope.get("type") or "cluster", tuple(scope.get("namespaces") or ()))

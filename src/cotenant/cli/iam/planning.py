@@ -1,0 +1,259 @@
+"""`cotenant iam plan` and `iam apply`: from the members of tenants to access entries or aws-auth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+from msgspec import Struct, to_builtins
+
+from cotenant.apply.awsauth import AwsAuthDesk, unwritable
+from cotenant.aws.desk import SEEN, EntryDesk, finding
+from cotenant.aws.faults import Fault
+from cotenant.cli import ANSWERED, FAILED, SOMETHING, Failure, complain
+from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
+from cotenant.cli.iam.stores import STORE, Stores, aws_flags, claimed, moment, opened
+from cotenant.cli.view.output import document, output_flag, say, table, write
+from cotenant.model.iam.awsauth import Identity
+from cotenant.model.iam.claims import Claim, Wish, merged
+from cotenant.model.iam.edit import Change, edit
+from cotenant.model.iam.entries import EntryPlan
+from cotenant.model.iam.history import Unkept
+from cotenant.model.iam.mode import NoStore, store
+
+F = TypeVar("F", bound=Callable[..., Any])
+SIGNS = {
+    "add": "+",
+    "create": "+",
+    "change": "~",
+    "update": "~",
+    "remove": "-",
+    "delete": "-",
+    "conflict": "!",
+    "keep": " ",
+}
+
+
+class Line(Struct, rename="camel", omit_defaults=True):
+    """One principal, and what is to be done about it."""
+
+    action: str
+    principal: str
+    before: str = ""
+    after: str = ""
+    why: str = ""
+
+
+class Answer(Struct):
+    """What is to be done, or was."""
+
+    store: str
+    lines: list[Line]
+    refused: list[str]
+    said: str = ""
+
+
+def flags_of(command: F) -> F:
+    """The flags that plan and apply share."""
+    for option in reversed(
+        [click.argument("tenants", nargs=-1, metavar="[TENANT]..."), STORE, output_flag("json", "yaml")]
+    ):
+        command = option(command)
+    return cluster_flags(aws_flags(command))
+
+
+@click.command()
+@flags_of
+def plan(*, output: str | None, **flags: Any) -> int:
+    """What iam apply would write. Nothing is written.
+
+    Without TENANT: all of them, and what nobody lists any more goes. Exit 0: nothing to do; 1: something; 2: it cannot be
+    told.
+    """
+    name, answer = ask_stores(forecast, **flags)
+    tell(name, answer, output)
+    if answer.refused:
+        return FAILED
+    return SOMETHING if any(one.action != "keep" for one in answer.lines) else ANSWERED
+
+
+@click.command()
+@flags_of
+def apply(*, output: str | None, **flags: Any) -> int:
+    """Make the members of tenants who are named by IAM principals known to the cluster.
+
+    Access entries where the cluster reads them, else aws-auth: exactly our own items change, the version before is kept,
+    and what was written is read back. Without TENANT: all of them, and what nobody lists any more goes. With TENANT
+    nothing is removed.
+
+    Exit 0: as tenants say; 1: some members are in conflict with what others wrote; 2: nothing was written.
+    """
+    name, answer = ask_stores(carry_out, **flags)
+    tell(name, answer, output)
+    if answer.refused:
+        return FAILED
+    return SOMETHING if any(one.action == "conflict" for one in answer.lines) else ANSWERED
+
+
+def ask_stores(
+    work: Callable[[Stores, str, list[Claim], bool], Any],
+    *,
+    tenants: tuple[str, ...],
+    store: str | None,
+    cluster_name: str | None,
+    region: str | None,
+    aws_profile: str | None,
+    **flags: Any,
+) -> tuple[str, Answer]:
+    """Opens both stores, chooses one, works on it. Raises Failure."""
+
+    async def do(cluster: Cluster) -> tuple[str, Answer]:
+        found = await opened(cluster, cluster_name, region, aws_profile, flags.get("kubeconfig"))
+        try:
+            where = chosen(found, store or "")
+            claims = await claimed(cluster.client, found.platform, tenants)
+            return cluster.name, await work(found, where, claims, not tenants)
+        except Fault as error:
+            raise Failure(error.message) from error
+        except Unkept as error:
+            raise Failure(str(error)) from error
+        finally:
+            found.close()
+
+    return ask(do, **flags)
+
+
+def chosen(found: Stores, asked: str) -> str:
+    """The store to write to. Raises Failure."""
+    try:
+        return store(found.mode, asked)
+    except NoStore as error:
+        unread = f" ({'; '.join(found.unread)})" if found.unread else ""
+        raise Failure(f"{error}{unread}") from error
+
+
+async def forecast(found: Stores, where: str, claims: list[Claim], everybody: bool) -> Answer:
+    """What would be done."""
+    if where == "entries":
+        desk = desk_of(found)
+        merged_, decided, _ = await desk.look(claims)
+        return Answer(where, [*planned(decided, everybody=everybody), *conflicts(merged_.trouble.items())], [])
+    wishes, lines = await wished(found, claims)
+    only = None if everybody else frozenset(one.key for one in wishes)
+    edited = edit(found.data, wishes, found.me, only=only)
+    refused = list(edited.refused)
+    if found.aws_auth is None:
+        refused.append("there is no ConfigMap aws-auth in kube-system")
+    elif fault := unwritable(found.aws_auth):
+        refused.append(fault)
+    return Answer(where, [*map(changed, edited.changes), *lines], refused)
+
+
+async def carry_out(found: Stores, where: str, claims: list[Claim], everybody: bool) -> Answer:
+    """Does it."""
+    if where == "entries":
+        return await write_entries(desk_of(found), claims, everybody=everybody)
+    wishes, lines = await wished(found, claims)
+    only = None if everybody else frozenset(one.key for one in wishes)
+    desk = AwsAuthDesk(found.client, found.user, moment)
+    written = await desk.change(partial(edit, wishes=wishes, me=found.me, only=only), "cotenant iam apply")
+    said = f"the version before is revision {written.revision}: cotenant iam rollback" if written.revision else ""
+    return Answer(where, [*map(changed, written.edited.changes), *lines], list(written.edited.refused), said)
+
+
+async def write_entries(desk: EntryDesk, claims: list[Claim], *, everybody: bool) -> Answer:
+    """Access entries, in as many looks as it takes. What is written, EKS shows after some seconds."""
+    lines: list[Line] = []
+    while True:
+        found = await desk.settle(claims, removing=everybody)
+        lines += [
+            Line(one.action, one.principal, after=spelled(one.username, one.groups), why=one.why) for one in found.done
+        ]
+        if found.again != 0.0:
+            break
+    wrong = [(one, said) for one, said in found.trouble.items() if said.status == "False"]
+    nothing = wrong and len(wrong) == len(claims) and len({said.reason for _, said in wrong}) == 1
+    refused = [wrong[0][1].message] if nothing and wrong[0][1].reason.startswith(("AWS", "Cluster", "Mode")) else []
+    said = f"EKS shows it within about {SEEN:.0f} s" if lines else ""
+    return Answer("entries", [*lines, *(() if refused else conflicts(wrong))], refused, said)
+
+
+def desk_of(found: Stores) -> EntryDesk:
+    """The desk of access entries. Raises Failure where no cluster is named."""
+    if found.desk is None:
+        raise Failure("which EKS cluster is meant is not known: --eks-cluster NAME --region REGION")
+    return found.desk
+
+
+async def wished(found: Stores, claims: list[Claim]) -> tuple[list[Wish], list[Line]]:
+    """The wishes for aws-auth, and what is wrong with claims. Permission sets need IAM."""
+    sso = None
+    if found.desk and any(one.target.startswith("permission-set") for one in claims):
+        directory = found.desk.directory
+        await directory.refresh(users=False)
+        sso = directory.sso()
+        if directory.fault:
+            say(f"not read: {finding(directory.fault).message}")
+    made = merged(claims, sso)
+    return list(made.wishes), list(conflicts(made.trouble.items()))
+
+
+def planned(decided: EntryPlan, *, everybody: bool) -> Iterable[Line]:
+    """Steps as lines."""
+    for one in decided.steps:
+        if one.action == "delete" and not everybody:
+            continue
+        before = spelled(one.before.username, one.before.groups) if one.before else ""
+        after = "" if one.action == "delete" else spelled(one.username, one.groups)
+        yield Line(one.action, one.principal, before, after, one.why)
+    for key, said in decided.trouble.items():
+        yield Line("conflict", key, why=said.message)
+
+
+def conflicts(trouble: Iterable[tuple[Claim, Any]]) -> Iterable[Line]:
+    """Members who are not mapped, and why."""
+    for one, said in sorted(trouble):
+        yield Line("conflict", one.target, why=said.message)
+
+
+def changed(one: Change) -> Line:
+    """A change of aws-auth as a line."""
+    return Line(one.action, one.principal, told(one.before), told(one.after), one.why)
+
+
+def told(one: Identity | None) -> str:
+    """An identity in words."""
+    return spelled(one.username, one.groups) if one else ""
+
+
+def spelled(username: str, groups: Sequence[str]) -> str:
+    """`user in group, group`."""
+    return f"{username} in {', '.join(groups)}" if groups else username
+
+
+def tell(name: str, answer: Answer, output: str | None) -> None:
+    """Prints what is to be done, or was: the identities that differ, not the text."""
+    if output:
+        content = {
+            "cluster": name,
+            "store": answer.store,
+            "changes": to_builtins(answer.lines),
+            "refused": answer.refused,
+        }
+        write(document("IamPlan", **content), output)
+        return
+    say(f"cluster {name}, {answer.store}")
+    rows = []
+    for one in answer.lines:
+        if one.action != "keep":
+            change = " -> ".join(part for part in (one.before, one.after) if part)
+            rows.append((SIGNS[one.action], one.principal, change, one.why))
+    if rows:
+        click.echo(table(("", "ARN", "IDENTITY", "WHY"), rows))
+    kept = sum(one.action == "keep" for one in answer.lines)
+    counts = [f"{sum(SIGNS[one.action] == sign for one in answer.lines)} {word}" for sign, word in (("+", "added"), ("~", "changed"), ("-", "removed"), ("!", "in conflict"))]  # fmt: skip
+    say(f"{', '.join(counts)}, {kept} as they are" + (f"; {answer.said}" if answer.said else ""))
+    for reason in answer.refused:
+        complain(reason, FAILED)

@@ -1,0 +1,78 @@
+"""`cotenant why`: who or what refused, and what helps."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cotenant.cli import ANSWERED, FAILED, SOMETHING, Failure
+from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags
+from cotenant.cli.cluster.standing import required
+from cotenant.cli.cluster.workloads import KINDS, case, demand_of, demanded, named
+from cotenant.cli.view.explanation import lines, plain
+from cotenant.cli.view.output import document, output_flag, say, write
+from cotenant.judge.pod import Explanation, explain
+from cotenant.model.case import Case
+
+
+@click.group()
+def why() -> None:
+    """Explain a refusal, and what would change it."""
+
+
+@why.command()
+@click.argument("what", required=False, metavar="[POD|deploy/NAME|rs/NAME|sts/NAME|job/NAME]")
+@click.option("-f", "--filename", "file", metavar="FILE", help="Ask about a manifest that is not applied; - for stdin.")
+@NAMESPACE
+@output_flag("json", "yaml")
+@cluster_flags
+def pod(*, what: str | None, file: str | None, output: str | None, **flags: Any) -> int:
+    """Why pods are not admitted, or whether they would be, and whether a rolling update fits.
+
+    By resource: what is asked, what the space has, what the tenant's pool has, what is idle in other spaces and can be
+    moved, what those keep as their floor. Exit 0 if nothing is in the way; 1 if something is; 2 if it cannot be told.
+    """
+    if (what is None) == (file is None):
+        raise click.UsageError("name one pod or workload, or give its manifest with -f")
+    manifest = read(file) if file else None
+
+    async def work(cluster: Cluster) -> tuple[Case, Explanation]:
+        where = await required(cluster, FAILED)
+        if not where.space:
+            raise Failure(
+                f"namespace {where.namespace} is the home of tenant {where.tenant}, and no pods run there; name a space with -n"
+            )
+        if manifest is not None:
+            demand = demanded(manifest, [], exists=False)
+        else:
+            demand = await demand_of(cluster.client, *named(what or ""), where.namespace)
+        found = await case(cluster.client, where, demand)
+        return found, explain(found)
+
+    asked, found = ask(work, **flags)
+    if output:
+        write(document("WhyPod", namespace=asked.namespace, tenant=asked.accounts.tenant, **plain(found)), output)
+    else:
+        click.echo("\n".join(lines(asked, found)))
+        for remark in found.remarks:
+            say(f"note: {remark.text}")
+    return SOMETHING if found.blocked else ANSWERED
+
+
+def read(file: str) -> dict[str, Any]:
+    """The first object of a file that is a pod or makes pods."""
+    import yaml
+
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        found = [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Failure(f"{file}: {error}") from error
+    kinds = {one.kind for one in KINDS.values()}
+    for one in found:
+        if one.get("kind") in kinds and isinstance(one.get("spec"), dict):
+            return one | {"metadata": one.get("metadata") or {}}
+    raise Failure(f"{file} holds no Pod, Deployment, ReplicaSet, StatefulSet or Job")

@@ -1,0 +1,76 @@
+"""The IAM controller: members of all tenants by IAM principal become the access entries of the cluster.
+
+One key, for one principal may belong to several tenants and has one entry. What comes of it is told to the tenants, whose
+own controller writes their status: AWS being slow or away delays nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from cotenant.api.meta import ObjectMeta
+from cotenant.aws.desk import EntryDesk
+from cotenant.controllers.gather import gather_stranded, gather_view
+from cotenant.controllers.guard import Guard
+from cotenant.controllers.world import Mapped, World
+from cotenant.kube.client import Client
+from cotenant.kube.resource import TENANTS
+from cotenant.model.finding import Finding
+from cotenant.model.iam.claims import Claim
+from cotenant.model.platform import Platform
+from cotenant.model.snapshot import TenantView
+from cotenant.render import access
+from cotenant.runtime.controller import Result
+
+KEY = "entries"
+
+
+class IamController:
+    """The only key is KEY. Works while members come and go, and looks again after `resync` seconds."""
+
+    def __init__(
+        self,
+        client: Client,
+        world: World,
+        platform: Platform,
+        now: Callable[[], datetime],
+        desk: EntryDesk,
+        resync: float,
+    ) -> None:
+        self.world, self.platform, self.now = world, platform, now
+        self.desk, self.resync, self.guard = desk, resync, Guard(client)
+
+    async def reconcile(self, _: str) -> Result:
+        """Gather → render → apply, for all tenants at once; their statuses are judged elsewhere."""
+        views = list(self.views())
+        claims = [one for view in views for one in access.wishes(view)]
+        # Tenants that vanish with their definition were deleted by nobody: losing all of ours loses no entry.
+        removing = not await self.guard.kind_leaves(TENANTS)
+        found = await self.desk.settle(claims, removing=removing)
+        self.tell(views, claims, found.trouble)
+        expiries = [view.access.next_expiry for view in views if view.access.next_expiry is not None]
+        after = [self.resync if found.again is None else found.again, *(one + 0.05 for one in expiries)]
+        return Result(after=min(after))
+
+    def views(self) -> Iterable[TenantView]:
+        """Every tenant with its members."""
+        for tenant in list(self.world.tenants.items()):
+            now = self.now()
+            found = gather_view(self.world, tenant, self.platform, now)
+            if found := found or gather_stranded(self.world, tenant, self.platform, now):
+                yield found
+
+    def tell(self, views: Iterable[TenantView], claims: Iterable[Claim], trouble: Mapping[Claim, Finding]) -> None:
+        """Keeps what became of each tenant's members, where its controller finds it; an equal verdict wakes nobody."""
+        mine: dict[str, list[Finding]] = {view.name: [] for view in views}
+        for one in claims:
+            if one in trouble:
+                mine[one.tenant].append(trouble[one])
+        for name, found in mine.items():
+            version = msgspec.json.encode(found).decode()
+            metadata = ObjectMeta(name=name, resource_version=version)
+            self.world.mapped.upsert(Mapped(metadata, tuple(found)))
+        self.world.mapped.retain(set(mine))

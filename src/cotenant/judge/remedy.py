@@ -1,0 +1,61 @@
+"""What helps a pod that is refused, each step with its command or with whom to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cotenant.api.keys import home_of
+from cotenant.judge.room import Room
+from cotenant.model.case import Case
+
+
+def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: bool) -> Iterator[str]:
+    """`silent`: keys of the quota that some container leaves open. `fits`: nothing is in the way."""
+    if silent:
+        yield "set resources of every container, or ask an administrator for defaults in spec.limits of the Tenant"
+    if not case.missing:
+        return
+    moves = False
+    for one in rooms:
+        moves = moves or one.verdict == "moves"
+        yield from remedy(case, one, case.accounts.tenant)
+    if fits and case.exists:
+        yield retry(case)
+    if fits and moves:
+        yield "cotenant brings quota to a workload that asks; a bare pod that is refused is to be tried again"
+
+
+def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
+    """What helps with one key."""
+    more = one.said(one.used + one.asked)
+    match one.verdict:
+        case "never":
+            yield f"ask for less {one.key} in one pod, or an administrator for a higher limit"
+        case "ceiling":
+            space = case.accounts.spaces.get(case.namespace)
+            own = space and space.spec.quota and one.key in (space.spec.quota.max or {})
+            yield (
+                f"raise spec.quota.max of the space to {one.key} {more}: kubectl edit cosp {space.metadata.name} -n "
+                f"{home_of(tenant)}"
+                if space and own
+                else f"ask an administrator to raise quota.space.max of tenant {tenant} to {one.key} {more}"
+            )
+        case "floors":
+            yield f"ask an administrator to lower quota.space.min of {one.key}"
+        case "limit":
+            total = one.said((one.total or 0) + one.asked)
+            yield f"delete what is not needed: cotenant top {tenant}"
+            yield f"ask an administrator for spec.quota.hard {one.key}: {total} or more"
+        case "waits" | "unseen":
+            yield f"look again in a few seconds: kubectl get cotl -n {home_of(tenant)}"
+
+
+def retry(case: Case) -> str:
+    """A refused workload tries again later and later, up to a quarter of an hour."""
+    short = case.refusal.by if case.refusal and case.refusal.by.startswith("rs/") else ""
+    if not short:
+        return "it fits now: the workload tries again by itself"
+    return (
+        "it fits now: the ReplicaSet tries again by itself, after many refusals only every quarter of an hour; at once "
+        f"with: kubectl annotate {short} -n {case.namespace} --overwrite tried=$(date +%s)"
+    )

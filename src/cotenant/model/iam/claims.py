@@ -1,0 +1,154 @@
+"""What tenants want for IAM principals, put together: a cluster has one identity a principal, whatever lists it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from cotenant.api.tenant import Member
+from cotenant.model.access import Access, group_of
+from cotenant.model.arn import SSO, SSO_PATH, Arn, arn, refusal
+from cotenant.model.finding import Finding
+
+SETS = "permission-set "
+"""What a target begins with that is found by name: `permission-set 111122223333/TeamA`."""
+
+
+class Claim(Struct, frozen=True, order=True):
+    """One member by IAM principal, as its tenant names it."""
+
+    tenant: str
+    target: str
+    """ARN of a role or user, or a permission set."""
+    group: str
+    username: str = ""
+    """"" for the name that EKS gives."""
+
+
+class Wish(Struct, frozen=True, order=True):
+    """One principal and what it shall be in the cluster, by the word of all tenants that list it."""
+
+    principal: str
+    """ARN, as complete as it is known: with the path of a role if anybody names it."""
+    username: str
+    groups: tuple[str, ...]
+    """Sorted; never empty."""
+    tenants: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What tells principals apart: the ARN without path, in lower case."""
+        return canonical(self.principal)
+
+
+class Merged(Struct, frozen=True):
+    """The wishes of all tenants, and what became of claims that are none: trouble by claim."""
+
+    wishes: tuple[Wish, ...]
+    trouble: Mapping[Claim, Finding]
+    """A reason of judge.reasons.REASONS each; status Unknown where it may be in force, or soon."""
+
+
+def claims(tenant: str, granted: Access) -> tuple[Claim, ...]:
+    """The claims of a tenant's members; of those who have expired or whose role is refused there is none."""
+    found = {Claim(tenant, target(one), group_of(tenant, one.role), one.username or "") for one in granted.iam}
+    return tuple(sorted(found))
+
+
+def target(member: Member) -> str:
+    """Whom a member by IAM principal means."""
+    if member.permission_set:
+        return f"{SETS}{member.permission_set.account}/{member.permission_set.name}"
+    return member.iam_role or member.iam_user or ""
+
+
+def canonical(principal: str) -> str:
+    """The key of an ARN; a text that is none is its own."""
+    found = arn(principal)
+    return found.canonical if found else principal.lower()
+
+
+def default_username(found: Arn) -> str:
+    """The user name that EKS gives, session included: nobody else can have it, and an audit tells people apart."""
+    if found.kind == "user":
+        return found.text
+    return f"arn:{found.partition}:sts::{found.account}:assumed-role/{found.name}/{{{{SessionName}}}}"
+
+
+def of_set(target: str, roles: Iterable[str]) -> list[str]:
+    """The roles that Identity Center made of a permission set, among the ARNs of roles.
+
+    The name ends in 16 hex digits that change with every new assignment; the set's own name may contain `_`.
+    """
+    account, _, name = target.removeprefix(SETS).partition("/")
+    found = []
+    for text in roles:
+        one = arn(text)
+        if one and one.account == account and one.path.startswith(SSO_PATH):
+            matched = SSO.fullmatch(one.name)
+            if matched and matched[1] == name:
+                found.append(text)
+    return sorted(found)
+
+
+def merged(found: Sequence[Claim], directory: Iterable[str] | None) -> Merged:
+    """One wish a principal. directory: ARNs of the roles of Identity Center, None while they are not known."""
+    trouble: dict[Claim, Finding] = {}
+    by_key: dict[str, list[tuple[Claim, str]]] = {}
+    known = list(directory) if directory is not None else None
+    for one in sorted(found):
+        for principal in targets(one, known, trouble):
+            by_key.setdefault(canonical(principal), []).append((one, principal))
+    wishes = []
+    for mine in by_key.values():
+        # One tenant may know the path of a role that another leaves out.
+        principal = max((principal for _, principal in mine), key=lambda text: (len(text), text))
+        shape = arn(principal)
+        assert shape
+        names = sorted({one.username for one, _ in mine if one.username})
+        if len(names) > 1:
+            for one, _ in mine:
+                trouble.setdefault(one, two_names(one))
+        wishes.append(
+            Wish(
+                principal,
+                names[0] if len(names) == 1 else default_username(shape),
+                tuple(sorted({one.group for one, _ in mine})),
+                tuple(sorted({one.tenant for one, _ in mine})),
+            )
+        )
+    return Merged(tuple(sorted(wishes)), trouble)
+
+
+def targets(one: Claim, known: list[str] | None, trouble: dict[Claim, Finding]) -> list[str]:
+    """The principals that a claim means; what is wrong with it goes to `trouble`."""
+    if not one.target.startswith(SETS):
+        if reason := refusal(one.target):
+            trouble[one] = Finding("PrincipalRefused", f"{one.target} {reason}")
+            return []
+        return [one.target]
+    if known is None:
+        trouble[one] = Finding("IAMPending", f"{one.target}: the roles of Identity Center are not known yet", "Unknown")
+        return []
+    roles = of_set(one.target, known)
+    if not roles:
+        message = f"{one.target}: IAM has no role of it; assign it in that account, or correct its name"
+        trouble[one] = Finding("PermissionSetNotFound", message)
+    return roles
+
+
+def two_names(one: Claim) -> Finding:
+    """Two tenants call one principal by different names: it has one only, so it keeps that of EKS."""
+    message = f"{one.target}: members elsewhere give it another username; a principal has one, now that of EKS"
+    return Finding("UsernameConflict", message)
+
+
+SHAPE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+
+
+def who(template: str, session: str, account: str = "") -> str:
+    """A user name as the authenticator fills it in for a session; a template that it does not know stays."""
+    values = {"SessionName": session.replace("@", "-"), "SessionNameRaw": session, "AccountID": account}
+    return SHAPE.sub(lambda found: values.get(found[1], found[0]), template)

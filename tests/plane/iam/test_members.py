@@ -1,0 +1,140 @@
+"""A Tenant lists an IAM role, and its people sign in with real AWS tools and find exactly their own rights."""
+
+from __future__ import annotations
+
+import json
+import time
+from uuid import uuid4
+
+import pytest
+
+from cloud import ACCOUNT, NAME, Cloud, Shell
+from vocabulary import given_tenant
+
+pytestmark = pytest.mark.cluster
+
+
+def synced(cloud: Cloud, tenant: str, status: str = "True", reason: str = "Synced", seconds: float = 40) -> dict:
+    """The condition IAMSynced once it says this."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = cloud.cluster.there("Tenant", tenant)
+        said = {one["type"]: one for one in found["status"].get("conditions", [])}.get("IAMSynced", {})
+        if (said.get("status"), said.get("reason")) == (status, reason):
+            return said
+        assert time.monotonic() < deadline, (said, cloud.cluster.operator.tail())
+        time.sleep(0.2)
+
+
+def entry(cloud: Cloud, principal: str) -> dict:
+    return cloud.eks.describe_access_entry(clusterName=NAME, principalArn=principal)["accessEntry"]
+
+
+def entered(cloud: Cloud, name: str, role: str, who: str = "ann") -> Shell:
+    shell = cloud.shell(f"{name}-{who}", cloud.session(role, who))
+    assert shell.login().ok
+    return shell
+
+
+def fresh() -> str:
+    return f"r{uuid4().hex[:6]}"
+
+
+def test_the_people_of_a_role_enter_their_tenant_and_no_other(cloud: Cloud) -> None:
+    mine, theirs = cloud.role(fresh(), "/teams/a/"), cloud.role(fresh())
+    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[{"role": "editor", "iamRole": mine}])
+    other = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[{"role": "editor", "iamRole": theirs}])
+    synced(cloud, team.name)
+    synced(cloud, other.name)
+    made = entry(cloud, mine)
+    assert made["kubernetesGroups"] == [f"cotenant:{team.name}:editor"]
+    ann = entered(cloud, team.name, mine)
+    who = json.loads(ann.kubectl("auth", "whoami", "-o", "json").out)["status"]["userInfo"]
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{mine.rpartition('/')[2]}/ann"
+    assert who["username"] == session
+    assert ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok
+    assert ann.kubectl("create", "configmap", "x", "-n", team.namespace("dev")).ok
+    refusal = ann.kubectl("get", "pods", "-n", other.namespace("dev"))
+    assert f'User "{session}" cannot list resource "pods"' in refusal.err
+    assert "cannot list" in ann.kubectl("get", "namespaces").err
+
+
+def test_a_member_who_leaves_is_refused_at_once_and_his_entry_goes(cloud: Cloud) -> None:
+    role = cloud.role(fresh())
+    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[{"role": "viewer", "iamRole": role}])
+    synced(cloud, team.name)
+    ann = entered(cloud, team.name, role)
+    assert ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok
+    team.change(members=[{"role": "owner", "group": "somebody"}])
+    deadline = time.monotonic() + 20
+    while ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok:
+        assert time.monotonic() < deadline
+    listed = role
+    while listed in cloud.eks.list_access_entries(clusterName=NAME)["accessEntries"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_a_permission_set_is_followed_to_its_new_role(cloud: Cloud) -> None:
+    name, path = f"Set{fresh()}", "/aws-reserved/sso.amazonaws.com/eu-north-1/"
+    first = cloud.role(f"AWSReservedSSO_{name}_0123456789abcdef", path)
+    member = {
+        "role": "editor",
+        "permissionSet": {"name": name, "account": ACCOUNT},
+        "username": "sso-devteam:{{SessionName}}",
+    }
+    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[member])
+    synced(cloud, team.name)
+    ann = entered(cloud, team.name, first, "random-user@stakater.com")
+    refusal = ann.kubectl("get", "svc")
+    assert 'User "sso-devteam:random-user-stakater.com" cannot list resource "services"' in refusal.err
+    assert ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok
+
+
+def test_what_cannot_be_mapped_is_told_and_the_rest_of_the_tenant_works(cloud: Cloud) -> None:
+    role = cloud.role(fresh())
+    cloud.eks.create_access_entry(
+        clusterName=NAME, principalArn=role, kubernetesGroups=["view"], tags={"Owner": "terraform"}
+    )
+    members = [{"role": "editor", "iamRole": role}, {"role": "owner", "group": "leads"}]
+    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=members)
+    said = synced(cloud, team.name, "False", "EntryConflict")
+    assert "of Terraform" in said["message"]
+    assert entry(cloud, role)["kubernetesGroups"] == ["view"]
+    conditions = {one["type"]: one["status"] for one in team.tenant()["status"]["conditions"]}
+    assert (conditions["Ready"], conditions["AccessSynced"]) == ("True", "True")
+    team.change(members=[{"role": "editor", "iamRole": f"arn:aws:iam::{ACCOUNT}:role/{fresh()}"}])
+    synced(cloud, team.name, "False", "PrincipalNotFound")
+
+
+def test_the_operators_policy_lets_it_touch_nothing_else(cloud: Cloud) -> None:
+    role = cloud.role(fresh())
+    key = cloud.iam.create_access_key(UserName="cotenant-operator")["AccessKey"]
+    operator = cloud.shell("operator", key)
+    where = ("--cluster-name", NAME, "--principal-arn", role)
+    for groups, tags in (("view", "cotenant.dev/managed-by=cotenant"), ("cotenant:x:owner", "a=b")):
+        done = operator.aws("eks", "create-access-entry", *where, "--kubernetes-groups", groups, "--tags", tags)
+        assert "AccessDeniedException" in done.err, done
+    cloud.eks.create_access_entry(clusterName=NAME, principalArn=role)
+    for command in (
+        ("delete-access-entry", *where),
+        ("update-access-entry", *where, "--kubernetes-groups", "cotenant:x:owner"),
+        (
+            "associate-access-policy",
+            *where,
+            "--policy-arn",
+            "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            "--access-scope",
+            "type=cluster",
+        ),
+    ):
+        assert "AccessDeniedException" in operator.aws("eks", *command).err
+
+
+def test_a_missing_permission_is_named_and_nothing_else_suffers(cloud: Cloud) -> None:
+    role = cloud.role(fresh())
+    cloud.plane.aws.fail("CreateAccessEntry", "AccessDeniedException", "nope", status=403, times=1)
+    team = given_tenant(cloud.cluster, "iam", spaces=["dev"], members=[{"role": "viewer", "iamRole": role}])
+    said = synced(cloud, team.name, "False", "AWSPermissionMissing")
+    assert "lacks eks:CreateAccessEntry" in said["message"]
+    assert cloud.cluster.there("Namespace", team.namespace("dev"))

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from cotenant.api.builtin import ResourceQuota
+from cotenant.api.limits import LimitItem
+from cotenant.api.workload import PodSpec
+from cotenant.judge.pod import Explanation, explain
+from cotenant.model.accounts import Accounts
+from cotenant.model.case import Case, Refusal
+from cotenant.model.rollout import rollout
+from unit.judge.books import books, quota
+from unit.specimens import metadata
+
+ROOMY = books({"a": (4, 10, 10), "b": (0, 5, 5)})
+TIGHT = books({"a": (4, 4, 4), "b": (16, 16, 16)})
+DEFAULTS = msgspec.convert([{"type": "Container", "default": {"cpu": "1"}}], list[LimitItem])
+
+
+def case(accounts: Accounts = ROOMY, *, wants: int = 4, has: int = 4, kind: str = "Deployment", **more: Any) -> Case:
+    """The Deployment web in space a, one container without resources."""
+    spec = msgspec.convert({"containers": [{}]}, PodSpec)
+    own = accounts.quotas["red-a"]
+    known: dict[str, Any] = {"spec": spec, "quota": own} | more
+    return Case(kind=kind, name="web", namespace="red-a", wants=wants, has=has, accounts=accounts, **known)
+
+
+def asked(**more: Any) -> Explanation:
+    return explain(case(**more))
+
+
+def rolling(accounts: Accounts, **given: Any) -> str:
+    return explain(case(accounts, rollout=rollout({"rollingUpdate": given}, 4))).rolling
+
+
+def test_a_deployment_that_has_all_its_pods_is_in_order() -> None:
+    found = asked()
+    assert (found.verdict, found.summary, found.blocked) == ("complete", "Deployment web wants 4 pods, has 4", False)
+    assert not found.reasons and not found.advice
+
+
+def test_what_is_short_is_told_with_whom_to_ask_for_how_much() -> None:
+    found = asked(accounts=TIGHT, wants=6)
+    assert found.verdict == "short" and found.blocked
+    assert found.reasons == ("pods: the tenant uses 20 of 20: b 16, a 4",)
+    assert found.advice == (
+        "delete what is not needed: cotenant top red",
+        "ask an administrator for spec.quota.hard pods: 22 or more",
+    )
+
+
+def test_what_fits_now_is_tried_again_at_once_with_a_command() -> None:
+    refusal = Refusal('pods "web-1" is forbidden: exceeded quota: cotenant, …', by="rs/web-7d4")
+    found = asked(wants=6, refusal=refusal)
+    assert found.verdict == "fits"
+    assert "kubectl annotate rs/web-7d4 -n red-a --overwrite tried=" in found.advice[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            'pods "x" is forbidden: violates PodSecurity "restricted:latest": …',
+            "Pod Security refuses it, not the quota",
+        ),
+        (
+            'pods "x" is forbidden: maximum cpu usage per Container is 1, but limit is 2',
+            "the LimitRange of the namespace",
+        ),
+        ('admission webhook "a.b" denied the request: no', "a webhook refuses it"),
+        (
+            "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no",
+            "an admission policy",
+        ),
+    ],
+)
+def test_another_layer_that_refused_is_named(text: str, words: str) -> None:
+    found = asked(wants=6, refusal=Refusal(text))
+    assert found.verdict == "refused" and found.reasons[0].startswith(words)
+    # Once the pods are there it does not matter any more.
+    assert asked(refusal=Refusal(text)).verdict == "complete"
+
+
+def test_a_container_that_says_nothing_under_a_compute_quota_is_refused_whatever_is_left() -> None:
+    accounts = books({"a": (0, 4000, 4000)}, key="limits.cpu", limit=4000)
+    found = asked(accounts=accounts, has=0)
+    assert found.verdict == "unspecified" and "limits.cpu" in found.reasons[-1]
+    assert asked(accounts=accounts, has=0, limits=tuple(DEFAULTS)).verdict != "unspecified"
+    whole = msgspec.convert({"containers": [{}], "resources": {"limits": {"cpu": "1"}}}, PodSpec)
+    assert asked(accounts=accounts, has=0, spec=whole).verdict != "unspecified"
+
+
+def test_a_quota_of_somebody_else_is_named_with_the_command_that_removes_it() -> None:
+    wire = {
+        "metadata": metadata("theirs", namespace="red-a"),
+        "spec": {"hard": {"pods": "4"}},
+        "status": {"used": {"pods": "4"}},
+    }
+    foreign = msgspec.convert(wire, ResourceQuota)
+    found = asked(wants=6, foreign=(foreign,))
+    (reason,) = found.reasons
+    assert reason.startswith(
+        "pods: ResourceQuota theirs, which is not cotenant's, admits 4, 4 used; an administrator: "
+    )
+    assert reason.endswith("kubectl delete resourcequota theirs -n red-a")
+    assert found.blocked
+
+
+def test_a_pod_that_exists_was_admitted() -> None:
+    found = explain(case(kind="Pod", wants=1, has=1, phase="Pending"))
+    assert (found.verdict, found.blocked) == ("admitted", False)
+    assert "kubectl describe pod web -n red-a" in found.advice[0]
+    assert [(one.key, one.asked) for one in found.rooms] == [("pods", 1)]
+
+
+def test_a_rolling_update_is_held_against_what_can_be_had() -> None:
+    assert rolling(ROOMY) == "a rolling update needs 1 pod more for a while (maxSurge): it fits"
+    slow = rolling(TIGHT)
+    assert "is short of pods; it goes on all the same, ending 1 pod at a time first" in slow
+    assert "it stands still, for maxUnavailable is 0" in rolling(TIGHT, maxUnavailable=0)
+    one_left = books({"a": (4, 5, 5), "b": (15, 15, 15)})
+    assert "it goes on with fewer at a time" in rolling(one_left, maxUnavailable=0, maxSurge=3)
+    assert "it needs nothing more" in rolling(TIGHT, maxSurge=0)
+    assert "strategy Recreate" in explain(case(TIGHT, rollout=rollout({"type": "Recreate"}, 4))).rolling
+
+
+def test_surge_pods_that_are_there_already_are_not_asked_for_twice() -> None:
+    found = explain(case(TIGHT, wants=5, has=5, rollout=rollout({}, 4)))
+    assert [one.asked for one in found.surge] == [0]
+
+
+def test_a_manifest_is_judged_as_if_nothing_of_it_were_there() -> None:
+    found = asked(exists=False, has=0, wants=3)
+    assert (found.verdict, found.summary) == ("fits", "Deployment web would want 3 pods")
+
+
+def test_a_namespace_without_a_quota_limits_nothing() -> None:
+    assert asked(quota=None, wants=9).rooms == ()
+
+
+def test_keys_that_are_not_shared_are_looked_at_too() -> None:
+    own = quota("a", "count/pods", 4, 4)
+    assert [one.verdict for one in asked(wants=5, quota=own).rooms] == ["ceiling"]

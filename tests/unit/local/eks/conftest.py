@@ -1,0 +1,39 @@
+"""One endpoint for all tests of AWS' side: each makes its own principals. Its clock can be put forward."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cotenant.local.eks import Cluster, Endpoint
+
+FOREIGN = "444455556666"
+
+
+class Clock:
+    def __init__(self):
+        self.ahead = timedelta()
+
+    def __call__(self):
+        return datetime.now(UTC) + self.ahead
+
+
+@pytest.fixture(scope="session")
+def clock():
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def endpoint(clock):
+    with Endpoint(Cluster(accounts=(FOREIGN,)), now=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def aws(endpoint, clock):
+    """The endpoint, with its clock, faults and delay put back afterwards."""
+    endpoint.calls.clear()
+    yield endpoint
+    clock.ahead = timedelta()
+    endpoint.delay(0)
