@@ -68,13 +68,15 @@ async def checked(admin, name: str) -> dict:
             await asyncio.sleep(0.1)
 
 
-async def test_every_message_of_the_leash_and_the_guard_stays_under_300_characters_and_names_its_rule(installed):
+async def test_every_message_of_the_leash_the_guard_and_the_quotas_stays_under_300_characters_and_names_its_rule(
+    installed,
+):
     """Those of the other policies are measured where they are provoked, for they hold what was asked."""
     messages = [
         validation["messageExpression"]
         for manifest in deny(Platform())
         for validation in manifest["spec"].get("validations", ())
-        if manifest["metadata"]["name"] in ("cotenant-leash", "cotenant-guard")
+        if manifest["metadata"]["name"].startswith(("cotenant-leash", "cotenant-guard", "cotenant-quota-"))
     ]
 
     assert len(messages) == 13
