@@ -63,6 +63,7 @@ docs: $(READY) ## write the generated pages and CRDs anew
 	$(BIN)/python -m cotenant.cli.view.reference --write docs/reference/cli.md
 	$(BIN)/python -m cotenant.judge.reference --write
 	$(BIN)/python -m cotenant.judge.lint.reference --write
+	$(BIN)/python -m cotenant.cli.view.admission --write
 	$(BIN)/python -m cotenant.controllers.reference --write
 	$(BIN)/python -m cotenant.render.install.chart --write charts/cotenant
 

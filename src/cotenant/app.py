@@ -13,6 +13,7 @@ from cotenant.aws.eks import Eks, Iam
 from cotenant.controllers.assist import Assist
 from cotenant.controllers.fence import Fence
 from cotenant.controllers.iam import IamController
+from cotenant.controllers.inspection import Inspection
 from cotenant.controllers.leash import Leash
 from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.meter import QuotaGauges
@@ -93,7 +94,8 @@ def compose(
     )
     leash = Leash(Client(election.transport), platform, metrics)
     fence = Fence(Client(election.transport), world, lambda: look_again(found, world))
-    manager.services += [leash.run, fence.run]
+    inspection = Inspection(Client(election.transport), world, platform, lambda: look_again(found, world))
+    manager.services += [leash.run, fence.run, inspection.run]
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
     if settings.assist:

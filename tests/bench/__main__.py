@@ -16,6 +16,7 @@ from statistics import median
 
 import yaml
 from tests.bench import pods, transfers
+from tests.bench.admission import pod_create_ratio
 from tests.bench.onboarding import Run, by_cotenant, by_script, say, settled
 from tests.bench.plane import Bench
 from tests.bench.usable import calls_of_a_pod, first, latencies
@@ -91,6 +92,15 @@ async def untouched() -> Figures:
     async with Bench.fresh() as bench:
         await bench.start_operator()
         return {"first tenant to first pod on a fresh plane, ms": await first(bench)}
+
+
+async def policed() -> Figures:
+    """What the policies cost a pod."""
+    say("pods with and without policies")
+    async with Bench.fresh() as bench:
+        ratio, ours, native = await pod_create_ratio(bench)
+        say(f"  {ours:.2f} ms in a space, {native:.2f} ms natively")
+        return {"pod create, policies over native, p50 ratio": ratio}
 
 
 async def ten_thousand(tenants: int, spaces: int) -> Figures:
@@ -197,7 +207,7 @@ def main() -> int:
         return report(asyncio.run(shared(choice.spaces)))
     if choice.ten_thousand:
         return report(asyncio.run(ten_thousand(choice.tenants or 2000, 5)))
-    found = {"help, ms": help_time(), "demo, seconds": demo_time()} | asyncio.run(untouched())
+    found = {"help, ms": help_time(), "demo, seconds": demo_time()} | asyncio.run(untouched()) | asyncio.run(policed())
     return report(found | asyncio.run(usual(choice.tenants or 200, 5)))
 
 

@@ -36,7 +36,7 @@ FEATURES = {
     "namespace": ("judge.space", {"Ready"}, "docs/how-to/spaces.md"),
     "network": ("judge.tenant", {"NetworkIsolated"}, "docs/how-to/network.md"),
     "quota": ("judge.quota", {"QuotaSynced"}, "docs/explanation/quota.md"),
-    "rules": ("judge.tenant", {"PolicyEnforced"}, "docs/reference/conditions.md"),
+    "rules": ("judge.tenant", {"PolicyEnforced"}, "docs/reference/policies.md"),
     "install": ("judge.isolation", {"Verified"}, "docs/how-to/install-on-eks.md"),
     "space": ("judge.space", {"Ready"}, "docs/how-to/spaces.md"),
     "tenant": ("judge.tenant", {"Ready"}, "docs/explanation/how-it-works.md"),

@@ -34,6 +34,8 @@ CONFIRM_DELETE = "cotenant.dev/confirm-delete"
 TENANT_FINALIZER = "cotenant.dev/tenant"
 SPACE_FINALIZER = "cotenant.dev/space"
 
+POOL = "node-restriction.kubernetes.io/cotenant-pool"
+"""Label and taint of the nodes of a pool. A kubelet cannot give itself a label of this prefix (NodeRestriction)."""
 POD_SECURITY = "pod-security.kubernetes.io"
 HOME_PREFIX = "home-"
 POLICY = "policy"

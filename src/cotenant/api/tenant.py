@@ -203,7 +203,7 @@ class NodesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """The nodes that run the tenant's pods."""
 
     pool: RoleName | None = None
-    """Name of the node pool that the tenant's pods run on."""
+    """Name of the node pool that the tenant's pods run on. They name it by nodeSelector node-restriction.kubernetes.io/cotenant-pool."""
     dedicated: bool | None = None
     """Whether nothing but this tenant runs on the pool."""
 

@@ -18,7 +18,6 @@ from cotenant.cli.delete import TAKE
 from cotenant.cli.view.inventory import RELEASE
 from cotenant.cli.view.output import document, output_flag, say, write
 from cotenant.model.iam.awsauth import read
-from cotenant.render.install import GUARD, LEASH
 
 OLDEST, NEWEST = (1, 33), (1, 36)
 LEASE_SECONDS = 60.0
@@ -182,11 +181,11 @@ def _schema(crd: dict[str, Any]) -> Any:
 
 
 def _policies(facts: Facts) -> Iterable[Finding]:
-    for name in (LEASH, GUARD):
-        state = facts.policies.get(name)
-        if state == "bound":
-            yield Finding("ok", "policies", f"{name} is there and bound")
-        elif state is not None:
+    bound = [name for name, state in facts.policies.items() if state == "bound"]
+    if bound:
+        yield Finding("ok", "policies", f"{len(bound)} are there and bound")
+    for name, state in facts.policies.items():
+        if state != "bound":
             yield Finding("FAIL", "policies", f"{name} is {state}: nothing is denied", INSTALL)
     for name, denies in facts.denies.items():
         if denies:

@@ -83,6 +83,7 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         stranded=gather_stranded(world, tenant, platform, now),
         home=world.namespaces.get(None, home_of(name)),
         home_quota=world.quotas.get(home_of(name), COTENANT),
+        lapse=world.lapse,
         spaces=spaces,
         namespaces=namespaces,
         quotas=tuple(one for one in quotas if one),

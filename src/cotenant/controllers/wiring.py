@@ -234,7 +234,7 @@ def watch_for_scarcity(scarcity: Controller, world: World, *, charges: bool) -> 
 
 
 def look_again(found: Iterable[Controller], world: World) -> None:
-    """Every Space and Tenant is looked at: whether the policies of quotas act has changed."""
+    """Every Space and Tenant is looked at: whether the policies act has changed."""
     stores: dict[str, Store[Any]] = {"space": world.spaces, "tenant": world.tenants}
     for one in found:
         for key in list(stores[one.name].keys()) if one.name in stores else []:

@@ -71,6 +71,7 @@ class World:
     """The stores. `foreign`: ResourceQuotas that are not cotenant's. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
 
     `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked.
+    `lapse`: what of the policies was last seen not to be as installed, in words; "" for nothing.
     `asks`: bare pods that wait for quota just now.
     """
 
@@ -90,6 +91,7 @@ class World:
         self.maps = False
         """Whether IAM principals are mapped at all."""
         self.echoing = False
+        self.lapse = ""
         self.fenced: bool | None = True
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():

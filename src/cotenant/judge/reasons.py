@@ -56,6 +56,7 @@ REASONS: dict[str, str] = {
     "EnforcementNotProven": "The NetworkPolicies are in place. Whether the cluster's network enforces them has not been shown.",
     "NotIsolated": "spec.network.isolation is none.",
     # PolicyEnforced, Verified
+    "PolicyMissing": "Run cotenant install: somebody removed or changed a policy. What it forbids is let through meanwhile.",
     "NotEnforced": "The message names the fields that this version does not enforce. Do not rely on them.",
     "NotVerified": "Nothing to do here. `cotenant verify` tells the verdict; this version does not write it into the status.",
     # Ready of a Space

@@ -212,6 +212,13 @@ def enforcement_proven(facts: TenantFacts) -> Finding | None:
     )
 
 
+def policies_stand(facts: TenantFacts) -> Finding | None:
+    """The rules are enforced by policies, which somebody may have taken away."""
+    if not facts.found.lapse:
+        return None
+    return Finding("PolicyMissing", f"{facts.found.lapse}: what it forbids is not refused; run cotenant install")
+
+
 def rules_enforced(facts: TenantFacts) -> Finding | None:
     """Rules that this version writes down but does not enforce are named, lest somebody relies on them."""
     rules = facts.found.view.rules if facts.found.view else None
@@ -248,7 +255,7 @@ ACCESS: Chain[TenantFacts] = Chain(
 )
 IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_wanted, iam_managed, iam_mapped, good=GOOD)
 NETWORK: Chain[TenantFacts] = Chain("NetworkIsolated", enforcement_proven, good=GOOD)
-POLICY: Chain[TenantFacts] = Chain("PolicyEnforced", rules_enforced, good=GOOD)
+POLICY: Chain[TenantFacts] = Chain("PolicyEnforced", policies_stand, rules_enforced, good=GOOD)
 VERIFIED = ("Verified", Finding("NotVerified", "this version records no verdict; ask: cotenant verify", "Unknown"))
 
 

@@ -87,7 +87,7 @@ async def test_the_cluster_the_effect_and_the_number_come_before_the_first_write
     shown = "\n".join(lines[:first])
     assert "127.0.0.1" in shown
     assert "roles: owner, editor, viewer -> owner, editor, viewer, surveyor" in shown
-    assert "objects: 0 new, 4 changed (ValidatingAdmissionPolicy cotenant-leash, " in shown
+    assert "objects: 0 new, 5 changed (ValidatingAdmissionPolicy cotenant-leash, " in shown
     assert "Deployment cotenant)" in shown
     assert "ClusterRole cotenant:surveyor does not exist" in shown
     assert await checksum(admin) != before  # or the pods would go on with the settings of before

@@ -78,7 +78,9 @@ ANSWERS: list[tuple[str, str, str, TenantStatus]] = [
     ("IAMSynced", "Unknown", "IAMPending", judged(whole({"members": IAM}, iam=(Finding("IAMPending", "w", "Unknown"),)))),
     ("NetworkIsolated", "Unknown", "EnforcementNotProven", judged(whole())),
     ("NetworkIsolated", "False", "NotIsolated", judged(whole({"network": {"isolation": "none"}}))),
-    ("PolicyEnforced", "False", "NotEnforced", judged(whole())),
+    ("PolicyEnforced", "True", "Synced", judged(whole())),
+    ("PolicyEnforced", "False", "NotEnforced", judged(whole({"enforcement": "warn"}))),
+    ("PolicyEnforced", "False", "PolicyMissing", judged(whole(lapse="policy cotenant-pods is missing"))),
     ("PolicyEnforced", "Unknown", "ProfileNotFound", judged(whole({"profile": "gold"}, view=None))),
     ("QuotaSynced", "True", "NoQuota", judged(whole())),
     ("Verified", "Unknown", "NotVerified", judged(whole())),
@@ -162,13 +164,14 @@ def test_a_tenant_that_goes_says_what_is_left() -> None:
 
 
 def test_rules_that_are_not_enforced_are_named() -> None:
-    spec = {"pods": {"registries": [], "allowExec": False, "runtimeClasses": []}, "nodes": {"pool": "gold"},
-            "ingress": {"classes": []}, "storage": {"classes": []}, "enforcement": "warn"}  # fmt: skip
+    spec = {"nodes": {"pool": "gold", "dedicated": True}, "enforcement": "warn"}
     message = condition(judged(whole(spec)), "PolicyEnforced").message
-    for name in ("pods.registries", "pods.allowExec", "pods.runtimeClasses", "nodes", "ingress.classes",
-                 "storage.classes", "enforcement", "ingress.hosts", "serviceAccounts.iamRoles"):  # fmt: skip
-        assert name in message
-    assert "registries" not in condition(judged(whole()), "PolicyEnforced").message
+    assert message == "this version does not enforce: nodes.dedicated, enforcement (warn: it is refused)"
+
+
+def test_a_policy_that_was_taken_away_is_worse_than_a_rule_that_is_not_built() -> None:
+    one = condition(judged(whole({"enforcement": "warn"}, lapse="policy cotenant-pods was changed")), "PolicyEnforced")
+    assert one.message == "policy cotenant-pods was changed: what it forbids is not refused; run cotenant install"
 
 
 def test_conditions_keep_their_times_from_one_look_to_the_next() -> None:

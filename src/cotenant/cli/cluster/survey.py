@@ -22,7 +22,7 @@ from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
 from cotenant.model.strays import astray, bygone
-from cotenant.render.install import GUARD, LEASH
+from cotenant.render.install import deny
 from cotenant.render.install.values import LEASE
 
 T = TypeVar("T")
@@ -164,8 +164,13 @@ async def _rights(client: Client, facts: Facts) -> None:
     facts.missing_rights = missing
 
 
+def policy_names() -> list[str]:
+    """Every policy of an installation."""
+    return [one["metadata"]["name"] for one in deny(Platform()) if one["kind"] == resource.VALIDATING_POLICIES.kind]
+
+
 async def _policies(client: Client, facts: Facts) -> None:
-    for name in (LEASH, GUARD):
+    for name in policy_names():
         try:
             policy = await _exists(client, resource.VALIDATING_POLICIES, name)
             binding = await _exists(client, resource.VALIDATING_POLICY_BINDINGS, name)

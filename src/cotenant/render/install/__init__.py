@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cotenant.api import keys, schema
 from cotenant.model.platform import Platform
+from cotenant.render.install.admission import admission
 from cotenant.render.install.assist import ASSIST, assist
 from cotenant.render.install.members import member_roles
 from cotenant.render.install.operator import operator, settings
@@ -65,7 +66,7 @@ _KEEP = {"helm.sh/resource-policy": "keep"}
 
 def deny(platform: Platform) -> list[Manifest]:
     """The policies that hold without the operator."""
-    return [*policies(platform), *quota_policies(platform)]
+    return [*policies(platform), *admission(platform), *quota_policies(platform)]
 
 
 def grant(values: InstallValues) -> list[Manifest]:

@@ -6,9 +6,8 @@ names its resources and subresources, so that what a later Kubernetes adds is de
 
 Nobody writes NetworkPolicies, ResourceQuotas, LimitRanges, Roles, RoleBindings and SpacePolicies: they are the fence.
 Nobody writes endpoints (CVE-2021-25740) or pods/binding (goes round every taint), and nobody writes services/status,
-which is one half of CVE-2020-8554: the other half, `spec.externalIPs` of a Service, no role can take away. It takes an
-admission policy, and there is none of ours yet: condition PolicyEnforced names it. There is no proxy to pods and
-services (the API server would call addresses that the network policies keep away).
+which is one half of CVE-2020-8554: the other half, `spec.externalIPs` of a Service, no role can take away; a policy does
+(admission/doors.py). There is no proxy to pods and services (the API server would call addresses that the network policies keep away).
 """
 
 from __future__ import annotations
@@ -70,8 +69,8 @@ _EDIT = (
 )
 
 # A token speaks as a ServiceAccount outside the cluster, after its maker is gone too. This right is the owner's alone, but
-# it is not the only way: who may write Secrets gets a token without end from one of type
-# kubernetes.io/service-account-token. No role can tell types of Secrets apart; that takes an admission policy.
+# it is not the only way: a Secret of type kubernetes.io/service-account-token is a token without end. No role can tell
+# types of Secrets apart; a policy does (admission/rights.py).
 _OWN = (rule("", ("create",), "serviceaccounts/token"),)
 
 _HOME_VIEW = (

@@ -49,6 +49,13 @@ def _cluster_rules(platform: Platform) -> list[Manifest]:
         rule(_RBAC, READ, "clusterroles"),
         rule(_RBAC, ("bind",), "clusterroles", names=tuple(bindable(platform))),
         rule("events.k8s.io", ("create", "patch"), "events"),
+        # Whether they are still there. Never to write: they are what it is held by.
+        rule(
+            "admissionregistration.k8s.io",
+            ("list",),
+            "validatingadmissionpolicies",
+            "validatingadmissionpolicybindings",
+        ),
         rule("apiextensions.k8s.io", ("get",), "customresourcedefinitions", names=definitions),
     ]
 

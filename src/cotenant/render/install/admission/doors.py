@@ -1,0 +1,196 @@
+"""Services, Ingresses and routes: how a tenant is reached, and under which names."""
+
+from __future__ import annotations
+
+import json
+
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+
+_ASK = "a platform administrator changes {} of the Tenant"
+_HOSTS = "params.spec.ingress.?hosts.orValue([])"
+TOLD_HOSTS = short(f"{_HOSTS}.join(', ')", 60)
+_NOTES = "object.metadata.?annotations.orValue({})"
+_CHANGED = (
+    "request.operation == 'CREATE' || object.spec != oldObject.spec || "
+    f"{_NOTES} != oldObject.metadata.?annotations.orValue({{}})"
+)
+# What of the annotations of known controllers stays within the tenant's own entry point. A list of what is allowed:
+# each version of a controller knows more of them, and a list of what is refused would let the new ones through.
+SERVICE_NOTES = [
+    f"service.beta.kubernetes.io/aws-load-balancer-{name}"
+    for name in (
+        "type", "scheme", "internal", "nlb-target-type", "backend-protocol", "proxy-protocol", "ip-address-type",
+        "cross-zone-load-balancing-enabled", "connection-idle-timeout", "connection-draining-enabled",
+        "connection-draining-timeout", "target-group-attributes", "healthcheck-protocol", "healthcheck-port",
+        "healthcheck-path", "healthcheck-interval", "healthcheck-timeout", "healthcheck-healthy-threshold",
+        "healthcheck-unhealthy-threshold", "healthcheck-success-codes",
+    )
+]  # fmt: skip
+INGRESS_NOTES = [
+    *(
+        f"alb.ingress.kubernetes.io/{name}"
+        for name in (
+            "scheme", "target-type", "ip-address-type", "listen-ports", "ssl-redirect", "certificate-arn", "ssl-policy",
+            "inbound-cidrs", "backend-protocol", "backend-protocol-version", "target-group-attributes", "target-node-labels",
+            "healthcheck-protocol", "healthcheck-port", "healthcheck-path", "healthcheck-interval-seconds",
+            "healthcheck-timeout-seconds", "healthy-threshold-count", "unhealthy-threshold-count", "success-codes",
+        )
+    ),
+    *(
+        f"nginx.ingress.kubernetes.io/{name}"
+        for name in (
+            "rewrite-target", "app-root", "use-regex", "ssl-redirect", "force-ssl-redirect", "backend-protocol",
+            "proxy-body-size", "proxy-connect-timeout", "proxy-read-timeout", "proxy-send-timeout", "proxy-buffering",
+            "proxy-buffer-size", "affinity", "affinity-mode", "session-cookie-name", "session-cookie-path",
+            "session-cookie-max-age", "limit-rps", "limit-connections", "whitelist-source-range", "enable-cors",
+            "cors-allow-origin", "cors-allow-methods", "cors-allow-headers", "cors-allow-credentials",
+        )
+    ),
+]  # fmt: skip
+
+
+def served(host: str) -> str:
+    """CEL: whether a host name is the tenant's. `*.a.example` allows exactly one label more, and itself.
+
+    The name's own wildcard is looked up, which costs a hundredth of comparing it with every pattern.
+    """
+    wildcard = f"'*' + {host}.substring({host}.indexOf('.'))"
+    return f"({host} in {_HOSTS} || ({host}.indexOf('.') > 0 && ({wildcard}) in {_HOSTS}))"
+
+
+def _told(prefixes: tuple[str, ...]) -> str:
+    """CEL: names of annotations that belong to one of the controllers."""
+    begins = " || ".join(f"k.startsWith('{prefix}')" for prefix in prefixes)
+    return f"{_NOTES}.map(k, {begins}, k)"
+
+
+_DNS = "external-dns.alpha.kubernetes.io/"
+DNS_NAMES = (
+    "names",
+    # As external-dns reads them: separated by commas, spaces left out.
+    (
+        f"['{_DNS}hostname', '{_DNS}internal-hostname'].filter(k, k in {_NOTES})"
+        f".map(k, {_NOTES}[k].replace(' ', '').split(','))"
+    ),
+)
+_BAD_NAMES = f"variables.names.filter(l, !l.all(n, {served('n')}))"
+
+
+def dns(identifier: str) -> Rule:
+    """What external-dns is asked for; wants the variable DNS_NAMES."""
+    return Rule(
+        id=identifier,
+        title="A name that external-dns is asked for is one of the tenant's hosts",
+        why="external-dns writes any name into the zone that somebody annotates: also the one that leads to others.",
+        way_out=_ASK.format("ingress.hosts"),
+        leaf="ingress.hosts",
+        holds=f"size(variables.names) == 0 || variables.names.all(l, l.all(n, {served('n')}))",
+        says=told("DNS name {} is none of this tenant; allowed: {}", short(f"{_BAD_NAMES}[0].join(',')"), TOLD_HOSTS),
+    )
+
+
+def _notes(identifier: str, allowed: list[str], controllers: str) -> Rule:
+    listed = json.dumps(allowed)
+    return Rule(
+        id=identifier,
+        title=f"Annotations of {controllers} stay within the tenant's own load balancer",
+        why="Others attach rules to a load balancer that is shared (group.name), name security groups, subnets and "
+        "certificates of the account, or put text into the configuration of a proxy that all tenants share.",
+        way_out="leave it out, or ask a platform administrator",
+        holds=f"variables.notes.all(k, k in {listed})",
+        says=told("annotation {} is not allowed", short(f"variables.notes.filter(k, !(k in {listed}))[0]")),
+    )
+
+
+SERVICES = Policy(
+    name="cotenant-services",
+    about="Services",
+    rules=(
+        Rule(
+            id="COTENANT-SERVICE-1",
+            title="A Service has an allowed type",
+            why="NodePort opens every node, LoadBalancer costs money and is public, ExternalName leads callers elsewhere.",
+            way_out=_ASK.format("services.types"),
+            leaf="services.types",
+            holds="object.spec.?type.orValue('ClusterIP') in params.spec.services.?types.orValue([])",
+            says=told(
+                "Service type {} is not allowed; allowed: {}",
+                "object.spec.?type.orValue('ClusterIP')",
+                "params.spec.services.?types.orValue([]).join(', ')",
+            ),
+        ),
+        Rule(
+            id="COTENANT-SERVICE-2",
+            title="A Service claims no external address",
+            why="Traffic of every pod to that address, wherever it is, then goes to this Service (CVE-2020-8554).",
+            way_out="leave spec.externalIPs out",
+            holds="object.spec.?externalIPs.orValue([]).size() == 0",
+            says=told(
+                "address {} in externalIPs takes the traffic of all tenants", short("object.spec.externalIPs[0]")
+            ),
+        ),
+        _notes("COTENANT-SERVICE-3", SERVICE_NOTES, "the AWS load balancer controller on Services"),
+        dns("COTENANT-SERVICE-4"),
+    ),
+    matches=(kinds("", ["CREATE"], "services"),),
+    updates=(kinds("", ["UPDATE"], "services"),),
+    condition=_CHANGED,
+    variables=(("notes", _told(("service.beta.kubernetes.io/",))), DNS_NAMES),
+)
+
+_FOREIGN_HOST = (
+    f"(variables.hosts.exists(n, !{served('n')}) ? variables.hosts : "
+    f"variables.certified.filter(l, l.exists(n, !{served('n')}))[0]).filter(n, !{served('n')})[0]"
+)
+_CLASSES = "params.spec.ingress.?classes.orValue([])"
+INGRESSES = Policy(
+    name="cotenant-ingresses",
+    about="Ingresses",
+    rules=(
+        Rule(
+            id="COTENANT-INGRESS-1",
+            title="An Ingress has an allowed class",
+            why="The class chooses the controller: another one may be public, or meant for others.",
+            way_out="name one in spec.ingressClassName, or " + _ASK.format("ingress.classes"),
+            leaf="ingress.classes",
+            holds="!has(params.spec.ingress.classes) || variables.class in params.spec.ingress.classes",
+            says=told(
+                "IngressClass {} is not allowed; allowed: {}",
+                short("variables.class"),
+                short(f"{_CLASSES}.join(', ')", 60),
+            ),
+        ),
+        Rule(
+            id="COTENANT-INGRESS-2",
+            title="An Ingress answers for named hosts only",
+            why="A default backend, and a rule without host, answer for every name that nobody else took.",
+            way_out="name a host in every rule, and leave spec.defaultBackend out",
+            leaf="ingress.hosts",
+            holds="!has(object.spec.defaultBackend) && object.spec.?rules.orValue([]).all(r, r.?host.orValue('') != '') && "
+            "object.spec.?rules.orValue([]).size() > 0",
+            says=told("the Ingress answers for every host"),
+        ),
+        Rule(
+            id="COTENANT-INGRESS-3",
+            title="Every host of an Ingress, and of its certificates, is one of the tenant's",
+            why="Whoever serves a name gets what is sent to it: sessions, passwords, and certificates for it.",
+            way_out=_ASK.format("ingress.hosts"),
+            leaf="ingress.hosts",
+            holds=f"variables.hosts.all(n, {served('n')}) && variables.certified.all(l, l.all(n, {served('n')}))",
+            says=told("host {} is none of this tenant; allowed: {}", short(_FOREIGN_HOST), TOLD_HOSTS),
+        ),
+        _notes("COTENANT-INGRESS-4", INGRESS_NOTES, "the AWS load balancer controller and of ingress-nginx"),
+        dns("COTENANT-INGRESS-5"),
+    ),
+    matches=(kinds("networking.k8s.io", ["CREATE"], "ingresses"),),
+    updates=(kinds("networking.k8s.io", ["UPDATE"], "ingresses"),),
+    condition=_CHANGED,
+    variables=(
+        ("class", f"object.spec.?ingressClassName.orValue({_NOTES}[?'kubernetes.io/ingress.class'].orValue(''))"),
+        ("hosts", "object.spec.?rules.orValue([]).map(r, r.?host.orValue(''))"),
+        # Lists of a list: up to Kubernetes 1.33 nothing makes one list of them.
+        ("certified", "object.spec.?tls.orValue([]).map(t, t.?hosts.orValue([]))"),
+        ("notes", _told(("alb.ingress.kubernetes.io/", "nginx.ingress.kubernetes.io/"))),
+        DNS_NAMES,
+    ),
+)

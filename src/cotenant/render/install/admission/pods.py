@@ -1,0 +1,222 @@
+"""Pods, and the templates that become pods.
+
+What counts is the pod: whoever made it, a controller of Kubernetes included. Templates are looked at as well, so that
+the author of a Deployment hears of it, and not only an event of its ReplicaSet.
+"""
+
+from __future__ import annotations
+
+from cotenant.api import keys
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.values import Manifest
+
+_P = "params.spec.pods"
+_OWN_POOL = "params.spec.nodes.pool"
+_POOL = "has(params.spec.nodes) && has(params.spec.nodes.pool)"
+_ASK = "a platform administrator changes {} of the Tenant"
+
+
+def _images(spec: str) -> str:
+    """CEL: every image of a pod, volumes of images included."""
+    containers = [f"{spec}.?{kind}.orValue([])" for kind in ("containers", "initContainers", "ephemeralContainers")]
+    parts = [f"{each}.map(c, c.?image.orValue(''))" for each in containers]
+    volumes = f"{spec}.?volumes.orValue([]).map(v, has(v.image), v.image.?reference.orValue(''))"
+    return " + ".join([*parts, volumes])
+
+
+def _terms() -> str:
+    """CEL: every term of affinity and anti-affinity between pods."""
+    parts = []
+    for kind in ("podAffinity", "podAntiAffinity"):
+        found = f"dyn(variables.pod.affinity).?{kind}"  # the terms of both are of different types
+        parts.append(f"{found}.?requiredDuringSchedulingIgnoredDuringExecution.orValue([])")
+        parts.append(f"{found}.?preferredDuringSchedulingIgnoredDuringExecution.orValue([]).map(p, p.podAffinityTerm)")
+    return " + ".join(parts)
+
+
+def _tolerable(one: str) -> str:
+    """CEL: whether a toleration may be: Kubernetes' own, the tenant's pool, and others only where it has no pool."""
+    own = (
+        f"{_POOL} && {one}.?operator.orValue('Equal') == 'Equal' && {one}.?value.orValue('') == params.spec.nodes.pool"
+    )
+    other = f"!({_POOL}) && !{one}.key.startsWith('node-role.kubernetes.io/') && {one}.key != 'CriticalAddonsOnly'"
+    return (
+        f"(has({one}.key) && {one}.key != '' && ({one}.key.startsWith('node.kubernetes.io/') || "
+        f"({one}.key == '{keys.POOL}' ? {own} : {other})))"
+    )
+
+
+def _allowed(image: str) -> str:
+    return f"({_P}.registries.exists(r, {image}.startsWith(r)) || {image} in variables.imagesBefore)"
+
+
+_REGISTRIES = f"{_P}.registries.join(', ')"
+_FIRST_IMAGE = f"variables.images.filter(i, !{_allowed('i')})[0]"
+_FIRST_TOLERATION = f"variables.tolerations.filter(t, !{_tolerable('t')})[0]"
+
+RULES = (
+    Rule(
+        id="COTENANT-POD-1",
+        title="A pod does not choose its node by name",
+        why="spec.nodeName goes round the scheduler: round taints, node selectors and the pools of others.",
+        way_out="leave spec.nodeName out, or ask a platform administrator for nodes.pool",
+        holds="!variables.placed",
+        says=told("spec.nodeName {} names a node, which the scheduler chooses", short("variables.pod.nodeName")),
+    ),
+    Rule(
+        id="COTENANT-POD-2",
+        title="A pod has an allowed PriorityClass, and never one of the system",
+        why="A pod of higher priority evicts those of others from their nodes.",
+        way_out=_ASK.format("pods.priorityClasses"),
+        leaf="pods.priorityClasses",
+        holds=f"!variables.priority.startsWith('system-') && (variables.priority == '' || !has({_P}.priorityClasses) || "
+        f"variables.priority in {_P}.priorityClasses)",
+        says=told(
+            "PriorityClass {} is not allowed; allowed: {}",
+            short("variables.priority"),
+            short(f"has({_P}.priorityClasses) ? {_P}.priorityClasses.join(', ') : 'any but system-*'", 60),
+        ),
+    ),
+    Rule(
+        id="COTENANT-POD-3",
+        title="A pod has an allowed RuntimeClass, or none",
+        why="A RuntimeClass chooses the sandbox, its overhead, and nodes with their tolerations.",
+        way_out=_ASK.format("pods.runtimeClasses"),
+        leaf="pods.runtimeClasses",
+        holds=f"!has({_P}.runtimeClasses) || variables.runtime == '' || variables.runtime in {_P}.runtimeClasses",
+        says=told(
+            "RuntimeClass {} is not allowed; allowed: {}",
+            short("variables.runtime"),
+            short(f"{_P}.runtimeClasses.join(', ')", 60),
+        ),
+    ),
+    Rule(
+        id="COTENANT-POD-4",
+        title="A pod of a tenant with a pool runs on that pool",
+        why="Without the selector it runs anywhere, also where the nodes are meant for others.",
+        way_out="write that selector into the pod",
+        leaf="nodes.pool",
+        holds=f"!({_POOL}) || variables.pod.?nodeSelector[?'{keys.POOL}'].orValue('') == params.spec.nodes.pool",
+        says=told(
+            f"this tenant runs on pool {{}}, and the pod lacks nodeSelector {keys.POOL}: {{}}", _OWN_POOL, _OWN_POOL
+        ),
+    ),
+    Rule(
+        id="COTENANT-POD-5",
+        title="A pod tolerates the taints of its own pool and of Kubernetes, no other pool's and never all",
+        why="A toleration is the key to nodes that are kept free for somebody else; one without a key fits every lock.",
+        way_out="take it out, or a platform administrator gives the Tenant that pool (nodes.pool)",
+        leaf="nodes.pool",
+        holds=f"variables.tolerations.all(t, {_tolerable('t')})",
+        says=told(
+            "toleration of {}={} is not for this tenant",
+            short(f"{_FIRST_TOLERATION}.?key.orValue('every taint')"),
+            short(f"{_FIRST_TOLERATION}.?value.orValue('')"),
+        ),
+    ),
+    Rule(
+        id="COTENANT-POD-6",
+        title="Affinity between pods looks at the pod's own namespace",
+        why="Anti-affinity to everybody's pods keeps others off whole nodes and zones, and tells where they run.",
+        way_out="leave namespaces and namespaceSelector out",
+        holds="!has(variables.pod.affinity) || variables.terms.all(t, !has(t.namespaceSelector) && "
+        "t.?namespaces.orValue([]).all(n, n == request.namespace))",
+        says=told("affinity names pods of other namespaces"),
+    ),
+    Rule(
+        id="COTENANT-POD-7",
+        title="A pod has no gitRepo volume",
+        why="The kubelet runs git as root on the node; a hook in the repository runs with it (CVE-2024-10220).",
+        way_out="clone in an init container",
+        holds="!variables.pod.?volumes.orValue([]).exists(v, has(v.gitRepo))",
+        says=told("a gitRepo volume runs git as root on the node"),
+    ),
+    Rule(
+        id="COTENANT-POD-8",
+        title="Every image comes from an allowed registry",
+        why="An image of anywhere is code of anybody. Init and ephemeral containers and volumes of images count.",
+        way_out=_ASK.format("pods.registries"),
+        leaf="pods.registries",
+        holds=f"!has({_P}.registries) || variables.images.all(i, {_allowed('i')})",
+        says=told("image {} comes from no allowed registry; allowed: {}", short(_FIRST_IMAGE), short(_REGISTRIES, 60)),
+    ),
+)
+
+
+def _variables(pod: str, before: str, placed: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("pod", pod),
+        ("placed", placed),
+        ("priority", "variables.pod.?priorityClassName.orValue('')"),
+        ("runtime", "variables.pod.?runtimeClassName.orValue('')"),
+        ("tolerations", "variables.pod.?tolerations.orValue([])"),
+        ("terms", _terms()),
+        ("images", _images("variables.pod")),
+        # A rule that was tightened later stops nobody from changing the rest of what runs.
+        ("imagesBefore", f"oldObject == null ? [] : {_images(before)}"),
+    )
+
+
+_NAMED = "variables.pod.?nodeName.orValue('') != ''"
+PODS = Policy(
+    name="cotenant-pods",
+    about="pods",
+    rules=RULES,
+    matches=(kinds("", ["CREATE"], "pods"), kinds("", ["UPDATE"], "pods/ephemeralcontainers")),
+    updates=(kinds("", ["UPDATE"], "pods"),),
+    # The job controller takes its finalizers off by an update of the pod.
+    condition="request.operation == 'CREATE' || object.spec != oldObject.spec",
+    # A mirror pod is bound from birth, and a node can make none for another one (NodeRestriction).
+    variables=_variables(
+        "object.spec",
+        "oldObject.spec",
+        f"request.operation == 'CREATE' && {_NAMED} && !('system:nodes' in request.userInfo.?groups.orValue([]))",
+    ),
+)
+
+
+def _template(one: str) -> str:
+    """CEL: the pod of a template, wherever the kind has it."""
+    return (
+        f"(request.resource.resource == 'cronjobs' ? dyn({one}).spec.jobTemplate.spec.template : "
+        f"request.resource.resource == 'podtemplates' ? dyn({one}).template : dyn({one}).spec.template).spec"
+    )
+
+
+_WORKLOADS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("apps", ("daemonsets", "deployments", "replicasets", "statefulsets")),
+    ("batch", ("cronjobs", "jobs")),
+    ("", ("podtemplates", "replicationcontrollers")),
+)
+
+
+def _workloads(operation: str) -> tuple[Manifest, ...]:
+    return tuple(kinds(group, [operation], *names) for group, names in _WORKLOADS)
+
+
+WORKLOADS = Policy(
+    name="cotenant-workloads",
+    about="templates of Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs, CronJobs and their like",
+    rules=RULES,
+    matches=_workloads("CREATE"),
+    updates=_workloads("UPDATE"),
+    condition=f"request.operation == 'CREATE' || {_template('object')} != {_template('oldObject')}",
+    variables=_variables(_template("object"), _template("oldObject"), _NAMED),
+)
+
+EXEC = Policy(
+    name="cotenant-exec",
+    about="exec, attach and port forwarding",
+    rules=(
+        Rule(
+            id="COTENANT-EXEC-1",
+            title="Members enter pods only where the tenant allows it",
+            why="Whoever enters a pod speaks with its identity and leaves no trace in any manifest.",
+            way_out=_ASK.format("pods.allowExec"),
+            leaf="pods.allowExec",
+            holds=f"{_P}.?allowExec.orValue(false)",
+            says=told("{} into pods of this tenant is switched off", "request.subResource"),
+        ),
+    ),
+    matches=(kinds("", ["CONNECT"], "pods/exec", "pods/attach", "pods/portforward"),),
+)

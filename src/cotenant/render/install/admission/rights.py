@@ -1,0 +1,147 @@
+"""Who is bound to what, tokens, and what belongs to the control plane and to cotenant."""
+
+from __future__ import annotations
+
+import json
+
+from cotenant.api import keys
+from cotenant.model.platform import Platform
+from cotenant.render.install.admission.accounts import ROLE
+from cotenant.render.install.admission.authority import FULL, PLATFORM, WHAT
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.rights import bindable
+
+_ASK = "ask a platform administrator"
+LONGEST = 3600
+"""Seconds that a token may be valid which somebody asks for by hand; kubelets ask for those of pods."""
+
+
+def _only(resource: str, holds: str) -> str:
+    return f"{WHAT} != '{resource}' || {holds}"
+
+
+_OWN = (
+    "(s.kind == 'ServiceAccount' ? s.?namespace.orValue(request.namespace) == request.namespace : "
+    "s.kind == 'Group' && s.name == 'system:serviceaccounts:' + request.namespace)"
+)
+_LISTED = "variables.new.?subjects.orValue([])"
+_AUDIENCES = "variables.new.spec.?audiences.orValue([])"
+_ABROAD = f"{_AUDIENCES}.filter(a, a.contains('amazonaws.com'))"
+_SECONDS = "variables.new.spec.?expirationSeconds.orValue(3600)"
+_MARKED = f"metadata.?labels[?'{keys.MANAGED_BY}'].orValue('') == '{keys.COTENANT}'"
+_BORN = Rule(
+    id="COTENANT-RIGHT-1",
+    title="The ServiceAccount default is born without an IAM role",
+    why="It is made before the namespace has its SpacePolicy, which says what roles are allowed.",
+    way_out="annotate it once it is there",
+    holds=_only("serviceaccounts", f"variables.new.metadata.?annotations[?'{ROLE}'].orValue('') == ''"),
+    says=told("ServiceAccount default would have an IAM role"),
+    unless=PLATFORM,
+)
+_SUBJECTS = Rule(
+    id="COTENANT-RIGHT-3",
+    title="Members bind ServiceAccounts of the namespace itself",
+    why="A binding to somebody else, or to all who are signed in, opens the tenant from within. People and "
+    "accounts of elsewhere come in as members of the Tenant, where the platform sees them, and leave by it.",
+    way_out="a platform administrator adds a member to the Tenant",
+    holds=_only("rolebindings", f"request.operation == 'DELETE' || {_LISTED}.all(s, {_OWN})"),
+    says=told(
+        "subject {} is no ServiceAccount of namespace {}",
+        short(f"{_LISTED}.filter(s, !{_OWN})[0].name"),
+        "request.namespace",
+    ),
+    unless=PLATFORM,
+)
+_SECRETS = Rule(
+    id="COTENANT-RIGHT-4",
+    title="A Secret is no token of a ServiceAccount",
+    why="A token of that kind never ends, and whoever once read it keeps it.",
+    way_out="use kubectl create token, or " + _ASK,
+    holds=_only("secrets", "variables.new.?type.orValue('') != 'kubernetes.io/service-account-token'"),
+    says=told("a Secret of type kubernetes.io/service-account-token is a token without end"),
+    unless=PLATFORM,
+)
+_TOKENS = Rule(
+    id="COTENANT-RIGHT-5",
+    title="A token that somebody asks for is for this cluster and ends within an hour",
+    why="A token for AWS is the IAM role itself, wherever it is carried; a long one outlives its maker's rights.",
+    way_out="ask for --duration=1h at most, or " + _ASK,
+    holds=_only(
+        "serviceaccounts",
+        "request.?subResource.orValue('') != 'token' || 'system:nodes' in request.userInfo.?groups.orValue([])"
+        f" || ({_SECONDS} <= {LONGEST} && {_ABROAD}.size() == 0)",
+    ),
+    says=told("a token of {} s for {} is not allowed", f"string({_SECONDS})", short(f"{_AUDIENCES}.join(', ')", 60)),
+    unless=PLATFORM,
+)
+_CONTROL = Rule(
+    id="COTENANT-RIGHT-6",
+    title="What the control plane writes is written by who may write it in the whole cluster",
+    why="A pod bound by hand goes round every taint; forged endpoints and addresses lead others' traffic astray "
+    "(CVE-2021-25740, CVE-2020-8554).",
+    way_out=_ASK,
+    holds=f"!({FULL} in ['pods/binding', 'bindings', 'endpoints', 'endpointslices', 'services/status', "
+    f"'ingresses/status', 'persistentvolumeclaims/status'])",
+    says=told("{} is written by the control plane", FULL),
+    unless=PLATFORM,
+)
+_MANAGED = Rule(
+    id="COTENANT-RIGHT-7",
+    title="Nobody but cotenant and the platform touches what cotenant manages",
+    why="The NetworkPolicies, limits and RoleBindings of a space are its fence; and what carries our label by "
+    "somebody else's hand would be taken for it, and removed.",
+    way_out="change the Tenant or the Space, or leave the label out",
+    holds=f"{WHAT} in ['serviceaccounts', 'secrets'] || !variables.ours",
+    says=told(f"{{}} {{}} has the label {keys.MANAGED_BY}={keys.COTENANT}", FULL, "request.?name.orValue('')"),
+    unless=PLATFORM,
+)
+
+
+def grants(platform: Platform) -> Rule:
+    """Which roles members may bind."""
+    granted = (
+        f"(variables.new.roleRef.kind == 'Role' || (variables.new.roleRef.name in {json.dumps(bindable(platform))} && "
+        "!variables.new.roleRef.name.startsWith('cotenant:home-')))"
+    )
+    return Rule(
+        id="COTENANT-RIGHT-2",
+        title="Members bind Roles of their namespace and the roles of members, no others",
+        why="A RoleBinding to admin or cluster-admin gives back what the roles of members leave out.",
+        way_out="bind a Role of this namespace, or " + _ASK,
+        holds=_only("rolebindings", f"request.operation == 'DELETE' || {granted}"),
+        says=told(
+            "binding {} {} is not for members",
+            "variables.new.roleRef.kind",
+            short("variables.new.roleRef.name"),
+        ),
+        unless=PLATFORM,
+    )
+
+
+def rights(platform: Platform) -> Policy:
+    """What a role cannot say about rights: which role, for whom, which type of Secret, how long a token."""
+    return Policy(
+        name="cotenant-rights",
+        about="RoleBindings, tokens, and what belongs to the control plane and to cotenant",
+        parameters=False,
+        rules=(_BORN, _MANAGED, _CONTROL, grants(platform), _SUBJECTS, _SECRETS, _TOKENS),
+        matches=(
+            kinds("rbac.authorization.k8s.io", ["CREATE", "UPDATE", "DELETE"], "rolebindings"),
+            kinds("networking.k8s.io", ["CREATE", "UPDATE", "DELETE"], "networkpolicies"),
+            kinds("networking.k8s.io", ["UPDATE"], "ingresses/status"),
+            kinds("", ["CREATE", "UPDATE", "DELETE"], "limitranges"),
+            kinds("", ["CREATE"], "secrets", "serviceaccounts/token", "pods/binding", "bindings"),
+            kinds("", ["CREATE"], "serviceaccounts", names=("default",)),
+            kinds("", ["CREATE", "UPDATE"], "endpoints"),
+            kinds("", ["UPDATE"], "services/status", "persistentvolumeclaims/status"),
+            kinds("discovery.k8s.io", ["CREATE", "UPDATE"], "endpointslices"),
+        ),
+        condition=f"request.userInfo.username != '{platform.operator}'",
+        variables=(
+            ("new", "dyn(object)"),
+            (
+                "ours",
+                f"(object != null && variables.new.{_MARKED}) || (oldObject != null && dyn(oldObject).{_MARKED})",
+            ),
+        ),
+    )

@@ -1,0 +1,91 @@
+"""Gateways and routes of the Gateway API, matched by name: a cluster that gets their definitions later needs nothing more."""
+
+from __future__ import annotations
+
+from cotenant.render.install.admission.authority import PLATFORM, WHAT
+from cotenant.render.install.admission.doors import DNS_NAMES, TOLD_HOSTS, dns, served
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+
+_GROUP = "gateway.networking.k8s.io"
+_KINDS = ("gateways", "httproutes", "grpcroutes", "tlsroutes", "referencegrants")
+_LISTENERS = "variables.spec.?listeners.orValue([])"
+_OPEN = f"{_LISTENERS}.filter(l, !(l.?allowedRoutes.?namespaces.?from.orValue('Same') in ['Same', 'None']))"
+_GRANTS = "variables.spec.?from.orValue([]).filter(f, f.namespace != request.namespace)"
+_CLASS = "variables.spec.?gatewayClassName.orValue('')"
+_ASK = "a platform administrator changes ingress.{} of the Tenant"
+
+ROUTES = Policy(
+    name="cotenant-routes",
+    about="Gateways, HTTPRoutes, GRPCRoutes, TLSRoutes and ReferenceGrants, where there are such",
+    rules=(
+        Rule(
+            id="COTENANT-ROUTE-1",
+            title="A Gateway has an allowed class",
+            why="The class chooses the controller: another one may be public, or meant for others.",
+            way_out=_ASK.format("classes"),
+            leaf="ingress.classes",
+            holds=f"{WHAT} != 'gateways' || !has(params.spec.ingress.classes) || {_CLASS} in params.spec.ingress.classes",
+            says=told(
+                "GatewayClass {} is not allowed; allowed: {}",
+                short(_CLASS),
+                short("params.spec.ingress.classes.join(', ')", 60),
+            ),
+        ),
+        Rule(
+            id="COTENANT-ROUTE-2",
+            title="A Gateway takes routes of its own namespace",
+            why="Routes of other tenants could otherwise hang themselves onto it, under its names.",
+            way_out="leave allowedRoutes.namespaces.from out, or ask a platform administrator for a Gateway that is shared",
+            holds=f"{WHAT} != 'gateways' || {_OPEN}.size() == 0",
+            says=told("listener {} takes routes of other namespaces", short(f"{_OPEN}[0].?name.orValue('')")),
+        ),
+        Rule(
+            id="COTENANT-ROUTE-3",
+            title="A route, and a listener for HTTP or TLS, names its hosts",
+            why="Without a host it answers for every name that nobody else took.",
+            way_out="name them",
+            leaf="ingress.hosts",
+            holds=f"{WHAT} == 'referencegrants' || (({WHAT} == 'gateways' || variables.hosts.size() > 0) && "
+            "variables.hosts.all(n, n != ''))",
+            says=told("{} answers for every host", "request.?name.orValue('')"),
+        ),
+        Rule(
+            id="COTENANT-ROUTE-4",
+            title="Every host of a route or listener is one of the tenant's",
+            why="Whoever serves a name gets what is sent to it: sessions, passwords, and certificates for it.",
+            way_out=_ASK.format("hosts"),
+            leaf="ingress.hosts",
+            holds=f"variables.hosts.all(n, {served('n')})",
+            says=told(
+                "host {} is none of this tenant; allowed: {}",
+                short(f"variables.hosts.filter(n, !{served('n')})[0]"),
+                TOLD_HOSTS,
+            ),
+        ),
+        dns("COTENANT-ROUTE-5"),
+        Rule(
+            id="COTENANT-ROUTE-6",
+            title="A ReferenceGrant opens the namespace to nobody else",
+            why="It lets routes of elsewhere lead to the Services and read the certificates of this namespace.",
+            way_out="ask a platform administrator",
+            holds=f"{WHAT} != 'referencegrants' || {_GRANTS}.size() == 0",
+            says=told("namespace {} would be let in", short(f"{_GRANTS}[0].namespace")),
+            unless=PLATFORM,
+        ),
+    ),
+    matches=(kinds(_GROUP, ["CREATE"], *_KINDS, version="*"),),
+    updates=(kinds(_GROUP, ["UPDATE"], *_KINDS, version="*"),),
+    condition="request.operation == 'CREATE' || dyn(object).spec != dyn(oldObject).spec || "
+    "object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})",
+    variables=(
+        ("spec", "dyn(object).spec"),
+        (
+            "hosts",
+            (
+                f"{WHAT} == 'gateways' ? {_LISTENERS}.filter(l, l.?protocol.orValue('') in ['HTTP', 'HTTPS', 'TLS'])"
+                ".map(l, l.?hostname.orValue('')) : variables.spec.?hostnames.orValue([])"
+            ),
+        ),
+        DNS_NAMES,
+    ),
+)

@@ -1,0 +1,181 @@
+"""A rule that the API server enforces, as data: the policies, `cotenant policies` and the reference page are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from cotenant.api import keys
+from cotenant.model.platform import Platform
+from cotenant.render.install.values import Manifest, manifest
+
+API = "admissionregistration.k8s.io/v1"
+RESERVED = ("default", "kube-node-lease", "kube-public", "kube-system")
+"""Whoever labels one of these by mistake stops nothing there."""
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """What must hold of a request; in words, and in CEL."""
+
+    id: str
+    """`COTENANT-POD-1`: what a refusal begins with."""
+    title: str
+    """What holds, in one sentence without a full stop."""
+    why: str
+    """What somebody could do without it."""
+    way_out: str
+    """Who changes what, so that it is let through; ends the refusal."""
+    leaf: str = ""
+    """The leaf of the Tenant's spec that decides, such as pods.registries; empty where nothing does."""
+    holds: str = ""
+    """CEL: true where the rule is kept. Empty for a rule that a policy of its own module enforces."""
+    says: str = ""
+    """CEL string: what was asked and what is allowed."""
+    unless: str = ""
+    """CEL: who is above the rule, asked only of who breaks it. With it, no later rule of the policy is looked at: such
+    rules come last. Only here may CEL ask the authorizer, which a variable cannot."""
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """Rules about the same kinds, evaluated together."""
+
+    name: str
+    about: str
+    """The kinds in words, for people."""
+    rules: tuple[Rule, ...]
+    """Cheap ones first: the first that is broken ends the evaluation."""
+    matches: tuple[Manifest, ...] = ()
+    """What is looked at, as `kinds` makes it; refused while the namespace has no SpacePolicy."""
+    updates: tuple[Manifest, ...] = ()
+    """What is looked at, and let through while the namespace has no SpacePolicy: see `_bindings`."""
+    ignores: tuple[Manifest, ...] = ()
+    condition: str = ""
+    """CEL: only where this is true the rules are evaluated."""
+    variables: tuple[tuple[str, str], ...] = ()
+    parameters: bool = True
+    """Whether it needs the SpacePolicy of the namespace."""
+    selector: Manifest | None = None
+    """An objectSelector instead of the selector of namespaces."""
+
+
+def kinds(
+    group: str, operations: Iterable[str], *resources: str, names: tuple[str, ...] = (), version: str = "v1"
+) -> Manifest:
+    """What a policy looks at. Of v1, and what is asked in another version is converted: with `*` nothing is type-checked."""
+    found: Manifest = {
+        "apiGroups": [group],
+        "apiVersions": [version],
+        "operations": list(operations),
+        "resources": list(resources),
+        "scope": "*",
+    }
+    return found | ({"resourceNames": list(names)} if names else {})
+
+
+def short(text: str, length: int = 80) -> str:
+    """CEL: a text of the request, cut: a refusal is one line that somebody reads."""
+    return f"({text}).substring(0, [{length}, ({text}).size()].min())"
+
+
+def told(text: str, *values: str) -> str:
+    """CEL: a sentence; each `{}` is filled with an expression that yields a string."""
+    first, *rest = ["'" + part.replace("'", "\\'") + "'" for part in text.split("{}")]
+    parts = [first, *(each for value, part in zip(values, rest, strict=True) for each in (value, part))]
+    return " + ".join(part for part in parts if part != "''")
+
+
+def manifests(policy: Policy, platform: Platform) -> list[Manifest]:
+    """The policy and its bindings."""
+    spec: Manifest = {"failurePolicy": "Fail", "matchConstraints": _constraints(policy, platform)}
+    if policy.parameters:
+        spec["paramKind"] = {"apiVersion": keys.API_VERSION, "kind": "SpacePolicy"}
+    if policy.condition:
+        spec["matchConditions"] = [{"name": "concerned", "expression": policy.condition}]
+    spec["variables"] = [
+        *({"name": name, "expression": expression} for name, expression in policy.variables),
+        {"name": "broken", "expression": broken(policy.rules)},
+    ]
+    spec["validations"] = [
+        {"expression": kept(policy.rules), "reason": "Forbidden", "messageExpression": message(policy.rules)}
+    ]
+    spec["auditAnnotations"] = _trail(policy)
+    return [manifest(API, "ValidatingAdmissionPolicy", policy.name, spec=spec), *_bindings(policy)]
+
+
+def broken(rules: Iterable[Rule]) -> str:
+    """CEL: the id of the first rule that is broken, or an empty string.
+
+    One expression for all: each more costs some 50 µs a request, and a refusal has room for one rule only.
+    """
+    return " : ".join([*(f"!({rule.holds}) ? '{rule.id}'" for rule in rules), "''"])
+
+
+def kept(rules: Iterable[Rule]) -> str:
+    """CEL: whether no rule is broken, or who breaks it is above it."""
+    above: dict[str, list[str]] = {}
+    for rule in rules:
+        if rule.unless:
+            above.setdefault(rule.unless, []).append(f"'{rule.id}'")
+    excuses = (f" || (variables.broken in [{', '.join(names)}] && ({unless}))" for unless, names in above.items())
+    return "variables.broken == ''" + "".join(excuses)
+
+
+def message(rules: tuple[Rule, ...]) -> str:
+    """CEL: the refusal, which ends in the way out."""
+    *others, last = [f"'{rule.id}: ' + {rule.says} + '{_ending(rule)}'" for rule in rules]
+    chosen = [f"variables.broken == '{rule.id}' ? {text}" for rule, text in zip(rules, others, strict=False)]
+    return " : ".join([*chosen, last])
+
+
+def _ending(rule: Rule) -> str:
+    return f"; {rule.way_out}; see: cotenant policies explain {rule.id}"
+
+
+def _constraints(policy: Policy, platform: Platform) -> Manifest:
+    found: Manifest = {"resourceRules": [*policy.matches, *policy.updates], "matchPolicy": "Equivalent"}
+    if policy.ignores:
+        found["excludeResourceRules"] = list(policy.ignores)
+    if policy.selector is None:
+        never = [*RESERVED, platform.namespace]
+        ours = {"key": keys.TENANT, "operator": "Exists"}
+        named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": never}
+        found["namespaceSelector"] = {"matchExpressions": [ours, named]}
+    else:
+        found["objectSelector"] = policy.selector
+    return found
+
+
+def _trail(policy: Policy) -> list[Manifest]:
+    """Annotations of the audit log; what is empty is left out."""
+    # Of a namespace itself there is no namespaceObject. Parameters are of no type here, and an annotation must be text.
+    labels = f"{'object' if policy.selector else 'namespaceObject'}.metadata.?labels"
+    tenant, space = (f"{labels}[?'{key}'].orValue('')" for key in (keys.TENANT, keys.SPACE))
+    values = {"tenant": tenant, "space": space, "rule": "variables.broken"}
+    return [{"key": key, "valueExpression": value} for key, value in values.items()]
+
+
+def _bindings(policy: Policy) -> list[Manifest]:
+    """One; with parameters two, which differ in what happens while the namespace has no SpacePolicy.
+
+    Nothing is made then. But what is there may be updated: the SpacePolicy may be gone before the rest when a namespace
+    is deleted, and the finalizers of the rest are taken off by updates, without which the namespace would never end.
+    """
+    if not policy.parameters:
+        return [_binding(policy.name, {})]
+    reference = {"name": keys.POLICY}
+    found = []
+    for name, matches, missing in (
+        (policy.name, policy.matches, "Deny"),
+        (f"{policy.name}-update", policy.updates, "Allow"),
+    ):
+        if matches:
+            param = {"paramRef": reference | {"parameterNotFoundAction": missing}}
+            only = {"matchResources": {"resourceRules": list(matches), "matchPolicy": "Equivalent"}}
+            found.append(_binding(policy.name, param | (only if policy.updates else {}), name))
+    return found
+
+
+def _binding(policy: str, content: Manifest, name: str = "") -> Manifest:
+    spec = {"policyName": policy, "validationActions": ["Deny"], **content}
+    return manifest(API, "ValidatingAdmissionPolicyBinding", name or policy, spec=spec)

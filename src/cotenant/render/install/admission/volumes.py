@@ -1,0 +1,61 @@
+"""PersistentVolumeClaims: which storage, and whose."""
+
+from __future__ import annotations
+
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+
+_BETA = "volume.beta.kubernetes.io/storage-class"
+
+
+def _class(one: str) -> str:
+    """CEL: the class of a claim. The old annotation comes first, as for the controllers (GetPersistentVolumeClaimClass)."""
+    return f"{one}.metadata.?annotations[?'{_BETA}'].orValue({one}.spec.?storageClassName.orValue(''))"
+
+
+VOLUMES = Policy(
+    name="cotenant-volumes",
+    about="PersistentVolumeClaims",
+    rules=(
+        Rule(
+            id="COTENANT-VOLUME-1",
+            title="A claim has an allowed StorageClass",
+            why="The class chooses the price, the place, and in shared file systems whose data lies beside.",
+            way_out="name one in spec.storageClassName, or a platform administrator changes storage.classes of the Tenant",
+            leaf="storage.classes",
+            holds="!has(params.spec.storage.classes) || variables.class in params.spec.storage.classes || "
+            "(oldObject != null && variables.class == variables.classBefore)",
+            says=told(
+                "StorageClass {} is not allowed; allowed: {}",
+                short("variables.class"),
+                short("params.spec.storage.classes.join(', ')", 60),
+            ),
+        ),
+        Rule(
+            id="COTENANT-VOLUME-2",
+            title="A claim reads from its own namespace",
+            why="A data source elsewhere is a copy of the data of others.",
+            way_out="leave spec.dataSourceRef.namespace out",
+            holds="object.spec.?dataSourceRef.?namespace.orValue(request.namespace) == request.namespace",
+            says=told("dataSourceRef names namespace {}", short("object.spec.dataSourceRef.namespace")),
+        ),
+        Rule(
+            id="COTENANT-VOLUME-3",
+            title="A claim does not choose its PersistentVolume",
+            why="A volume that somebody left behind, or that waits for another tenant's claim, still holds their data.",
+            way_out="leave spec.volumeName out, or ask somebody who may write PersistentVolumes",
+            holds="variables.volume == '' || variables.volume == variables.volumeBefore",
+            unless="authorizer.group('').resource('persistentvolumes').check('update').allowed()",
+            says=told("spec.volumeName {} names a volume of the cluster", short("variables.volume")),
+        ),
+    ),
+    matches=(kinds("", ["CREATE"], "persistentvolumeclaims"),),
+    updates=(kinds("", ["UPDATE"], "persistentvolumeclaims"),),
+    condition="request.operation == 'CREATE' || object.spec != oldObject.spec || "
+    f"{_class('object')} != {_class('oldObject')}",
+    variables=(
+        ("class", _class("object")),
+        ("classBefore", f"oldObject == null ? '' : {_class('oldObject')}"),
+        ("volume", "object.spec.?volumeName.orValue('')"),
+        ("volumeBefore", "oldObject == null ? '' : oldObject.spec.?volumeName.orValue('')"),
+    ),
+)

@@ -1,0 +1,100 @@
+"""What the policies cost: a pod in a space against one in a namespace with the same quota, limits and Pod Security."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from statistics import median
+from typing import Any
+
+from tests.bench.plane import Bench
+
+from cotenant.api import keys
+from cotenant.kube.resource import (
+    LIMIT_RANGES,
+    NAMESPACES,
+    PODS,
+    RESOURCE_QUOTAS,
+    SERVICE_ACCOUNTS,
+    SPACE_POLICIES,
+    Resource,
+)
+
+Manifest = dict[str, Any]
+PAIRS = 400
+SPACE, NATIVE = "admission-space", "admission-native"
+MARKS = {keys.TENANT: "acme", keys.SPACE: "dev"}
+RULES: Manifest = {
+    "tenant": "acme",
+    "space": "dev",
+    "network": {"isolation": "tenant", "internet": True},
+    "pods": {
+        "registries": ["registry.example/", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/"],
+        "priorityClasses": ["standard"],
+        "runtimeClasses": [],
+        "allowExec": True,
+    },
+    "services": {"types": ["ClusterIP"]},
+    "ingress": {"hosts": ["*.acme.example.com"]},
+    "storage": {"classes": ["gp3"]},
+    "serviceAccounts": {"iamRoles": []},
+    "enforcement": "enforce",
+}
+
+
+def pod(namespace: str) -> Manifest:
+    """A usual pod: two containers, an init container, a volume and a toleration."""
+    one = {"name": "main", "image": "registry.example/acme/main:1", "resources": {"limits": {"cpu": "1"}}}
+    spec = {
+        "containers": [one, one | {"name": "side", "image": "registry.example/acme/side:1"}],
+        "initContainers": [one | {"name": "first"}],
+        "volumes": [{"name": "scratch", "emptyDir": {}}],
+        "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}],
+        # Nobody schedules them: only their admission is of interest.
+        "schedulingGates": [{"name": "example.com/never"}],
+    }
+    metadata = {"generateName": "p-", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+async def made(bench: Bench, namespace: str, *, space: bool) -> None:
+    """A namespace, its quota and limits; with a SpacePolicy and our labels if it is a space."""
+    who = bench.robot if space else bench.client
+    marks = {f"{keys.POD_SECURITY}/enforce": "baseline", **(MARKS if space else {})}
+    ours = {keys.MANAGED_BY: keys.COTENANT, **MARKS} if space else {}
+
+    async def make(kind: Resource, name: str, labels: Manifest, **content: Any) -> None:
+        metadata: Manifest = {"name": name, "labels": labels}
+        if kind.namespaced:
+            metadata["namespace"] = namespace
+        await who.create(kind, {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **content})
+
+    await make(NAMESPACES, namespace, marks)
+    if space:
+        await make(SPACE_POLICIES, keys.POLICY, ours, spec=RULES)
+    await make(RESOURCE_QUOTAS, keys.COTENANT, ours, spec={"hard": {"pods": "100k", "limits.cpu": "100k"}})
+    await make(LIMIT_RANGES, keys.COTENANT, ours, spec={"limits": [{"type": "Container", "default": {"cpu": "1"}}]})
+    async with asyncio.timeout(30):
+        while not (await bench.client.get(RESOURCE_QUOTAS, keys.COTENANT, namespace)).get("status", {}).get("used"):
+            await asyncio.sleep(0.05)
+        while "default" not in [
+            one["metadata"]["name"] for one in (await bench.client.list(SERVICE_ACCOUNTS, namespace)).items
+        ]:
+            await asyncio.sleep(0.05)
+
+
+async def pod_create_ratio(bench: Bench, pairs: int = PAIRS) -> tuple[float, float, float]:
+    """(ratio of the medians, median of the space, median of the native namespace in ms), created in turns."""
+    await made(bench, SPACE, space=True)
+    await made(bench, NATIVE, space=False)
+    await asyncio.sleep(3)
+    times: dict[str, list[float]] = {SPACE: [], NATIVE: []}
+    for number in range(pairs + 20):
+        for namespace in (SPACE, NATIVE) if number % 2 else (NATIVE, SPACE):
+            body = pod(namespace)
+            began = time.perf_counter()
+            await bench.client.create(PODS, body)
+            if number >= 20:
+                times[namespace].append(1000 * (time.perf_counter() - began))
+    ours, native = median(times[SPACE]), median(times[NATIVE])
+    return ours / native, ours, native

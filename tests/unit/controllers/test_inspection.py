@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from cotenant.controllers.inspection import LATER, SOON, Inspection, lapsed, within
+from cotenant.controllers.world import World
+from cotenant.kube.client import Listing
+from cotenant.kube.errors import Unavailable
+from cotenant.model.platform import Platform
+from cotenant.render.install import deny
+
+WANTED = deny(Platform())
+
+
+class Server:
+    """Has these policies and bindings, or does not answer."""
+
+    def __init__(self, found: list[dict[str, Any]] | None) -> None:
+        self.found = found
+
+    async def list(self, resource: Any, *, labels: str) -> Listing[Any]:
+        if self.found is None:
+            raise Unavailable(503, "ServiceUnavailable", "down")
+        assert labels == "app.kubernetes.io/managed-by=cotenant,app.kubernetes.io/part-of=cotenant"
+        items = [{k: v for k, v in one.items() if k != "kind"} for one in self.found if one["kind"] == resource.kind]
+        return Listing(items, "1")
+
+
+def installed() -> list[dict[str, Any]]:
+    """As the API server gives it back: with defaults."""
+    found = copy.deepcopy(WANTED)
+    for one in found:
+        if "matchConstraints" in one["spec"]:
+            one["spec"]["matchConstraints"].setdefault("objectSelector", {})
+            one["spec"]["matchConstraints"].setdefault("matchPolicy", "Equivalent")
+        one["status"] = {"observedGeneration": 1}
+    return found
+
+
+async def look(found: list[dict[str, Any]] | None, before: str = "") -> tuple[str, int]:
+    """What the world says afterwards, and how often somebody was told."""
+    world, told = World(), []
+    world.lapse = before
+    server: Any = Server(found)
+    await Inspection(server, world, Platform(), lambda: told.append(1)).look()
+    return world.lapse, len(told)
+
+
+async def test_an_installation_as_it_was_made_has_no_lapse() -> None:
+    assert await look(installed()) == ("", 0)
+
+
+async def test_what_was_missing_and_is_back_is_told() -> None:
+    assert await look(installed(), "policy x is missing") == ("", 1)
+
+
+@pytest.mark.parametrize("number", range(len(WANTED)))
+async def test_each_policy_and_each_binding_is_missed(number: int) -> None:
+    found = installed()
+    gone = found.pop(number)
+
+    lapse, told = await look(found)
+
+    assert lapse.endswith(f"{gone['metadata']['name']} is missing")
+    assert told == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"validationActions": ["Audit"]},
+        {"failurePolicy": "Ignore"},
+        {"validations": []},
+        {"matchConditions": [{"name": "never", "expression": "false"}]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+async def test_a_policy_that_was_loosened_is_noticed(change: dict[str, Any]) -> None:
+    for one in installed():
+        if ("validationActions" in change) is not ("validationActions" in one["spec"]):
+            continue
+        found = installed()
+        next(each for each in found if each["metadata"] == one["metadata"] and each["kind"] == one["kind"])["spec"] |= (
+            change
+        )
+        lapse, _ = await look(found)
+        assert lapse.endswith("was changed"), one["metadata"]["name"]
+
+
+@pytest.mark.parametrize("number", range(len(WANTED)))
+async def test_a_selector_that_was_added_is_noticed(number: int) -> None:
+    found = installed()
+    spec = found[number]["spec"]
+    place = "matchConstraints" if "validations" in spec else "matchResources"
+    spec[place] = {**spec.get(place, {}), "excludeResourceRules": [{"resources": ["pods"]}]}
+    assert (await look(found))[0].endswith("was changed")
+
+
+async def test_without_an_answer_what_was_seen_last_stays_true() -> None:
+    assert await look(None, "policy x is missing") == ("policy x is missing", 0)
+    assert await look(None) == ("", 0)
+
+
+async def test_it_looks_again_soon_while_something_is_missing() -> None:
+    assert SOON < LATER
+
+
+def test_blanks_that_helm_leaves_out_are_no_change() -> None:
+    assert within({"a": '["x", "y"]'}, {"a": '["x","y"]', "b": {}})
+    assert not within({"a": "x"}, {"a": "x", "b": 1})
+    assert not within({"a": "x"}, {"a": "xy"})
+    assert not within(["a"], ["a", "b"])
+    assert lapsed([], []) == ""

@@ -1,0 +1,114 @@
+"""The table of rules, and the policies that are made of it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from cotenant.cli.view.admission import PAGE, main, page
+from cotenant.judge.enforcement import UNENFORCED
+from cotenant.model.platform import Platform
+from cotenant.render.install import deny
+from cotenant.render.install.admission import admission_policies
+from cotenant.render.install.admission.catalogue import catalogue, rule, rules
+from cotenant.render.install.admission.rule import manifests, short, told
+
+MANIFESTS = [one for one in deny(Platform()) if one["kind"] == "ValidatingAdmissionPolicy"]
+BINDINGS = [one for one in deny(Platform()) if one["kind"] == "ValidatingAdmissionPolicyBinding"]
+PARAMETRISED = [one for one in admission_policies(Platform()) if one.parameters]
+
+
+def test_every_id_that_a_refusal_can_begin_with_is_explained_and_no_other():
+    said = set(re.findall(r"COTENANT-[A-Z]+-\d+", json.dumps(MANIFESTS)))
+
+    assert said == set(rules())
+
+
+def test_a_rule_has_one_meaning_wherever_it_is_enforced():
+    for policy in catalogue():
+        for one in policy.rules:
+            assert rule(one.id.lower()) == one
+
+
+def test_ids_count_up_and_are_named_after_one_thing():
+    for identifier, policies in rules().items():
+        stem, _, number = identifier.rpartition("-")
+        others = {int(each.rpartition("-")[2]) for each in rules() if each.rpartition("-")[0] == stem}
+        assert others == set(range(1, len(others) + 1)), identifier
+        assert number.isdigit()
+        assert policies
+
+
+def test_no_rule_ends_in_a_full_stop_and_every_one_says_why_and_what_to_do():
+    for policy in catalogue():
+        for one in policy.rules:
+            assert not one.title.endswith(".")
+            assert not one.way_out.endswith(".")
+            assert one.why.endswith(".")
+            assert one.way_out
+
+
+def test_a_leaf_that_a_rule_enforces_is_on_no_list_of_what_is_not():
+    enforced = {one.leaf for policy in catalogue() for one in policy.rules if one.leaf}
+
+    assert enforced & set(UNENFORCED) == set()
+    assert {"pods.registries", "services.types", "ingress.hosts", "storage.classes"} <= enforced
+
+
+def test_every_policy_is_opt_in_by_the_tenants_label():
+    for manifest in MANIFESTS:
+        if manifest["metadata"]["name"] in ("cotenant-leash", "cotenant-guard"):
+            continue  # about the operator, and about kinds of our own
+        constraints = manifest["spec"]["matchConstraints"]
+        chosen = constraints.get("namespaceSelector") or constraints["objectSelector"]
+        keys = [one["key"] for one in chosen["matchExpressions"] if one["operator"] == "Exists"]
+        assert "cotenant.dev/tenant" in keys or chosen.get("matchLabels"), manifest["metadata"]["name"]
+
+
+@pytest.mark.parametrize("policy", PARAMETRISED, ids=lambda one: one.name)
+def test_without_its_parameters_a_policy_refuses_what_is_new(policy):
+    _, *bindings = manifests(policy, Platform())
+
+    by_action = {one["spec"]["paramRef"]["parameterNotFoundAction"]: one for one in bindings}
+    assert by_action["Deny"]["metadata"]["name"] == policy.name
+    assert all(one["spec"]["paramRef"]["name"] == "policy" for one in bindings)
+    for one in bindings:
+        rules_ = one["spec"].get("matchResources", {}).get("resourceRules", policy.matches)
+        main_updates = [
+            r for r in rules_ if r["operations"] == ["UPDATE"] and not any("/" in n for n in r["resources"])
+        ]
+        assert bool(main_updates) is (one["spec"]["paramRef"]["parameterNotFoundAction"] == "Allow")
+
+
+def test_no_parametrised_policy_looks_at_deletions_lest_a_namespace_never_ends():
+    for policy in PARAMETRISED:
+        assert not [one for one in (*policy.matches, *policy.updates) if "DELETE" in one["operations"]]
+
+
+def test_the_audit_log_gets_tenant_space_and_rule():
+    for policy in admission_policies(Platform()):
+        spec = manifests(policy, Platform())[0]["spec"]
+        assert [one["key"] for one in spec["auditAnnotations"]] == ["tenant", "space", "rule"]
+
+
+def test_a_sentence_becomes_an_expression_in_which_quotes_are_safe():
+    assert told("{} is the platform's", "x") == "x + ' is the platform\\'s'"
+    assert told("a {} b {}", "x", "y") == "'a ' + x + ' b ' + y"
+    assert short("x", 5) == "(x).substring(0, [5, (x).size()].min())"
+
+
+def test_the_page_is_written_from_the_table(tmp_path, capsys):
+    assert PAGE.read_text("utf-8") == page(), "python -m cotenant.cli.view.admission --write"
+    assert [one for one in rules() if f"| `{one}` |" not in page()] == []
+    assert main(["--check"], tmp_path / "x.md") == 1
+    assert main([]) == 2
+    capsys.readouterr()
+
+
+def test_bindings_name_their_policy_and_refuse():
+    names = {one["metadata"]["name"] for one in MANIFESTS}
+    for one in BINDINGS:
+        assert one["spec"]["policyName"] in names
+        assert one["spec"]["validationActions"] == ["Deny"]
