@@ -33,8 +33,6 @@ ACCOUNTING = "cotenant.dev/accounting"
 STRICT = "strict"
 REFUNDED = "cotenant.dev/refunded"
 """Annotation on a strict ResourceQuota: `pods=123`, up to which revision deletions have been decided upon."""
-RECOUNTED = "cotenant.dev/recounted"
-"""Annotation on a strict ResourceQuota: `pods=123`, the revision that a safe recount listed."""
 
 POD_SECURITY = "pod-security.kubernetes.io"
 HOME_PREFIX = "home-"

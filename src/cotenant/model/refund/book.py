@@ -39,21 +39,11 @@ def watched(book: Book, found: Stored, *, gap: bool = False) -> Book:
     lowered = dict(book.lowered)
     if before is None or gap:
         lowered |= dict.fromkeys(dict(found.used), found.revision)
-    elif found.recounted != before.recounted:
-        lowered = counted(lowered, found)
     elif found.refunded == before.refunded:
         had = dict(before.used)
         fell = [key for key, amount in found.used if amount < had.get(key, NOTHING)]
         lowered |= dict.fromkeys(fell, found.revision)
     return forgotten(replace(book, stored=found, lowered=marks(lowered)))
-
-
-def counted(lowered: dict[str, int], found: Stored) -> dict[str, int]:
-    """A recount left in what its list still showed: only what ended before the list may be off."""
-    listed = dict(found.recounted)
-    kinds = {key: kind_of(key) for key, _ in found.used}
-    known = {key: listed[kind] for key, kind in kinds.items() if kind in listed}
-    return lowered | {key: max(at, lowered.get(key, 0)) for key, at in known.items()}
 
 
 def ended(book: Book, release: Release) -> Book:
@@ -77,7 +67,7 @@ def plan(book: Book) -> Refund | None:
     for one in book.pending:
         decided[one.kind] = max(one.until, decided.get(one.kind, 0))
     after = used | {key: used[key] - amount for key, amount in taken.items()}
-    return Refund(stored.revision, pairs(after), marks(decided), stored.recounted)
+    return Refund(stored.revision, pairs(after), marks(decided))
 
 
 def owed(book: Book, stored: Stored) -> dict[str, Fraction]:

@@ -181,5 +181,4 @@ def result(stored: Stored, exists: dict[str, Fraction], revisions: dict[str, int
     after = {key: exists.get(key, Fraction(0)) if kind_of(key) in revisions else amount for key, amount in stored.used}
     decided = dict(stored.refunded)
     decided |= {kind: max(at, decided.get(kind, 0)) for kind, at in revisions.items()}
-    recounted = dict(stored.recounted) | revisions
-    return Refund(stored.revision, pairs(after), marks(decided), marks(recounted))
+    return Refund(stored.revision, pairs(after), marks(decided))

@@ -29,16 +29,15 @@ def marks(revisions: Mapping[str, int]) -> Marks:
 class Stored(Struct, frozen=True):
     """One revision of a quota.
 
-    `hard` is spec.hard. `refunded`: up to this revision of its kind, every vanished object has been decided upon.
-    `recounted`: the revision that the last safe recount listed a kind at. Both are written along with `used`, so that a
-    second operator, or the same after a crash, never gives anything back twice.
+    `hard` is spec.hard. `refunded`: up to this revision of its kind, every vanished object has been decided upon, by a
+    refund or by the list of a recount. It is written along with `used`, so that a second operator, or the same after a
+    crash, never gives anything back twice.
     """
 
     revision: int
     used: Pairs
     hard: Pairs = ()
     refunded: Marks = ()
-    recounted: Marks = ()
 
 
 class Release(Struct, frozen=True):
@@ -55,12 +54,11 @@ class Release(Struct, frozen=True):
 
 
 class Refund(Struct, frozen=True):
-    """One write: `used` and the marks, where `revision` is still the stored one."""
+    """One write: `used` and the marks with it, where `revision` is still the stored one."""
 
     revision: int
     used: Pairs
     refunded: Marks
-    recounted: Marks = ()
 
 
 def text(one: Marks) -> str:

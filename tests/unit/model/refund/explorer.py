@@ -8,7 +8,7 @@ as it likes. Revisions are only ever compared, so a state is the same when all o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -41,8 +41,6 @@ class Rules(Struct, frozen=True):
     """Writes are bound to the revision that was read."""
     watched: Callable[..., Book] = books.watched
     plan: Callable[[Book], Refund | None] = books.plan
-    counted: Callable[[Refund, Stored], Refund] = lambda refund, _: refund
-    """What a recount really writes."""
 
 
 class Leader(Struct, frozen=True):
@@ -138,7 +136,7 @@ class Explorer:
             replace(one, deletions=(*one.deletions, now)) if change < 0 and one.deletions is not None else one
             for one in world.leaders
         ]
-        unheard = (*world.unheard, True if change > 0 else False)
+        unheard = (*world.unheard, change > 0)
         return replace(world, exists=world.exists + change, unheard=unheard, leaders=tuple(leaders), now=now)
 
     def store(self, world: World, *, used: int | None = None, writer: int | None = None, **more: Any) -> World:
@@ -186,8 +184,7 @@ class Explorer:
             yield "crashes", changed(spent(world, CRASH), number, Leader())
 
     def write(self, world: World, refund: Refund, number: int | None) -> World:
-        more = {"refunded": refund.refunded, "recounted": refund.recounted}
-        return self.store(world, used=int(dict(refund.used)[KIND]), writer=number, **more)
+        return self.store(world, used=int(dict(refund.used)[KIND]), writer=number, refunded=refund.refunded)
 
     def recount(self, world: World, number: int, me: Leader) -> Iterator[tuple[str, World]]:
         if me.task is None:
@@ -215,7 +212,7 @@ class Explorer:
                 after = self.store(world, hard=hard)
                 return recounts.Written(after.stored.revision), after
             case Refund() if current or not self.rules.bound:
-                after = self.write(world, self.rules.counted(task.request, world.stored), None)
+                after = self.write(world, task.request, None)
                 return recounts.Written(after.stored.revision), after
         return recounts.Conflict(), world
 
@@ -261,12 +258,12 @@ def without(one: Leader, first: int) -> Leader:
     return replace(one, book=replace(one.book, lowered=lowered))
 
 
-@lru_cache(maxsize=None)
+@cache
 def order(part: Any) -> str:
     return repr(part)
 
 
-@lru_cache(maxsize=None)
+@cache
 def revisions(part: Stored | Leader) -> tuple[int, ...]:
     """Every revision in a value, in order."""
     # Only whole values are cached: their parts would be mistaken for each other, as 1 is equal to 1.0.
@@ -284,7 +281,7 @@ def within(part: Any) -> Iterator[int]:
             yield from within(item)
 
 
-@lru_cache(maxsize=None)
+@cache
 def rename(part: Any, names: tuple[int, ...]) -> Any:
     return renamed(part, iter(names))
 

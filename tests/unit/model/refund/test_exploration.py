@@ -80,10 +80,6 @@ def trusting_a_gap(book: Book, found: Stored, **more: Any) -> Book:
     return after if book.stored else replace(after, lowered=())
 
 
-def leaving_the_marks(refund: Refund, stored: Stored) -> Refund:
-    return replace(refund, refunded=stored.refunded)
-
-
 VARIANTS = {
     "without the policy": replace(ONE_LEADER, quiet=False, recounts=0, crashes=0),
     "a refund that skips nothing": replace(ONE_LEADER, plan=blind_to_the_controller, recounts=0, creates=3),
@@ -91,7 +87,6 @@ VARIANTS = {
     "an operator that trusts a gap": replace(ONE_LEADER, watched=trusting_a_gap, recounts=0, creates=3),
     "a recount that does not wait": replace(ONE_LEADER, patient=False, crashes=0),
     "a recount that is not bound": replace(ONE_LEADER, bound=False, crashes=0),
-    "a recount that leaves the marks": replace(ONE_LEADER, counted=leaving_the_marks, crashes=0, creates=3),
 }
 
 
