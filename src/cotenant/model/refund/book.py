@@ -12,6 +12,7 @@ refuses too much and never too little; the safe recount repairs it.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 
 from msgspec import Struct
@@ -106,11 +107,10 @@ def forgotten(book: Book) -> Book:
     return replace(book, pending=left)
 
 
-def leaked(book: Book, exists: dict[str, Fraction]) -> bool:
-    """Whether more is charged than exists and is about to be given back; or less, which is worse."""
+def leaked(book: Book, exists: Mapping[str, Fraction], kinds: Collection[str]) -> bool:
+    """Whether more is charged than exists and is about to be given back; or less, which is worse. Of these kinds."""
     if book.stored is None:
         return False
     due = owed(book, book.stored)
-    return any(
-        amount != exists.get(key, NOTHING) + due.get(key, NOTHING) for key, amount in book.stored.used if kind_of(key)
-    )
+    known = [(key, amount) for key, amount in book.stored.used if kind_of(key) in kinds]
+    return any(amount != exists.get(key, NOTHING) + due.get(key, NOTHING) for key, amount in known)
