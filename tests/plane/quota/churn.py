@@ -13,7 +13,7 @@ from typing import Any
 from cotenant.kube.resource import NAMESPACES, PODS, RESOURCE_QUOTAS
 from cotenant.local.handle import Handle
 from cotenant.local.wire import Wire, strict_context
-from unit.waiting import eventually
+from vocabulary import eventually
 
 NOW = {"gracePeriodSeconds": 0}
 POD = {
@@ -27,7 +27,9 @@ POD = {
 
 def connect(plane: Handle, server: int = 0) -> Wire:
     pki = plane.ca_file.parent
-    return Wire(plane.urls[server % len(plane.urls)], strict_context(plane.ca_file, pki / "admin.crt", pki / "admin.key"))
+    return Wire(
+        plane.urls[server % len(plane.urls)], strict_context(plane.ca_file, pki / "admin.crt", pki / "admin.key")
+    )
 
 
 class Field:
@@ -41,6 +43,17 @@ class Field:
         eventually(lambda: self.quota()["status"].get("used"))
         account = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
         eventually(lambda: self.wire.json("GET", account)[0] == 200)
+        self.witnesses: list[Witness] = []
+
+    def witness(self, limit: int) -> Witness:
+        self.witnesses.append(Witness(self, limit))
+        return self.witnesses[-1]
+
+    def close(self) -> None:
+        for one in self.witnesses:
+            one.close()
+        self.wire.json("DELETE", NAMESPACES.path(name=self.name))
+        self.wire.close()
 
     def quota(self) -> dict[str, Any]:
         return self.wire.expect("GET", RESOURCE_QUOTAS.path(self.name, "cotenant"))
@@ -65,17 +78,29 @@ class Witness:
     """Counts pods in the order of etcd: `most` at once, and revisions `above` the limit."""
 
     def __init__(self, field: Field, limit: int) -> None:
-        self.limit, self.most, self.above, self.count, self.begun = limit, 0, 0, 0, threading.Event()
+        self.limit, self.most, self.above, self.count, self.ended = limit, 0, 0, 0, False
         self.field = field
-        version = field.wire.expect("GET", PODS.path(field.name))["metadata"]["resourceVersion"]
-        self.path = f"{PODS.path(field.name)}?watch=1&timeoutSeconds=600&resourceVersion={version}"
-        threading.Thread(target=self.follow, daemon=True).start()
+        self.version = field.wire.expect("GET", PODS.path(field.name))["metadata"]["resourceVersion"]
+        self.thread = threading.Thread(target=self.follow, daemon=True)
+        self.thread.start()
 
     def follow(self) -> None:
-        for line in connect(self.field.plane).watch(self.path, idle=600):
-            self.count += {"ADDED": 1, "DELETED": -1}.get(json.loads(line)["type"], 0)
-            self.most = max(self.most, self.count)
-            self.above += self.count > self.limit
+        with closing(connect(self.field.plane)) as wire:
+            while not self.ended:
+                query = f"watch=1&allowWatchBookmarks=true&timeoutSeconds=2&resourceVersion={self.version}"
+                for line in wire.watch(f"{PODS.path(self.field.name)}?{query}", idle=60):
+                    self.take(json.loads(line))
+
+    def take(self, event: dict[str, Any]) -> None:
+        assert event["type"] != "ERROR", event
+        self.version = event["object"]["metadata"]["resourceVersion"]
+        self.count += {"ADDED": 1, "DELETED": -1}.get(event["type"], 0)
+        self.most = max(self.most, self.count)
+        self.above += self.count > self.limit
+
+    def close(self) -> None:
+        self.ended = True
+        self.thread.join(10)
 
 
 def churn(field: Field, seconds: float, clients: int = 12) -> Counter[str]:
