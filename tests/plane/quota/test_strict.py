@@ -26,23 +26,27 @@ LABEL = {ACCOUNTING: STRICT}
 DEAD = 6.0
 
 
+HOME, LEASE = "cotenant-system", "strict-test"
+
+
+def renewed(at: str) -> dict:
+    """The Lease of an operator that was last heard of at that time."""
+    stamp = f"{at}T00:00:00.000000Z"
+    return {"metadata": {"name": LEASE}, "spec": {"holderIdentity": "x", "leaseDurationSeconds": 1, "renewTime": stamp}}
+
+
 class Accountants:
-    """Operators that do nothing but strict accounting, and the policy that watches their Lease."""
+    """Operators that do nothing but strict accounting."""
 
     def __init__(self, plane) -> None:
-        self.plane, self.lease, self.number = plane, f"strict-{uuid.uuid4().hex[:6]}", 0
-        wire = plane.wire()
-        wire.json("POST", NAMESPACES.path(), {"metadata": {"name": "cotenant-system"}})
-        for one in strict(Platform(), lease=self.lease, dead=f"{DEAD:.0f}s"):
-            resource = VALIDATING_POLICIES if one["kind"] == "ValidatingAdmissionPolicy" else VALIDATING_POLICY_BINDINGS
-            status, answer = wire.json("POST", resource.path(), one)
-            assert status == 201, answer
+        self.plane, self.number = plane, 0
         self.running: list[subprocess.Popen[str]] = []
 
-    def start(self) -> subprocess.Popen[str]:
+    def lead(self, lease: str = LEASE) -> subprocess.Popen[str]:
+        """Returns when it leads."""
         self.number += 1
         program = Path(__file__).with_name("accountant.py")
-        arguments = [self.plane.kubeconfig, "cotenant-system", self.lease, f"a{self.number}"]
+        arguments = [self.plane.kubeconfig, HOME, lease, f"{uuid.uuid4().hex[:6]}"]
         process = subprocess.Popen(
             [sys.executable, program, *map(str, arguments)],
             stdout=subprocess.PIPE,
@@ -50,41 +54,58 @@ class Accountants:
             env=self.plane.environment(),
         )
         self.running.append(process)
-        return process
-
-    def lead(self) -> subprocess.Popen[str]:
-        process = self.start()
         assert process.stdout is not None
         assert process.stdout.readline() == "leads\n"
         return process
 
     def stop(self, process: subprocess.Popen[str]) -> str:
+        """What it says of itself."""
         process.terminate()
-        out, _ = process.communicate(timeout=20)
-        self.running.remove(process)
-        return out
+        return self.ended(process)
 
     def kill(self, process: subprocess.Popen[str]) -> None:
         process.kill()
-        process.wait()
+        self.ended(process)
+
+    def ended(self, process: subprocess.Popen[str]) -> str:
         self.running.remove(process)
+        return process.communicate(timeout=20)[0]
 
     def close(self) -> None:
-        for process in self.running:
-            process.kill()
-            process.communicate()
-        wire = self.plane.wire()
-        for resource in (VALIDATING_POLICY_BINDINGS, VALIDATING_POLICIES):
-            wire.json("DELETE", resource.path(name="cotenant-strict"))
-        wire.json("DELETE", LEASES.path("cotenant-system", self.lease))
+        for process in list(self.running):
+            self.kill(process)
+
+
+@pytest.fixture(scope="module")
+def policy(control_plane):
+    """The policy, seen to act."""
+    wire = control_plane.wire()
+    wire.json("POST", NAMESPACES.path(), {"metadata": {"name": HOME}})
+    wire.json("POST", LEASES.path(HOME), renewed("2999-01-01"))
+    for one in strict(Platform(), lease=LEASE, dead=f"{DEAD:.0f}s"):
+        resource = VALIDATING_POLICIES if one["kind"] == "ValidatingAdmissionPolicy" else VALIDATING_POLICY_BINDINGS
+        wire.expect("POST", resource.path(), one)
+    with closing(Field(control_plane, HARD, LABEL)) as canary:
+        eventually(lambda: waits(canary), within=30)
+    yield
+    for resource in (VALIDATING_POLICY_BINDINGS, VALIDATING_POLICIES):
+        wire.json("DELETE", resource.path(name="cotenant-strict"))
+
+
+def waits(field: Field) -> bool:
+    """Whether the quota controller may not yet give back the room of a pod that went."""
+    eventually(lambda: field.used() == "0")
+    assert field.create("canary")[0] == 201
+    field.delete("canary")
+    time.sleep(0.8)
+    return field.used() == "1"
 
 
 @pytest.fixture
-def accountants(control_plane):
-    found = Accountants(control_plane)
-    time.sleep(1)  # until every API server has compiled the policy
-    yield found
-    found.close()
+def accountants(control_plane, policy):
+    control_plane.wire().json("DELETE", LEASES.path(HOME, LEASE))
+    with closing(Accountants(control_plane)) as found:
+        yield found
 
 
 @pytest.fixture
@@ -142,17 +163,13 @@ def test_a_killed_operator_leaves_it_tight_and_never_over(field, accountants) ->
     eventually(lambda: field.used() == "0", within=30)
 
 
-def test_two_operators_at_once_give_nothing_back_twice(field, accountants, control_plane, record_property) -> None:
-    first = accountants.lead()
-    lease, accountants.lease = accountants.lease, f"{accountants.lease}-other"
-    second = accountants.lead()
+def test_two_operators_at_once_give_nothing_back_twice(field, accountants, record_property) -> None:
+    both = [accountants.lead(), accountants.lead(f"{LEASE}-other")]
     witness = field.witness(LIMIT)
     churn(field, 10)
-    assert witness.above == 0
     eventually(lambda: field.used() == "0", within=20)
-    record_property("two", accountants.stop(first) + accountants.stop(second))
-    control_plane.wire().json("DELETE", LEASES.path("cotenant-system", accountants.lease))
-    accountants.lease = lease
+    record_property("two", " ".join([accountants.stop(one) for one in both]))
+    assert witness.above == 0
 
 
 def test_where_the_lease_is_stale_the_quota_controller_counts_as_ever(field, accountants) -> None:
@@ -165,16 +182,18 @@ def test_where_the_lease_is_stale_the_quota_controller_counts_as_ever(field, acc
         eventually(lambda: field.used() == "0", within=1.5)
 
 
-def test_while_the_lease_is_fresh_the_quota_controller_waits(field, accountants) -> None:
-    """With an operator that lives and gives nothing back: renewed by hand."""
-    spec = {"holderIdentity": "x", "leaseDurationSeconds": 15, "renewTime": "2999-01-01T00:00:00.000000Z"}
-    lease = {"metadata": {"name": accountants.lease}, "spec": spec}
-    field.wire.expect("POST", LEASES.path("cotenant-system"), lease)
+def test_while_the_lease_is_fresh_the_quota_controller_waits(field, policy) -> None:
+    """An operator that lives and gives nothing back: its Lease is renewed by hand."""
+    field.wire.json("DELETE", LEASES.path(HOME, LEASE))
+    field.wire.expect("POST", LEASES.path(HOME), renewed("2999-01-01"))
     time.sleep(0.5)
-    assert field.create("p")[0] == 201
-    field.delete("p")
-    time.sleep(1.0)
-    assert field.used() == "1"
+    assert waits(field)
+    eventually(lambda: field.used() == "0", within=10)
+
+
+def test_without_the_label_nothing_changes(control_plane, policy) -> None:
+    with closing(Field(control_plane, HARD, {})) as native:
+        assert not waits(native)
 
 
 def test_the_managers_of_this_cluster_are_those_that_the_policy_reads(control_plane) -> None:
