@@ -51,6 +51,7 @@ class Account:
         self.task: asyncio.Task[None] | None = None
 
     def close(self) -> None:
+        """Writes nothing any more."""
         if self.task is not None:
             self.task.cancel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
@@ -11,8 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from cotenant.api.keys import ACCOUNTING, STRICT
-from cotenant.kube.resource import LEASES, NAMESPACES, VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS
+from cotenant.api.keys import ACCOUNTING, REFUNDED, STRICT
+from cotenant.kube.resource import (
+    LEASES,
+    NAMESPACES,
+    PODS,
+    RESOURCE_QUOTAS,
+    SECRETS,
+    SERVICES,
+    VALIDATING_POLICIES,
+    VALIDATING_POLICY_BINDINGS,
+)
 from cotenant.model.platform import Platform
 from cotenant.model.refund.managers import strangers
 from cotenant.render.install.strict import strict
@@ -170,6 +180,67 @@ def test_two_operators_at_once_give_nothing_back_twice(field, accountants, recor
     eventually(lambda: field.used() == "0", within=20)
     record_property("two", " ".join([accountants.stop(one) for one in both]))
     assert witness.above == 0
+
+
+def test_a_leak_is_found_and_mended_while_others_wait_for_nothing(field, accountants) -> None:
+    accountants.lead()
+    for number in range(2):
+        field.create(f"p{number}")
+    quota = field.quota()
+    quota["status"]["used"]["pods"] = "9"
+    field.wire.expect("PUT", RESOURCE_QUOTAS.path(field.name, "cotenant", "status"), quota)
+    eventually(lambda: field.used() == "2", within=8)
+    assert field.quota()["metadata"]["annotations"][REFUNDED].startswith("pods=")
+
+
+def test_a_leak_in_a_space_that_is_never_quiet_is_mended_behind_a_closed_door(field, accountants) -> None:
+    accountants.lead()
+    quota = field.quota()
+    quota["status"]["used"]["pods"] = str(LIMIT - 1)
+    field.wire.expect("PUT", RESOURCE_QUOTAS.path(field.name, "cotenant", "status"), quota)
+    end, mended = time.monotonic() + 40, False
+    while time.monotonic() < end and not mended:
+        field.create("restless")
+        field.delete("restless")
+        time.sleep(0.3)
+        mended = int(field.used()) <= 1
+    assert mended
+    eventually(lambda: field.quota()["spec"]["hard"] == HARD)
+    eventually(lambda: field.create("free")[0] == 201)
+
+
+def test_every_kind_gives_back_what_it_was_charged(control_plane, accountants) -> None:
+    hard = {"pods": "5", "count/pods": "5", "services": "5", "services.loadbalancers": "5", "secrets": "5"}
+    with closing(Field(control_plane, hard, LABEL)) as field:
+        accountants.lead()
+        service = {"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}
+        field.wire.expect("POST", SERVICES.path(field.name), service)
+        field.wire.expect("POST", SECRETS.path(field.name), {"metadata": {"name": "x"}})
+        field.create("p")
+        time.sleep(1)
+        field.wire.expect("POST", SECRETS.path(field.name), {"metadata": {"name": "y"}})
+        field.wire.expect("PATCH", SERVICES.path(field.name, "s"), {"spec": {"type": "ClusterIP"}})
+        field.wire.expect("PATCH", PODS.path(field.name, "p", "status"), {"status": {"phase": "Succeeded"}})
+        field.wire.expect("DELETE", SECRETS.path(field.name, "x"))
+        want = {"pods": "0", "count/pods": "1", "services": "1", "services.loadbalancers": "0", "secrets": "1"}
+        # Before the quota controller may: that is two seconds after the last charge.
+        eventually(lambda: field.quota()["status"]["used"] == want, within=1.0)
+
+
+def test_with_no_operator_left_a_trickle_finds_its_room_again(field, accountants) -> None:
+    """Killed for good. While its Lease is fresh what goes stays charged; after that native quota is back."""
+    accountants.kill(accountants.lead())
+    waiting = longest = 0.0
+    end = time.monotonic() + 20
+    for number in itertools.count():
+        if time.monotonic() > end:
+            break
+        status, _ = field.create(f"t{number}")
+        waiting = 0.0 if status == 201 else waiting + 1
+        longest = max(longest, waiting)
+        field.delete(f"t{number}")
+        time.sleep(1)
+    assert longest <= 2
 
 
 def test_where_the_lease_is_stale_the_quota_controller_counts_as_ever(field, accountants) -> None:
