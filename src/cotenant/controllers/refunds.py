@@ -202,9 +202,7 @@ class StrictAccounting:
     async def mend(self, namespace: str, account: Account) -> None:
         """A recount where more or less is charged than exists, once it has been quiet; a frozen one if it never is."""
         known = account.book.stored
-        if known is None or not all(kind in self.latest for kind in self.feeds):
-            return
-        if not books.leaked(account.book, self.exists(namespace), self.feeds):
+        if known is None or not books.leaked(account.book, self.exists(namespace), self.latest):
             account.leaking = None
             return
         account.leaking = account.leaking or clock()
@@ -221,7 +219,7 @@ class StrictAccounting:
     def exists(self, namespace: str) -> dict[str, Fraction]:
         """What we have seen that is there, as the quota controller would count it."""
         now = self.now()
-        return added(*[track.counts(now) for kind in self.feeds for track in self.tracks[kind][namespace].values()])
+        return added(*[track.counts(now) for kind in self.latest for track in self.tracks[kind][namespace].values()])
 
 
 def clock() -> float:

@@ -16,7 +16,7 @@ import structlog
 from msgspec import Struct
 
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError, Gone, from_event
+from cotenant.kube.errors import ApiError, Forbidden, Gone, from_event
 from cotenant.kube.resource import Resource
 
 log = structlog.get_logger()
@@ -26,6 +26,10 @@ SILENCE = 120.0
 """Seconds without a byte after which a watch is dropped; API servers send a bookmark about every minute."""
 PAUSE = 0.5
 """Seconds before the next attempt after an error."""
+
+
+CLOSED = 30.0
+"""Seconds before the next knock where we may not look."""
 
 
 class _Event(Struct, gc=False):
@@ -56,7 +60,6 @@ class Feed:
         self._listed, self._event = listed, event
         self._namespace, self._labels = namespace, labels
         self._version = ""
-        self.synced = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -69,13 +72,12 @@ class Feed:
                 self._version = ""
             except (ApiError, msgspec.DecodeError) as error:
                 log.warning("feed broken", resource=str(self._resource), error=str(error))
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(CLOSED if isinstance(error, Forbidden) else PAUSE)
 
     async def _list(self) -> None:
         found = await self._client.list(self._resource, self._namespace, labels=self._labels)
         self._version = found.resource_version
         self._listed(found.items, int(found.resource_version))
-        self.synced.set()
 
     async def _watch(self) -> None:
         query = {"resourceVersion": self._version, "allowWatchBookmarks": "true", "timeoutSeconds": "300"}
