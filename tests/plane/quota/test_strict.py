@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from contextlib import closing
@@ -33,10 +34,11 @@ pytestmark = pytest.mark.cluster
 LIMIT = 10
 HARD = {"pods": str(LIMIT)}
 LABEL = {ACCOUNTING: STRICT}
-DEAD = 6.0
+DEAD = 5.0
+"""Shorter than the Lease of a leader: what a standby outlasts by its heartbeat alone."""
 
 
-HOME, LEASE = "cotenant-system", "strict-test"
+HOME, LEASE, LEADERS = "cotenant-system", "strict-test", "strict-leaders"
 
 
 def renewed(at: str) -> dict:
@@ -45,18 +47,22 @@ def renewed(at: str) -> dict:
     return {"metadata": {"name": LEASE}, "spec": {"holderIdentity": "x", "leaseDurationSeconds": 1, "renewTime": stamp}}
 
 
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
 class Accountants:
     """Operators that do nothing but strict accounting."""
 
     def __init__(self, plane) -> None:
-        self.plane, self.number = plane, 0
+        self.plane = plane
         self.running: list[subprocess.Popen[str]] = []
 
-    def lead(self, lease: str = LEASE) -> subprocess.Popen[str]:
-        """Returns when it leads."""
-        self.number += 1
+    def stand_by(self, leaders: str = LEADERS) -> subprocess.Popen[str]:
+        """One that gives signs of life, and leads when it may."""
         program = Path(__file__).with_name("accountant.py")
-        arguments = [self.plane.kubeconfig, HOME, lease, f"{uuid.uuid4().hex[:6]}"]
+        arguments = [self.plane.kubeconfig, HOME, leaders, LEASE, uuid.uuid4().hex[:6]]
         process = subprocess.Popen(
             [sys.executable, program, *map(str, arguments)],
             stdout=subprocess.PIPE,
@@ -64,8 +70,13 @@ class Accountants:
             env=self.plane.environment(),
         )
         self.running.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "leads\n"
+        assert said(process) == "stands by\n"
+        return process
+
+    def lead(self, leaders: str = LEADERS) -> subprocess.Popen[str]:
+        """Returns when it leads."""
+        process = self.stand_by(leaders)
+        assert said(process) == "leads\n"
         return process
 
     def stop(self, process: subprocess.Popen[str]) -> str:
@@ -113,7 +124,8 @@ def waits(field: Field) -> bool:
 
 @pytest.fixture
 def accountants(control_plane, policy):
-    control_plane.wire().json("DELETE", LEASES.path(HOME, LEASE))
+    for lease in (LEASE, LEADERS, f"{LEADERS}-other"):
+        control_plane.wire().json("DELETE", LEASES.path(HOME, lease))
     with closing(Accountants(control_plane)) as found:
         yield found
 
@@ -165,7 +177,7 @@ def test_a_killed_operator_leaves_it_tight_and_never_over(field, accountants) ->
     witness = field.witness(LIMIT)
     churn(field, 4)
     accountants.kill(process)
-    churn(field, 3)
+    churn(field, 2)
     assert witness.above == 0
     accountants.lead()
     churn(field, 4)
@@ -173,8 +185,22 @@ def test_a_killed_operator_leaves_it_tight_and_never_over(field, accountants) ->
     eventually(lambda: field.used() == "0", within=30)
 
 
+def test_a_standby_keeps_it_strict_until_it_leads(field, accountants) -> None:
+    process = accountants.lead()
+    standby = accountants.stand_by()
+    witness = field.witness(LIMIT)
+    storm = threading.Thread(target=churn, args=(field, 14))
+    storm.start()
+    time.sleep(2)
+    accountants.kill(process)
+    assert said(standby) == "leads\n"
+    storm.join()
+    assert witness.above == 0
+    eventually(lambda: field.used() == "0", within=30)
+
+
 def test_two_operators_at_once_give_nothing_back_twice(field, accountants, record_property) -> None:
-    both = [accountants.lead(), accountants.lead(f"{LEASE}-other")]
+    both = [accountants.lead(), accountants.lead(f"{LEADERS}-other")]
     witness = field.witness(LIMIT)
     churn(field, 10)
     eventually(lambda: field.used() == "0", within=20)
