@@ -98,7 +98,6 @@ def aggregate(pod: Manifest, effective: Effective) -> dict[str, Fraction]:
         if one.get("restartPolicy") == "Always":
             amount = effective(one, states.get(one["name"]), infeasible)
             total, sidecars = added(total, amount), added(sidecars, amount)
-            starting = highest(starting, sidecars)
         else:
             starting = highest(starting, added(effective(one, None, infeasible), sidecars))
     return highest(total, starting)
