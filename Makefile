@@ -7,7 +7,7 @@ TESTS ?= tests
 unexport KUBECONFIG
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-10k docs lock clean
+.PHONY: help setup demo test lint format bench bench-10k soak docs lock clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,8 @@ lint: $(READY) ## style, types, layers, Dockerfile, generated files
 	$(BIN)/python -m cotenant.api.schema --check
 	$(BIN)/python -m cotenant.api.reference --check docs/reference/api.md
 	$(BIN)/python -m cotenant.judge.reference --check
-	$(BIN)/python -m cotenant.cli.reference --check docs/reference/cli.md
+	$(BIN)/python -m cotenant.judge.lint.reference --check
+	$(BIN)/python -m cotenant.cli.view.reference --check docs/reference/cli.md
 	$(BIN)/python -m cotenant.render.install.chart --check charts/cotenant
 
 format: $(READY) ## format the code
@@ -49,14 +50,18 @@ format: $(READY) ## format the code
 bench: setup ## ratios and counts against a plain script in the same run, held against tests/bench/ranges.yaml
 	$(BIN)/python -m tests.bench
 
-bench-10k: setup ## the same with 10,000 spaces; takes about ten minutes
-	$(BIN)/python -m tests.bench --ten-thousand
+bench-10k: setup ## the same with 10,000 spaces; takes about ten minutes (TENANTS=100 for 500 spaces)
+	$(BIN)/python -m tests.bench --ten-thousand $(if $(TENANTS),--tenants $(TENANTS))
+
+soak: setup ## a tenant's limit under load, with two operators that are killed at random; SOAK="--without law" must fail
+	$(BIN)/python -m tests.soak $(SOAK)
 
 docs: $(READY) ## write the generated pages and CRDs anew
 	$(BIN)/python -m cotenant.api.schema --write
 	$(BIN)/python -m cotenant.api.reference --write docs/reference/api.md
-	$(BIN)/python -m cotenant.cli.reference --write docs/reference/cli.md
+	$(BIN)/python -m cotenant.cli.view.reference --write docs/reference/cli.md
 	$(BIN)/python -m cotenant.judge.reference --write
+	$(BIN)/python -m cotenant.judge.lint.reference --write
 	$(BIN)/python -m cotenant.render.install.chart --write charts/cotenant
 
 lock: $(READY) ## resolve requirements anew, with hashes (needs uv on PATH)

@@ -204,6 +204,17 @@ def expect_ready(team: Team, *spaces: str, within: float = 10.0) -> None:
     eventually(everything, within)
 
 
+def expect_settled(cluster: Cluster, during: float = 1.5) -> None:
+    """The operator writes nothing for so many seconds, whatever earlier tests left it to do."""
+
+    def rest() -> bool:
+        mark = cluster.plane.audit_mark()
+        time.sleep(during)
+        return not cluster.writes(mark)
+
+    eventually(rest, within=40)
+
+
 def expect_condition(
     read: Callable[[], Manifest], reason: str, saying: str = "", *, of: str = "Ready", within: float = 10.0
 ) -> str:

@@ -18,10 +18,11 @@ CLIENTS = 8
 
 @dataclass(frozen=True)
 class Run:
-    """One onboarding: wall seconds and successful writes."""
+    """One onboarding: wall seconds, successful writes, CPU seconds of everybody who took part."""
 
     seconds: float
     writes: int
+    cpu: float
 
 
 def say(line: str) -> None:
@@ -33,12 +34,14 @@ async def by_script(tenants: int, spaces: int) -> Run:
     """The baseline, on a plane of its own."""
     async with Bench.fresh() as bench:
         manifests = [tenant(f"t{number}", spaces) for number in range(tenants)]
-        return Run(*await onboard(bench.client, bench.robot, manifests, CLIENTS))
+        before = bench.cpu()
+        seconds, writes = await onboard(bench.client, bench.robot, manifests, CLIENTS)
+        return Run(seconds, writes, bench.cpu() - before)
 
 
 async def by_cotenant(bench: Bench, tenants: int, spaces: int) -> Run:
     """Tenants applied by as many clients; done when the last Space is ready."""
-    mark = bench.plane.audit_mark()
+    mark, before = bench.plane.audit_mark(), bench.cpu()
     began, queue = time.monotonic(), iter([tenant(f"t{number}", spaces) for number in range(tenants)])
 
     async def work() -> None:
@@ -47,8 +50,8 @@ async def by_cotenant(bench: Bench, tenants: int, spaces: int) -> Run:
 
     await asyncio.gather(*(work() for _ in range(CLIENTS)))
     await bench.until_ready(tenants * spaces, lambda ready: say(f"  {ready} spaces ready"))
-    seconds = time.monotonic() - began
-    return Run(seconds, tenants + len(bench.writes(mark)))
+    seconds, cpu = time.monotonic() - began, bench.cpu() - before
+    return Run(seconds, tenants + len(bench.writes(mark)), cpu)
 
 
 async def settled(bench: Bench, seconds: float, act: Callable[[], None] | None = None) -> int:

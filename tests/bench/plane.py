@@ -129,10 +129,9 @@ class Bench:
         )
 
     def cpu(self) -> float:
-        """CPU seconds that the operator has used."""
-        assert self.operator
-        fields = Path(f"/proc/{self.operator.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """CPU seconds that the plane's programs, the operator and we have used so far."""
+        pids = [one.pid for one in self.plane.state.programs] + [os.getpid()]
+        return sum(map(cpu_of, [*pids, self.operator.pid] if self.operator else pids))
 
     def kill(self) -> None:
         """SIGKILL: no clean stop, the Lease stays taken."""
@@ -140,6 +139,12 @@ class Bench:
             self.operator.send_signal(signal.SIGKILL)
             self.operator.wait()
             self.operator = None
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of one process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def unused_port() -> int:

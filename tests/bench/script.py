@@ -14,8 +14,9 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Forbidden
-from cotenant.kube.resource import RESOURCE_QUOTAS, SPACES, TENANTS, resource_of
-from cotenant.model import allowance
+from cotenant.kube.resource import RESOURCE_QUOTAS, SPACES, TENANT_LEDGERS, TENANTS, resource_of
+from cotenant.model import allowance, plan, pool
+from cotenant.model.escrow.values import Entry, Ledger
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantView, view
 from cotenant.render import access, namespace, quota, rules, space
@@ -45,6 +46,7 @@ def objects(view_: TenantView, declared: list[str]) -> Iterator[Manifest]:
     yield quota.quota(view_, view_.home, allowance.home_hard(view_))
     yield rules.policy(view_, view_.home)
     yield from access.home_bindings(view_)
+    yield from ledgers(view_, declared)
     for name in declared:
         one = {
             "apiVersion": "cotenant.dev/v1alpha1",
@@ -60,6 +62,16 @@ def objects(view_: TenantView, declared: list[str]) -> Iterator[Manifest]:
         yield from (manifest for manifest, _ in space.rooms(view_, where, name))
         yield from (manifest for manifest, _ in space.rights(view_, where, name))
         yield {**one, "status": {"phase": "Ready", "namespace": where}}
+
+
+def ledgers(view_: TenantView, declared: list[str]) -> Iterator[Manifest]:
+    """One a key, with a share for each space."""
+    for key, limit in pool.limits(view_).items():
+        entries = tuple(Entry(f"{view_.name}-{name}", limit // len(declared)) for name in sorted(declared))
+        spec, status = pool.content(key, Ledger(limit, entries, source=pool.revision(view_.tenant, None)), 0)
+        content = {"spec": msgspec.to_builtins(spec), "status": msgspec.to_builtins(status)}
+        kind = TENANT_LEDGERS.api_version, TENANT_LEDGERS.kind
+        yield plan.manifest(*kind, pool.slug(key), view_.home, labels=plan.labels(view_.name), **content)
 
 
 async def onboard(admin: Client, robot: Client, tenants: list[Manifest], clients: int) -> tuple[float, int]:

@@ -94,9 +94,19 @@ class Cluster:
             raise NotFound(404, "NotFound", f"{resource} {name} not found")
         return msgspec.convert(found, type) if type is not dict else copy.deepcopy(found)
 
-    async def list(self, resource: Resource, namespace: str | None = None, *, type: Any = dict) -> Listing[Any]:
+    async def list(
+        self, resource: Resource, namespace: str | None = None, *, type: Any = dict, labels: str = "", fields: str = ""
+    ) -> Listing[Any]:
         self.asked("list", resource.kind, "")
-        found = [one for key, one in self.objects.items() if key[:2] == (resource.kind, namespace or "")]
+        everywhere = namespace is None and resource.namespaced
+        selected = dict(pair.split("=") for pair in labels.split(",") if pair)
+        found = [
+            one
+            for (kind, place, _), one in self.objects.items()
+            if kind == resource.kind
+            and (everywhere or place == (namespace or ""))
+            and selected.items() <= one["metadata"].get("labels", {}).items()
+        ]
         return Listing([msgspec.convert(one, type) for one in found], "1")
 
     async def create(self, resource: Resource, body: Manifest, **_: Any) -> Manifest:
@@ -131,7 +141,10 @@ class Cluster:
             raise NotFound(404, "NotFound", f"{resource} {key[2]} not found")
         self.check(there, body["metadata"].get("uid"), body["metadata"].get("resourceVersion"))
         sent = copy.deepcopy(body) | {"kind": resource.kind}
-        apart = "status" in there and not subresource and resource.kind != "SpacePolicy"  # which has no subresource
+        if subresource and resource.group == GROUP:
+            return self.store(copy.deepcopy(there) | {subresource: sent[subresource]})
+        whole = resource.kind in ("SpacePolicy", "TenantLedger")  # which have no subresource
+        apart = "status" in there and not subresource and not whole
         keep = {"status": there["status"]} if apart else {}
         return self.store(sent | keep)
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from cotenant.api.limits import LimitItem
 from cotenant.api.meta import Conditions, ObjectMeta
 from cotenant.api.scalars import Amounts, TenantName
 from cotenant.api.tenant import (
     IngressSpec,
-    LimitItem,
     NodesSpec,
     PodRules,
     ServiceAccountsSpec,

@@ -85,15 +85,46 @@ QUOTA_KEYS = Rule(
     f"self.all(k, k.contains('/') || k in {_PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
     "every key must be a resource as in a ResourceQuota, such as requests.cpu, limits.memory, pods or count/jobs.batch",
 )
+_BYTES = "(!k.startsWith('count/') && (k.endsWith('memory') || k.endsWith('storage') || k.contains('hugepages-')))"
+WHOLE = Rule(
+    f"self.all(k, {_BYTES} || (k.endsWith('cpu') && !k.startsWith('count/')) || "
+    "string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$'))",
+    "what is counted (pods, services, count/...) comes in whole numbers such as 50; only cpu has parts such as 500m",
+)
+BYTES = Rule(
+    f"self.all(k, !{_BYTES} || !string(self[k]).matches('[num]$'))",
+    "memory and storage are counted in bytes, of which m is a thousandth; write 128Mi or 128M",
+)
+LIMIT_KEYS = Rule(
+    "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage', 'storage'] || k.contains('/') || k.startsWith('hugepages-'))",
+    "every key must be a resource of a container or volume, such as cpu, memory, ephemeral-storage or storage",
+)
+
+
+def not_above(low: str, high: str) -> Rule:
+    """Of two maps of amounts, the one never exceeds the other in a resource that both name."""
+    one, other = f"string(self.{low}[k])", f"string(self.{high}[k])"
+    return Rule(
+        f"!has(self.{low}) || !has(self.{high}) || self.{low}.all(k, !(k in self.{high}) || "
+        f"!isQuantity({one}) || !isQuantity({other}) || !quantity({one}).isGreaterThan(quantity({other})))",
+        f"{low} must not exceed {high}; lower the one or raise the other",
+        field=f".{low}",
+    )
+
 
 Quantity = Annotated[Annotated[str, Meta(max_length=32)] | int, ruled(QUANTITY)]
 """A Kubernetes quantity: `500m`, `4`, `8Gi`."""
 Amounts = Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)]
 """Amounts by resource, as in a ResourceQuota."""
 QuotaAmounts = Annotated[
-    Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)], ruled(QUOTA_KEYS)
+    Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)],
+    ruled(QUOTA_KEYS, WHOLE, BYTES),
 ]
 """The same where only what a ResourceQuota counts makes sense."""
+LimitAmounts = Annotated[
+    Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)], ruled(LIMIT_KEYS)
+]
+"""The same where only what a LimitRange bounds makes sense."""
 ClassName = Annotated[str, Meta(min_length=1, max_length=253)]
 ClassNames = Annotated[list[ClassName], Meta(max_length=50)]
 SpaceName = Annotated[Annotated[str, Meta(max_length=50, pattern=DNS_LABEL)], ruled(NAME)]

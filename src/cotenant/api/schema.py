@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from cotenant.api import keys
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.policy import SpacePolicy
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
@@ -74,9 +75,7 @@ KINDS = (
             Column("Total", ".status.spaces.total", "Spaces that exist.", "integer"),
             Column("Home", ".status.home", "Namespace that holds the tenant's Spaces."),
             _AGE,
-            Column(
-                "Limit", ".spec.spaces.limit", "Spaces that the tenant may have, if it says so itself.", "integer", 1
-            ),
+            Column("Limit", ".status.spaces.limit", "Spaces that the tenant may have.", "integer", 1),
             Column("Profile", ".spec.profile", "TenantProfile that fills in the rest.", priority=1),
             _REASON,
             _MESSAGE,
@@ -111,6 +110,20 @@ KINDS = (
             Column("Enforcement", ".spec.enforcement", "What happens to what breaks a rule."),
             _AGE,
             Column("Cordoned", ".spec.cordoned", "Whether members may change anything.", "boolean", 1),
+        ),
+    ),
+    Kind(
+        type=TenantLedger,
+        plural="tenantledgers",
+        short="cotl",
+        namespaced=True,
+        columns=(
+            Column("Resource", ".spec.resource", "What is limited."),
+            Column("Limit", ".status.limit", "The tenant's limit."),
+            Column("Used", ".status.used", "What all spaces use together."),
+            Column("Allocated", ".status.allocated", "What all spaces hold together."),
+            Column("Headroom", ".status.headroom", "What no space holds yet."),
+            _AGE,
         ),
     ),
 )

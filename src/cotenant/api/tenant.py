@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct, field
 
+from cotenant.api.limits import Limits
 from cotenant.api.meta import Conditions, ObjectMeta
 from cotenant.api.rule import Rule
 from cotenant.api.scalars import (
@@ -15,7 +16,6 @@ from cotenant.api.scalars import (
     NAMING,
     PRIORITY,
     REGISTRY,
-    Amounts,
     Cidr,
     ClassName,
     ClassNames,
@@ -27,6 +27,7 @@ from cotenant.api.scalars import (
     SpaceName,
     SubjectName,
     TenantName,
+    not_above,
     ruled,
 )
 
@@ -119,15 +120,7 @@ class SpaceBounds(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     max: QuotaAmounts | None = None
     """What a space never exceeds."""
 
-    RULES: ClassVar = (
-        Rule(
-            "!has(self.min) || !has(self.max) || self.min.all(k, !(k in self.max) || "
-            "!isQuantity(string(self.min[k])) || !isQuantity(string(self.max[k])) || "
-            "!quantity(string(self.min[k])).isGreaterThan(quantity(string(self.max[k]))))",
-            "min must not exceed max; lower the one or raise the other",
-            field=".min",
-        ),
-    )
+    RULES: ClassVar = (not_above("min", "max"),)
 
 
 class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -139,23 +132,6 @@ class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
     """native counts as Kubernetes does. strict also holds for objects that exist while usage is recounted."""
-
-
-class LimitItem(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
-    """One item of a LimitRange."""
-
-    type: Literal["Container", "Pod", "PersistentVolumeClaim"]
-    """What it limits."""
-    default: Amounts | None = None
-    """Limits of a container that names none."""
-    default_request: Amounts | None = None
-    """Requests of a container that names none."""
-    min: Amounts | None = None
-    """The least that is allowed."""
-    max: Amounts | None = None
-    """The most that is allowed."""
-    max_limit_request_ratio: Amounts | None = None
-    """How many times its request a limit may be."""
 
 
 class Port(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -295,7 +271,7 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
 
     quota: QuotaSpec | None = None
     """What the tenant may use over all its spaces."""
-    limits: Annotated[list[LimitItem], Meta(max_length=16)] | None = None
+    limits: Limits | None = None
     """Items of the LimitRange in every space."""
     network: NetworkSpec | None = None
     """Whom the tenant's pods talk with."""
@@ -334,13 +310,15 @@ class TenantSpec(Rules, rename="camel", frozen=True, kw_only=True, omit_defaults
     """Spaces of the tenant."""
 
 
-class SpacesCount(Struct, rename="camel", frozen=True, kw_only=True):
+class SpacesCount(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
     """How many spaces a tenant has."""
 
-    ready: int = 0
+    ready: int
     """Spaces that are ready."""
-    total: int = 0
+    total: int
     """Spaces that exist."""
+    limit: int | None = None
+    """Spaces that the tenant may have, by its own word, its profile's or the built-in one."""
 
 
 class TenantStatus(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

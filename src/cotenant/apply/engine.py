@@ -56,12 +56,24 @@ class Engine:
         wanted, ref = step.manifest, step.ref
         if ref.kind in CONTENT:
             return await self.own(step)
-        if step.action == "create" and ref.kind == "Namespace":
+        if step.action == "create":
             # POST: an apply would take over a namespace that somebody made in the meantime.
             self.remember(ref, await self.client.create(resource_of(wanted), wanted))
             return "created"
+        if ref.kind == "Space":
+            return await self.mark(step)
         self.remember(ref, await self.client.apply(resource_of(wanted), bound(wanted, step.uid)))
-        return "created" if step.action == "create" else "applied"
+        return "applied"
+
+    async def mark(self, step: Step) -> Verb:
+        """A Space that is there already: our labels become those of the step, the rest is its maker's."""
+        resource = resource_of(step.manifest)
+        found = await self.client.get(resource, step.ref.name, step.ref.namespace)
+        if step.uid and found["metadata"]["uid"] != step.uid:
+            raise Conflict(409, "Conflict", f"{step.ref} is another one by now")
+        metadata = replacement(step.manifest, found)["metadata"]
+        self.remember(step.ref, await self.client.replace(resource, found | {"metadata": metadata}))
+        return "replaced"
 
     async def own(self, step: Step) -> Verb:
         """An object that is ours whole: POST, else PUT on what is there. Nothing of others stays in its content.

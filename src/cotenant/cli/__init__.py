@@ -16,6 +16,8 @@ import click
 
 ANSWERED, SOMETHING, FAILED, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: nothing to report; there is something; could not answer; answered in part; Ctrl-C."""
+UNREAD = 141
+"""Exit code where a shell would say SIGPIPE: `cotenant … | head`."""
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 QUOTES = "\u201c\u201d\u201e\u2018\u2019"
 
@@ -47,6 +49,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "delete": Entry("delete:delete", "Delete a tenant or a space; namespaces are kept unless you say otherwise."),
     },
     "Prove": {
+        "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
         "verify": Entry("verify:verify", "Prove that tenants are isolated, with evidence."),
     },
     "Other": {
@@ -133,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def answer(given: list[str], name: str) -> int:
     """Runs one command; its exit code. Errors are one line on stderr."""
     verbose = any(flag in ("-v", "--verbose") for flag in given[:1])
+    stdout = sys.stdout
     try:
         typed(given)
         code: Any = cotenant.main(given, prog_name=name, standalone_mode=False)
@@ -152,14 +156,23 @@ def answer(given: list[str], name: str) -> int:
         click.echo(err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PARTLY
+        return unread()
+    except SystemExit:
+        # click makes a broken pipe an exit with code 1, and puts something else in the place of stdout.
+        if sys.stdout is stdout:
+            raise
+        return unread()
     except Exception as error:
         if verbose:
             raise
         return complain(sentence(error), FAILED)
     return code if isinstance(code, int) else ANSWERED
+
+
+def unread() -> int:
+    """The reader has gone, which is no error; Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNREAD
 
 
 def typed(given: Sequence[str]) -> None:

@@ -13,12 +13,12 @@ from cotenant.api.keys import API_VERSION, GROUP, home_of
 from cotenant.api.meta import Condition
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.cli import ANSWERED, PARTLY, Failure, complain
-from cotenant.cli.connect import NAMESPACE, Cluster, ask, cluster_flags, duration
+from cotenant.cli import ANSWERED, FAILED, Failure, complain
+from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags, duration
+from cotenant.cli.cluster.standing import home_tenant, required
 from cotenant.cli.manifests import KINDS, fields
 from cotenant.cli.manifests.problem import spelled
-from cotenant.cli.output import say, yaml_text
-from cotenant.cli.standing import home_tenant, required
+from cotenant.cli.view.output import say, yaml_text
 from cotenant.judge.tenant import condition_of
 from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
@@ -27,7 +27,18 @@ from cotenant.kube.resource import SPACES, TENANTS, Resource
 MANAGER = "cotenant-cli"
 SUBJECTS = {"group": "group", "user": "user", "iam-role": "iamRole", "iam-user": "iamUser"}
 PAUSE = 0.1
+TRIED = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
+"""What kubectl writes behind an action that was not done."""
 EXPORT = click.option("--export", is_flag=True, help="Print the manifest and touch no cluster.")
+DRY_RUN = click.option(
+    "--dry-run",
+    "dry_run",
+    type=click.Choice(["none", "client", "server"]),
+    default="none",
+    show_default=True,
+    metavar="HOW",
+    help="client: only say what would be done; server: ask the cluster too; both write nothing.",
+)
 WAIT = click.option("--wait", is_flag=True, help="Return when it is ready, or cannot become so.")
 TIMEOUT = click.option(
     "--timeout", "patience", metavar="TIME", default="60s", show_default=True, callback=duration, help="Of --wait."
@@ -53,6 +64,7 @@ def create() -> None:
 @click.option("--profile", metavar="NAME", help="TenantProfile that gives the rest.")
 @click.option("--display-name", metavar="TEXT", help="Name for people.")
 @EXPORT
+@DRY_RUN
 @WAIT
 @TIMEOUT
 @cluster_flags
@@ -65,11 +77,12 @@ def tenant(
     profile: str | None,
     display_name: str | None,
     export: bool,
+    dry_run: str,
     wait: bool,
     patience: float,
     **flags: Any,
 ) -> int:
-    """Make a tenant. Exit 0; 2 if it could not be made; 3 if it is made and not ready in time."""
+    """Make a tenant. Exit 0; 2 if it could not be made, or is made and with --wait not ready in time."""
     spaces: dict[str, Any] = {}
     if limit is not None:
         spaces["limit"] = limit
@@ -93,7 +106,7 @@ def tenant(
         )
 
     async def work(cluster: Cluster) -> int:
-        return await made(cluster, TENANTS, manifest, patience if wait else 0.0)
+        return await made(cluster, TENANTS, manifest, dry_run, patience if wait else 0.0)
 
     return ask(work, **flags)
 
@@ -103,13 +116,16 @@ def tenant(
 @click.option("--tenant", metavar="NAME", help="Of this tenant; else of that of -n, or of the context's namespace.")
 @NAMESPACE
 @EXPORT
+@DRY_RUN
 @WAIT
 @TIMEOUT
 @cluster_flags
-def space(*, name: str, tenant: str | None, export: bool, wait: bool, patience: float, **flags: Any) -> int:
+def space(
+    *, name: str, tenant: str | None, export: bool, dry_run: str, wait: bool, patience: float, **flags: Any
+) -> int:
     """Make a space. A member needs no right but that of an owner in the tenant's home.
 
-    Exit 0; 2 if it could not be made; 3 if it is made and not ready in time, or if no tenant can be seen from here.
+    Exit 0; 2 if it could not be made, or is made and with --wait not ready in time.
     """
     given = flags["namespace"]
     if tenant and given:
@@ -131,7 +147,7 @@ def space(*, name: str, tenant: str | None, export: bool, wait: bool, patience: 
         home = home_of(tenant) if tenant else await home_from(cluster)
         whole = manifest(home)
         checked(whole)
-        return await made(cluster, SPACES, whole, patience if wait else 0.0)
+        return await made(cluster, SPACES, whole, dry_run, patience if wait else 0.0)
 
     return ask(work, **flags)
 
@@ -166,18 +182,21 @@ async def home_from(cluster: Cluster) -> str:
     """The home that -n names, or that of the tenant of the namespace."""
     if home_tenant(cluster.namespace):
         return cluster.namespace
-    return (await required(cluster)).home
+    return (await required(cluster, FAILED)).home
 
 
-async def made(cluster: Cluster, resource: Resource, manifest: dict[str, Any], patience: float) -> int:
+async def made(cluster: Cluster, resource: Resource, manifest: dict[str, Any], dry_run: str, patience: float) -> int:
     """Creates one object, says so, and waits for it if asked to."""
+    if patience and dry_run != "none":
+        raise click.UsageError("--wait and --dry-run exclude each other: nothing is made that one could wait for")
     kind, name = resource.kind.lower(), manifest["metadata"]["name"]
     say(f"cluster {cluster.name}")
     if await taken(cluster.client, resource, manifest["metadata"]):
         where = f" -n {manifest['metadata']['namespace']}" if resource.namespaced else ""
         raise Failure(f"{kind} {name} exists already; look at it: kubectl get {resource} {name}{where} -o yaml")
-    await cluster.client.create(resource, manifest, manager=MANAGER, strict=True)
-    click.echo(f"{kind}.{GROUP}/{name} created")
+    if dry_run != "client":
+        await cluster.client.create(resource, manifest, manager=MANAGER, strict=True, dry_run=dry_run == "server")
+    click.echo(f"{kind}.{GROUP}/{name} created{TRIED[dry_run]}")
     return await ready(cluster.client, resource, manifest["metadata"], patience) if patience else ANSWERED
 
 
@@ -191,7 +210,7 @@ async def taken(client: Client, resource: Resource, metadata: dict[str, str]) ->
 
 
 async def ready(client: Client, resource: Resource, metadata: dict[str, str], patience: float) -> int:
-    """Returns when the object is ready, or says why it is not; PARTLY then."""
+    """Returns when the object is ready, or says why it is not; FAILED then."""
     of: type[Tenant | Space] = Tenant if resource.kind == "Tenant" else Space
     name, namespace = metadata["name"], metadata.get("namespace")
     last: Condition | None = None
@@ -207,7 +226,7 @@ async def ready(client: Client, resource: Resource, metadata: dict[str, str], pa
             break
         await asyncio.sleep(PAUSE)
     why = f"{last.reason}: {last.message}" if last else "nothing answers; does the operator run? See: cotenant doctor"
-    return complain(f"{resource.kind.lower()} {name} is made and not ready: {why}", PARTLY)
+    return complain(f"{resource.kind.lower()} {name} is made and not ready: {why}", FAILED)
 
 
 def until(patience: float) -> Callable[[], bool]:

@@ -8,20 +8,23 @@ from typing import Any
 import click
 
 from cotenant.api.builtin import Namespace
-from cotenant.api.keys import ADOPT, CONFIRM_DELETE, DECLARED, GROUP, SPACE, TENANT, home_of
+from cotenant.api.keys import ADOPT, CONFIRM_DELETE, COTENANT, DECLARED, GROUP, MANAGED_BY, SPACE, TENANT, home_of
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.cli import ANSWERED, PARTLY, Failure, complain
-from cotenant.cli.connect import NAMESPACE, Cluster, ask, cluster_flags, duration
-from cotenant.cli.create import MANAGER, PAUSE, home_from, until
-from cotenant.cli.output import say
+from cotenant.cli import ANSWERED, FAILED, Failure, complain
+from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags, duration
+from cotenant.cli.create import DRY_RUN, MANAGER, PAUSE, TRIED, home_from, until
+from cotenant.cli.view.output import say
+from cotenant.cli.view.question import typed
 from cotenant.judge.tenant import condition_of
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Forbidden, NotFound
-from cotenant.kube.resource import NAMESPACES, SPACES, TENANTS, Resource
+from cotenant.kube.resource import NAMESPACES, ROLE_BINDINGS, SPACES, TENANTS, Resource
 
+OURS = f"{MANAGED_BY}={COTENANT}"
+TAKE = f"kubectl delete rolebindings -n {{}} -l {OURS}"
 FATES = click.Choice(["orphan", "delete"])
-YES = click.option("--yes", is_flag=True, help="Do not ask for the name.")
+YES = click.option("--yes", is_flag=True, help="Do not ask for the name: for scripts.")
 WAIT = click.option("--wait/--no-wait", default=True, show_default=True, help="Return when it is gone.")
 TIMEOUT = click.option(
     "--timeout", "patience", metavar="TIME", default="60s", show_default=True, callback=duration, help="Of --wait."
@@ -39,13 +42,14 @@ def delete() -> None:
     "--spaces", "fate", type=FATES, default="orphan", show_default=True, help="What becomes of its namespaces."
 )
 @YES
+@DRY_RUN
 @WAIT
 @TIMEOUT
 @cluster_flags
-def tenant(*, name: str, fate: str, yes: bool, wait: bool, patience: float, **flags: Any) -> int:
+def tenant(*, name: str, fate: str, yes: bool, dry_run: str, wait: bool, patience: float, **flags: Any) -> int:
     """Delete a tenant: its members lose their rights. Namespaces stay, or go with --spaces=delete.
 
-    Exit 0; 2 if it was not deleted; 3 if it is still going when the time is over.
+    It asks for the name; scripts say --yes. Exit 0; 2 if it was not deleted, or is still going when the time is over.
     """
 
     async def work(cluster: Cluster) -> int:
@@ -53,7 +57,9 @@ def tenant(*, name: str, fate: str, yes: bool, wait: bool, patience: float, **fl
         found = await client.get(TENANTS, name, type=Tenant)
         spaces = (await client.list(SPACES, home_of(name), type=Space)).items
         names = sorted(one.status.namespace for one in spaces if one.status.namespace)
-        confirm(cluster, name, tenant_effect(found, names, fate), yes=yes)
+        confirm(cluster, name, tenant_effect(found, names, fate), yes=yes or dry_run != "none")
+        if dry_run != "none":
+            return await tried(client, TENANTS, found, dry_run)
         await deletion_wish(client, TENANTS, found, fate)
         await client.delete(TENANTS, name, uid=found.metadata.uid)
         return await farewell(client, TENANTS, found, patience if wait else 0.0)
@@ -71,14 +77,18 @@ def tenant(*, name: str, fate: str, yes: bool, wait: bool, patience: float, **fl
 )
 @NAMESPACE
 @YES
+@DRY_RUN
 @WAIT
 @TIMEOUT
 @cluster_flags
-def space(*, name: str, owner: str | None, fate: str, yes: bool, wait: bool, patience: float, **flags: Any) -> int:
+def space(
+    *, name: str, owner: str | None, fate: str, yes: bool, dry_run: str, wait: bool, patience: float, **flags: Any
+) -> int:
     """Delete a space. Its namespace stays with all that is in it, or goes with --contents=delete.
 
     A namespace that stays is released at once by an administrator. Deleted by a member, the space stays, and counts,
-    until an administrator does so. Exit 0; 2 if it was not deleted; 3 if it is still going when the time is over.
+    until an administrator does so. It asks for the name; scripts say --yes. Exit 0; 2 if it was not deleted, or is
+    still going when the time is over.
     """
     if owner and flags["namespace"]:
         raise click.UsageError("--tenant and -n exclude each other")
@@ -92,14 +102,20 @@ def space(*, name: str, owner: str | None, fate: str, yes: bool, wait: bool, pat
                 f"space {name} is declared by its tenant and would come back; take it off spec.spaces.declared first: "
                 "that releases it"
             )
-        confirm(cluster, name, space_effect(found, fate), yes=yes)
+        confirm(cluster, name, space_effect(found, fate), yes=yes or dry_run != "none")
+        if dry_run != "none":
+            return await tried(client, SPACES, found, dry_run)
         await deletion_wish(client, SPACES, found, fate)
         await client.delete(SPACES, name, home, uid=found.metadata.uid)
-        if fate == "orphan" and found.status.namespace and not await release(client, found):
-            say(f"namespace {found.status.namespace} waits for an administrator; until then the space counts")
+        namespace = found.status.namespace if fate == "orphan" else ""
+        if namespace and not await release(client, found):
+            say(f"namespace {namespace} waits for an administrator to release it; until then the space counts")
             click.echo(f"space.{GROUP}/{name} deletion asked for")
-            return PARTLY
-        return await farewell(client, SPACES, found, patience if wait else 0.0)
+            return ANSWERED
+        code = await farewell(client, SPACES, found, patience if wait else 0.0)
+        if namespace and await bound(client, namespace):
+            say(f"its members keep their rights in it until you take them: {TAKE.format(namespace)}")
+        return code
 
     return ask(work, **flags)
 
@@ -130,10 +146,7 @@ def space_effect(found: Space, fate: str) -> list[str]:
     if fate == "delete":
         return [f"space {name} goes", f"DELETED with everything in it: 1 namespace ({namespace})"]
     kept = f"kept: namespace {namespace} with workloads, quota, network policies and role bindings of its members"
-    taken = (
-        f"to take their rights too: kubectl delete rolebindings -n {namespace} -l app.kubernetes.io/managed-by=cotenant"
-    )
-    return [f"space {name} goes", kept, taken]
+    return [f"space {name} goes", kept]
 
 
 def confirm(cluster: Cluster, name: str, effect: list[str], *, yes: bool) -> None:
@@ -141,11 +154,17 @@ def confirm(cluster: Cluster, name: str, effect: list[str], *, yes: bool) -> Non
     say(f"cluster {cluster.name}")
     for line in effect:
         say(f"  {line}")
-    if yes:
-        return
-    typed: str = click.prompt(f"Type {name} to go on", default="", show_default=False, err=True)
-    if typed.strip() != name:
+    if not yes and not typed(f"Type {name} to go on", name):
         raise Failure(f"that is not {name}; nothing was done")
+
+
+async def tried(client: Client, resource: Resource, found: Tenant | Space, dry_run: str) -> int:
+    """Says what would be done; with `server` the API server agrees or refuses."""
+    metadata = found.metadata
+    if dry_run == "server":
+        await client.delete(resource, metadata.name, metadata.namespace or None, uid=metadata.uid, dry_run=True)
+    click.echo(f"{resource.kind.lower()}.{GROUP}/{metadata.name} deleted{TRIED[dry_run]}")
+    return ANSWERED
 
 
 async def deletion_wish(client: Client, resource: Resource, found: Tenant | Space, fate: str) -> None:
@@ -179,6 +198,14 @@ async def release(client: Client, found: Space) -> bool:
     return True
 
 
+async def bound(client: Client, namespace: str) -> bool:
+    """Whether bindings of ours are left in a namespace that is nobody's now."""
+    try:
+        return bool((await client.list(ROLE_BINDINGS, namespace, labels=OURS)).items)
+    except Forbidden:
+        return False
+
+
 async def farewell(client: Client, resource: Resource, found: Tenant | Space, patience: float) -> int:
     """Waits until the object is gone."""
     metadata, of = found.metadata, type(found)
@@ -199,4 +226,4 @@ async def farewell(client: Client, resource: Resource, found: Tenant | Space, pa
         ready = condition_of(one.status.conditions, "Ready")
         why = f"{ready.reason}: {ready.message}" if ready and ready.status != "True" else why
         await asyncio.sleep(PAUSE)
-    return complain(f"{named} is still going: {why}", PARTLY)
+    return complain(f"{named} is still going: {why}", FAILED)

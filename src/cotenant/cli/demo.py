@@ -12,7 +12,7 @@ from typing import TypeVar
 import click
 
 from cotenant.cli import Failure
-from cotenant.cli.connect import ENDLESS, duration
+from cotenant.cli.cluster.connect import ENDLESS, duration
 from cotenant.cli.install import install
 from cotenant.cli.story.acts import ACTS, DANA
 from cotenant.cli.story.manifests import DEVELOPER
@@ -21,16 +21,16 @@ from cotenant.cli.story.stop import Stop
 from cotenant.cli.story.voice import Voice
 from cotenant.cli.verify import coloured, question
 from cotenant.cli.verify import progress as bar
-from cotenant.controllers.verify import verify
 from cotenant.judge.isolation import table
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError
 from cotenant.kube.transport import Transport
-from cotenant.local.errors import BinariesMissing, ControlPlaneError
+from cotenant.local.errors import ControlPlaneError
 from cotenant.local.options import Options
 from cotenant.local.plane import LocalControlPlane
 from cotenant.local.resolver import Resolver
 from cotenant.model.platform import BUILT_IN_ROLES, Platform
+from cotenant.proof.prover import verify
 from cotenant.render.install import InstallValues
 
 PLATFORM = Platform(roles=(*BUILT_IN_ROLES, DEVELOPER))
@@ -94,7 +94,7 @@ def prepared() -> bool:
     """Whether every program of the plane is there already."""
     try:
         Resolver(Options(allow_build=False, allow_download=False), progress=lambda _: None).all()
-    except BinariesMissing:
+    except ControlPlaneError:  # what is wrong is told when the plane starts
         return False
     return True
 

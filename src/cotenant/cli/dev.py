@@ -59,6 +59,10 @@ def up(
 
     with _errors():
         plane = local.running()
+        if plane is not None and (why := local.broken(plane)):
+            _say(f"A control plane was there, but {why}. It is cleared away with all that was in it.")
+            local.down()
+            plane = None
         if plane is not None:
             asked = [
                 name for name in ctx.params if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT

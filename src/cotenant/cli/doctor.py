@@ -12,9 +12,9 @@ from msgspec.structs import asdict
 
 from cotenant.api import keys
 from cotenant.api.schema import crds
-from cotenant.cli.connect import Cluster, ask, cluster_flags
-from cotenant.cli.output import document, output_flag, say, write
-from cotenant.cli.survey import Facts, survey
+from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
+from cotenant.cli.cluster.survey import Facts, survey
+from cotenant.cli.view.output import document, output_flag, say, write
 from cotenant.render.install import GUARD, LEASH
 
 OLDEST, NEWEST = (1, 33), (1, 36)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import click
-import msgspec
 
-from cotenant.api.keys import GROUP
-from cotenant.api.space import Space
-from cotenant.api.tenant import Tenant
+from cotenant.api.keys import GROUP, home_of
 from cotenant.cli import ANSWERED, FAILED, PARTLY, Failure, complain
-from cotenant.cli.connect import EVERYWHERE, NAMESPACE, SELECTOR, Cluster, ask, cluster_flags
-from cotenant.cli.output import NO_HEADERS, age, document, output_flag, say, table, write
-from cotenant.cli.standing import as_tenant, home_tenant, nowhere, required, spaces_of, standing
-from cotenant.judge.tenant import condition_of
-from cotenant.kube.errors import Forbidden
-from cotenant.kube.resource import SPACES, TENANTS
+from cotenant.cli.cluster.connect import EVERYWHERE, NAMESPACE, SELECTOR, Cluster, ask, cluster_flags
+from cotenant.cli.cluster.following import changes
+from cotenant.cli.cluster.standing import Standing, as_tenant, home_by_name, not_yours, required
+from cotenant.cli.view.listing import Item, Listing
+from cotenant.cli.view.output import NO_HEADERS, output_flag
+from cotenant.kube.client import Client
+from cotenant.kube.errors import Forbidden, NotFound
+from cotenant.kube.resource import SPACE_POLICIES, SPACES, TENANTS, Resource
 
-Items = list[dict[str, Any]]
-TENANT_COLUMNS = ("NAME", "READY", "SPACES", "OWNERS", "AGE")
-TENANT_WIDE = (*TENANT_COLUMNS, "HOME", "PROFILE", "LIMIT", "REASON", "MESSAGE")
-SPACE_COLUMNS = ("NAME", "TENANT", "NAMESPACE", "PHASE", "READY", "AGE")
-SPACE_WIDE = (*SPACE_COLUMNS, "REASON", "MESSAGE")
+WATCH = click.option("-w", "--watch", is_flag=True, help="Then print every change, until Ctrl-C.")
+
+
+class Found(NamedTuple):
+    """Objects as they are, and what happens to them from then on: nothing is asked before somebody iterates."""
+
+    items: list[Item]
+    changes: AsyncIterator[Item] | None
+    """None where there is no way to follow them."""
 
 
 class Nouns(click.Group):
@@ -41,8 +44,8 @@ class Nouns(click.Group):
 def get() -> None:
     """List tenants or spaces.
 
-    An administrator sees the whole cluster. A member sees the own tenant: the one that the context's namespace, or that
-    of -n, belongs to. Exit 0; 2 if something named is not there; 3 if you may see only a part.
+    An administrator sees the whole cluster. A member sees the own tenant: by its name, or that of the context's
+    namespace, or of -n. Exit 0; 2 if something named is not there; 3 if you may see only a part.
     """
 
 
@@ -51,29 +54,21 @@ def get() -> None:
 @NAMESPACE
 @SELECTOR
 @output_flag()
+@WATCH
 @NO_HEADERS
 @cluster_flags
-def tenants(*, names: tuple[str, ...], labels: str, output: str | None, no_headers: bool, **flags: Any) -> int:
+def tenants(
+    *, names: tuple[str, ...], labels: str, output: str | None, watch: bool, no_headers: bool, **flags: Any
+) -> int:
     """List tenants; with -n the one that a namespace belongs to."""
     if labels and flags["namespace"]:
         raise click.UsageError("-l and -n exclude each other: a namespace belongs to one tenant")
 
-    async def work(cluster: Cluster) -> Items:
-        if cluster.chosen:
-            found = await required(cluster)
-            try:
-                return [await cluster.client.get(TENANTS, found.tenant)]
-            except Forbidden:
-                return [await as_tenant(cluster.client, found)]
-        try:
-            return (await cluster.client.list(TENANTS, labels=labels)).items
-        except Forbidden:
-            if labels:
-                raise
-            return [await as_tenant(cluster.client, await required(cluster))]
+    async def work(cluster: Cluster) -> int:
+        found = await tenants_of(cluster, names, labels)
+        return await answer(found, Listing("Tenant", output, headers=not no_headers), names, watch=watch)
 
-    items = sorted(ask(work, **flags), key=lambda one: str(one["metadata"]["name"]))
-    return show("Tenant", items, names, output, headers=not no_headers)
+    return ask(work, **flags)
 
 
 @get.command()
@@ -83,6 +78,7 @@ def tenants(*, names: tuple[str, ...], labels: str, output: str | None, no_heade
 @click.option("--tenant", metavar="NAME", help="Of this tenant.")
 @SELECTOR
 @output_flag()
+@WATCH
 @NO_HEADERS
 @cluster_flags
 def spaces(
@@ -92,6 +88,7 @@ def spaces(
     tenant: str | None,
     labels: str,
     output: str | None,
+    watch: bool,
     no_headers: bool,
     **flags: Any,
 ) -> int:
@@ -99,90 +96,98 @@ def spaces(
     if sum((everywhere, bool(tenant), bool(flags["namespace"]))) > 1:
         raise click.UsageError("-A, -n and --tenant exclude each other")
 
-    async def work(cluster: Cluster) -> Items:
-        if tenant:
-            return await spaces_of(cluster.client, f"home-{tenant}", labels)
-        if cluster.chosen:
-            return await spaces_of(cluster.client, (await required(cluster)).home, labels)
+    async def work(cluster: Cluster) -> int:
+        found = await spaces_of(cluster, tenant, labels, everywhere=everywhere)
+        return await answer(found, Listing("Space", output, headers=not no_headers), names, watch=watch)
+
+    return ask(work, **flags)
+
+
+async def tenants_of(cluster: Cluster, names: Sequence[str], labels: str) -> Found:
+    """All of them for an administrator; for a member those named, or that of the namespace."""
+    client = cluster.client
+    if cluster.chosen:
+        return await one_tenant(client, await required(cluster))
+    try:
+        return await listed(client, TENANTS, None, labels)
+    except Forbidden:
+        if labels:
+            raise
+    if len(names) == 1:
+        return await one_tenant(client, await home_by_name(client, names[0]))
+    items: list[Item] = []
+    for name in names:
+        with suppress(Failure):  # `answer` names those that are not there
+            items.append(await as_tenant(client, await home_by_name(client, name)))
+    return Found(items, None) if names else await one_tenant(client, await required(cluster))
+
+
+async def one_tenant(client: Client, where: Standing) -> Found:
+    """A tenant as its administrator sees it, or as far as a member may know it."""
+    try:
+        item = await client.get(TENANTS, where.tenant)
+    except Forbidden:
+        version = (await client.list(SPACE_POLICIES, where.home)).resource_version
+        return Found([await as_tenant(client, where)], mirrored(client, where, version))
+    version = item["metadata"]["resourceVersion"]
+    return Found([item], changes(client, TENANTS, version=version))
+
+
+async def spaces_of(cluster: Cluster, tenant: str | None, labels: str, *, everywhere: bool) -> Found:
+    """Those of a tenant, of the whole cluster, or of the tenant of the namespace."""
+    client = cluster.client
+    if tenant:
         try:
-            return (await cluster.client.list(SPACES, labels=labels)).items
+            found = await listed(client, SPACES, home_of(tenant), labels)
+        except Forbidden as error:
+            raise not_yours(tenant) from error
+        if not found.items:
+            await exists(client, tenant)
+        return found
+    if not cluster.chosen:
+        try:
+            return await listed(client, SPACES, None, labels)
         except Forbidden:
             if everywhere:
                 raise
-        found = await standing(cluster)
-        if found is None:
-            raise nowhere(cluster)
-        return await spaces_of(cluster.client, found.home, labels)
-
-    items = sorted(ask(work, **flags), key=lambda one: (one["metadata"]["namespace"], one["metadata"]["name"]))
-    return show("Space", items, names, output, headers=not no_headers)
+    return await listed(client, SPACES, (await required(cluster)).home, labels)
 
 
-def show(kind: str, items: Items, names: Sequence[str], output: str | None, *, headers: bool) -> int:
-    """Prints what was found; the exit code. Names that nothing has are errors, and hide nothing that is there."""
-    missing = [name for name in names if all(one["metadata"]["name"] != name for one in items)]
-    chosen = [one for one in items if not names or one["metadata"]["name"] in names]
-    plural = f"{kind.lower()}s"
-    if output in ("json", "yaml"):
-        write(document(f"{kind}List", items=[without_managers(one) for one in chosen]), output)
-    elif output == "name":
-        for one in chosen:
-            click.echo(f"{kind.lower()}.{GROUP}/{one['metadata']['name']}")
-    elif chosen:
-        columns = {
-            ("Tenant", False): TENANT_COLUMNS,
-            ("Tenant", True): TENANT_WIDE,
-            ("Space", False): SPACE_COLUMNS,
-            ("Space", True): SPACE_WIDE,
-        }[kind, output == "wide"]
-        now = datetime.now(UTC)
-        row = tenant_row if kind == "Tenant" else space_row
-        click.echo(table(columns, (row(one, now)[: len(columns)] for one in chosen), headers=headers))
-    elif not names:
-        say(f"No {plural} found")
-    for name in missing:
-        complain(f'{plural}.{GROUP} "{name}" not found, or not yours', FAILED)
-    return ANSWERED if not missing else PARTLY if chosen else FAILED
-
-
-def without_managers(item: dict[str, Any]) -> dict[str, Any]:
-    """The object without managedFields, as kubectl shows it."""
-    return item | {"metadata": {key: value for key, value in item["metadata"].items() if key != "managedFields"}}
-
-
-def tenant_row(item: dict[str, Any], now: datetime) -> list[str]:
-    """A Tenant as in TENANT_WIDE."""
+async def exists(client: Client, tenant: str) -> None:
+    """Raises Failure for a tenant that is not there; members of one may not ask, and have no need to."""
     try:
-        one = msgspec.convert(item, Tenant)
-    except msgspec.ValidationError as error:
-        raise Failure(f"tenant {item['metadata'].get('name')}: {error}") from error
-    ready, counts, limit = condition_of(one.status.conditions, "Ready"), one.status.spaces, one.spec.spaces
-    owners = [member.subject for member in one.spec.members or () if member.role == "owner"]
-    return [
-        one.metadata.name,
-        ready.status if ready else "Unknown",
-        f"{counts.ready}/{counts.total}" if counts else "0/0",
-        ", ".join(owners[:2]) + (f" and {len(owners) - 2} more" if len(owners) > 2 else ""),
-        age(one.metadata.creation_timestamp, now) if one.metadata.creation_timestamp else "",
-        one.status.home,
-        one.spec.profile or "",
-        str(limit.limit) if limit and limit.limit is not None else "",
-        ready.reason if ready else "",
-        ready.message if ready else "",
-    ]
+        await client.get(TENANTS, tenant)
+    except NotFound as error:
+        raise Failure(f"tenant {tenant} does not exist; see: cotenant get tenants") from error
+    except Forbidden:
+        return
 
 
-def space_row(item: dict[str, Any], now: datetime) -> list[str]:
-    """A Space as in SPACE_WIDE."""
-    one = msgspec.convert(item, Space)
-    ready = condition_of(one.status.conditions, "Ready")
-    return [
-        one.metadata.name,
-        home_tenant(one.metadata.namespace),
-        one.status.namespace,
-        one.status.phase or "Pending",
-        ready.status if ready else "Unknown",
-        age(one.metadata.creation_timestamp, now),
-        ready.reason if ready else "",
-        ready.message if ready else "",
-    ]
+async def listed(client: Client, resource: Resource, namespace: str | None, labels: str) -> Found:
+    """A list in the order of namespaces and names, and what changes in it."""
+    found = await client.list(resource, namespace, labels=labels)
+    items = sorted(found.items, key=lambda one: (one["metadata"].get("namespace", ""), one["metadata"]["name"]))
+    return Found(items, changes(client, resource, namespace, version=found.resource_version, labels=labels))
+
+
+async def mirrored(client: Client, where: Standing, version: str) -> AsyncIterator[Item]:
+    """A member's own tenant whenever the mirror of it in the home changes."""
+    async for _ in changes(client, SPACE_POLICIES, where.home, version=version):
+        yield await as_tenant(client, where)
+
+
+async def answer(found: Found, listing: Listing, names: Sequence[str], *, watch: bool) -> int:
+    """Prints what was found; the exit code. Names that nothing has are errors, and hide nothing that is there."""
+    if watch and found.changes is None:
+        raise click.UsageError("-w follows one tenant; name one of them")
+    missing = [name for name in names if all(one["metadata"]["name"] != name for one in found.items)]
+    chosen = [one for one in found.items if not names or one["metadata"]["name"] in names]
+    if chosen or not names:
+        listing.show(chosen)
+    for name in missing:
+        complain(f'{listing.plural}.{GROUP} "{name}" not found, or not yours', FAILED)
+    if watch and found.changes and (chosen or not names):
+        async for one in found.changes:
+            if not names or one["metadata"]["name"] in names:
+                listing.follow(one)
+    return ANSWERED if not missing else PARTLY if chosen else FAILED

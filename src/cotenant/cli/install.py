@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import click
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from cotenant.api.scalars import DNS_LABEL
-from cotenant.cli import Failure, proof
-from cotenant.cli.connect import Cluster, ask, cluster_flags
-from cotenant.cli.output import say, yaml_text
+from cotenant.cli import Failure
+from cotenant.cli.cluster import proof
+from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags, duration
+from cotenant.cli.installation import roles
+from cotenant.cli.installation.applier import MANAGER, Applier, Progress, forecast
+from cotenant.cli.installation.predecessor import changes, running
+from cotenant.cli.installation.rollout import NotUp, rolled_out
+from cotenant.cli.view.output import say, yaml_text
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
 from cotenant.model.platform import BUILT_IN_ROLES, Platform
 from cotenant.render import install as objects
 from cotenant.render.install import InstallValues
-from cotenant.render.install.values import NAME, SETTINGS
+from cotenant.render.install.operator import settings_text
+from cotenant.render.install.values import IMAGE, LEASE, NAME
 
-MANAGER = "cotenant-install"
+__all__ = ["MANAGER", "Installed", "Progress", "command", "install", "served"]
+
 SERVED_SECONDS = 30.0
-Progress = Callable[[str], None]
+NO_IMAGE = f"""no image: no public registry has one, and nodes would look for docker.io/library/{IMAGE}. Nothing was done.
+Build and push one (docs/how-to/install-on-eks.md), then: cotenant install --image REGISTRY/{IMAGE}; or run the operator
+yourself: cotenant install --no-operator, then cotenant operator"""
+STOPPED = "interrupted: what was applied stays, and nobody has rights that no policy holds; the same command goes on"
 
 
 class Installed(Struct, frozen=True):
@@ -49,7 +58,7 @@ async def install(
 
     wait=False applies without any proof. Raises ApiError, and NotProven if the guard of Spaces does not come into force.
     """
-    applied = _Applier(client, progress)
+    applied = Applier(client, progress)
     unproven: tuple[str, ...] = ()
     await applied.all("namespace and identity", objects.ground(values))
     await applied.all("definitions", objects.definitions())
@@ -64,43 +73,15 @@ async def install(
     return Installed(applied.count, applied.changed, unproven)
 
 
-class _Applier:
-    """Server-side apply that counts what changed."""
-
-    def __init__(self, client: Client, progress: Progress) -> None:
-        self._client = client
-        self._progress = progress
-        self.count = 0
-        self.changed = 0
-
-    async def all(self, title: str, manifests: Sequence[dict[str, Any]]) -> None:
-        before = self.changed
-        for manifest in manifests:
-            self.changed += await self._one(manifest)
-        self.count += len(manifests)
-        self._progress(f"{title}: {len(manifests)} objects, {self.changed - before} changed")
-
-    async def _one(self, manifest: dict[str, Any]) -> bool:
-        kind, metadata = resource.resource_of(manifest), manifest["metadata"]
-        try:
-            old = await self._client.get(kind, metadata["name"], metadata.get("namespace"))
-        except NotFound:
-            old = None
-        new = await self._client.apply(kind, manifest, manager=MANAGER)
-        return old is None or _content(old) != _content(new)
-
-
-def _content(found: dict[str, Any]) -> dict[str, Any]:
-    """An object without what controllers and the API server write into it meanwhile: its resourceVersion moves by them."""
-    metadata = {
-        k: v for k, v in found["metadata"].items() if k not in ("managedFields", "resourceVersion", "generation")
-    }
-    return {**found, "metadata": metadata, "status": None}
-
-
 async def served(client: Client, progress: Progress = lambda _: None) -> None:
     """Returns once every kind of ours can be listed; NotFound if that takes longer than 30 s."""
-    kinds = (resource.TENANTS, resource.TENANT_PROFILES, resource.SPACES, resource.SPACE_POLICIES)
+    kinds = (
+        resource.TENANTS,
+        resource.TENANT_PROFILES,
+        resource.SPACES,
+        resource.SPACE_POLICIES,
+        resource.TENANT_LEDGERS,
+    )
     deadline = asyncio.get_running_loop().time() + SERVED_SECONDS
     for kind in kinds:
         while True:
@@ -127,75 +108,145 @@ async def _proven(client: Client, platform: Platform, progress: Progress) -> tup
     return ()
 
 
-async def running(client: Client) -> InstallValues | None:
-    """What an earlier installation chose, so that repeating it without a flag takes nothing back; None for a first one."""
-    try:
-        settings = await client.get(resource.CONFIG_MAPS, SETTINGS, Platform().namespace)
-    except NotFound:
-        return None
-    decoded = msgspec.json.decode(settings["data"]["settings.json"], type=dict[str, Any])
-    values = InstallValues(platform=msgspec.convert(decoded.get("platform", {}), Platform))
-    try:
-        spec = (await client.get(resource.DEPLOYMENTS, NAME, values.platform.namespace))["spec"]
-    except NotFound:
-        return values
-    return replace(values, image=spec["template"]["spec"]["containers"][0]["image"], replicas=spec["replicas"])
+class Choices(Struct, frozen=True):
+    """What the flags say; None leaves it as it is."""
+
+    image: str | None
+    replicas: int | None
+    roles: tuple[str, ...] | None
+    metrics_from: str | None
+
+    def over(self, values: InstallValues) -> InstallValues:
+        """The values with what the flags say."""
+        platform = values.platform if self.roles is None else replace(values.platform, roles=self.roles)
+        chosen = {"image": self.image, "replicas": self.replicas, "metrics_from": self.metrics_from}
+        return replace(values, platform=platform, **{name: value for name, value in chosen.items() if value})
 
 
 @click.command("install")
 @click.option("--render", is_flag=True, help="Print the manifests and touch no cluster.")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Return when the policies are proven to deny.")
-@click.option("--image", help="Image of the operator, with registry and tag or digest.")
+@click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Return when the policies deny and the operator is ready."
+)
+@click.option(
+    "--timeout",
+    "seconds",
+    metavar="TIME",
+    default="3m",
+    show_default=True,
+    callback=duration,
+    help="With --wait: the longest time for the operator's pods.",
+)
+@click.option("--image", help="Image of the operator, with registry and tag or digest. Needed the first time.")
 @click.option("--replicas", type=click.IntRange(1, 9), help="Replicas of the operator. At first: 2.")
-@click.option("--roles", metavar="A,B", help="Roles that members may have, besides owner, editor and viewer.")
+@click.option("--roles", "names", metavar="A,B", help="Roles that members may have, besides owner, editor and viewer.")
+@click.option("--metrics-from", metavar="NAMESPACE", help="Whose pods may read the metrics. At first: monitoring.")
 @click.option("--no-operator", is_flag=True, help="Everything but the Deployment: run `cotenant operator` yourself.")
 @cluster_flags
 def command(
     *,
     render: bool,
     wait: bool,
+    seconds: float,
     image: str | None,
     replicas: int | None,
-    roles: str | None,
+    names: str | None,
+    metrics_from: str | None,
     no_operator: bool,
     **flags: Any,
 ) -> None:
     """Put cotenant into a cluster, or bring it up to date.
 
     Applies the same objects as the chart; nothing that exists is deleted. What an earlier installation chose stays
-    unless a flag says otherwise. Exit 0: done; 2: it could not be done.
+    unless a flag says otherwise. Exit 0: done; 2: it could not be done, or the operator does not come up.
     """
-    wanted = None if roles is None else _roles(roles)
+    choices = Choices(image, replicas, None if names is None else _roles(names), metrics_from)
     if render:
-        values = _chosen(InstallValues(), image, replicas, wanted)
-        click.echo(yaml_text(*objects.render(values, with_operator=not no_operator)), nl=False)
+        _render(choices.over(InstallValues()), with_operator=not no_operator)
         return
 
     async def work(cluster: Cluster) -> Installed:
-        values = _chosen(await running(cluster.client) or InstallValues(), image, replicas, wanted)
-        total = len(objects.render(values, with_operator=not no_operator))
-        operator = "no operator" if no_operator else f"operator {values.image}"
-        say(f"cluster {cluster.name}: applying {total} objects, {operator}; nothing that exists is deleted")
-        return await install(cluster.client, values, progress=say, wait=wait, with_operator=not no_operator)
+        client = cluster.client
+        old = await running(client)
+        values = choices.over(old or InstallValues())
+        await _announce(cluster, old, values, with_operator=not no_operator, image=image)
+        done = await install(client, values, progress=say, wait=wait, with_operator=not no_operator)
+        if no_operator and old is not None and settings_text(old) != settings_text(values):
+            say(await _restart(client, values.platform.namespace))
+        if wait and not no_operator:
+            await rolled_out(client, values.platform.namespace, seconds=seconds, progress=say)
+        return done
 
     try:
         done = ask(work, **flags)
-    except proof.NotProven as error:
+    except (proof.NotProven, NotUp) as error:
         raise Failure(str(error)) from error
+    except KeyboardInterrupt:
+        say(STOPPED)
+        raise
     say(f"installed: {done.applied} objects, {done.changed} changed")
 
 
-def _chosen(
-    values: InstallValues, image: str | None, replicas: int | None, roles: tuple[str, ...] | None
-) -> InstallValues:
-    """The values with what the flags say."""
-    platform = values.platform if roles is None else replace(values.platform, roles=roles)
-    return replace(values, platform=platform, image=image or values.image, replicas=replicas or values.replicas)
+def _render(values: InstallValues, *, with_operator: bool) -> None:
+    if with_operator and values.image == IMAGE:
+        say(f"warning: no node can pull {IMAGE}; name a registry: --image REGISTRY/{IMAGE}")
+    click.echo(yaml_text(*objects.render(values, with_operator=with_operator)), nl=False)
+
+
+async def _announce(
+    cluster: Cluster, old: InstallValues | None, values: InstallValues, *, with_operator: bool, image: str | None
+) -> None:
+    """Says what will happen and where; Failure for what must not happen."""
+    client, wanted = cluster.client, values.platform.roles
+    if with_operator and values.image == IMAGE and image is None and not await _deployed(client, values):
+        raise Failure(NO_IMAGE)
+    if refusal := roles.lost(old.platform.roles if old else None, wanted, await roles.in_use(client)):
+        raise Failure(refusal)
+    for warning in _warnings(values, await roles.missing(client, wanted), with_operator=with_operator):
+        say(f"warning: {warning}")
+    manifests = objects.render(values, with_operator=with_operator)
+    operator = f"operator {values.image}" if with_operator else "no operator"
+    say(f"cluster {cluster.name}: applying {len(manifests)} objects, {operator}; nothing that exists is deleted")
+    for line in changes(old, values, with_operator=with_operator) if old else ():
+        say(f"  {line}")
+    say(f"  objects: {await forecast(client, manifests)}")
+
+
+def _warnings(values: InstallValues, missing: list[str], *, with_operator: bool) -> Iterator[str]:
+    for role in missing:
+        yield (
+            f"ClusterRole cotenant:{role} does not exist, so members with role {role} may do nothing; make it: "
+            f"kubectl create clusterrole cotenant:{role} --verb=get,list,watch --resource=pods"
+        )
+    if with_operator and "/" not in values.image:
+        yield f"{values.image} names no registry: it works only where every node has it already"
+
+
+async def _deployed(client: Client, values: InstallValues) -> bool:
+    try:
+        await client.get(resource.DEPLOYMENTS, NAME, values.platform.namespace)
+    except NotFound:
+        return False
+    return True
+
+
+async def _restart(client: Client, namespace: str) -> str:
+    """Who has to be started again, for an operator reads its settings once."""
+    if await _deployed(client, InstallValues()):
+        return (
+            f"the settings changed; for the operator to read them: kubectl rollout restart -n {namespace} deploy/{NAME}"
+        )
+    try:
+        lease = await client.get(resource.LEASES, LEASE, namespace)
+    except NotFound:
+        lease = {}
+    holder = lease.get("spec", {}).get("holderIdentity") or "none leads now"
+    return f"the settings changed; an operator reads them when it starts: restart `cotenant operator` ({holder})"
 
 
 def _roles(text: str) -> tuple[str, ...]:
-    roles = tuple(dict.fromkeys((*BUILT_IN_ROLES, *filter(None, text.split(",")))))
-    for role in roles:
+    found = tuple(dict.fromkeys((*BUILT_IN_ROLES, *filter(None, text.split(",")))))
+    for role in found:
         if not re.fullmatch(DNS_LABEL, role):
             raise click.BadParameter(f"{role!r} is no role: a-z, 0-9 and -", param_hint="--roles")
-    return roles
+    return found

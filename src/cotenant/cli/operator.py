@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cotenant.cli import ANSWERED, Failure
-from cotenant.cli.connect import words
+from cotenant.cli.cluster.connect import words
 from cotenant.cli.settings_source import merged, stored
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError
@@ -37,6 +37,8 @@ def operator(*, context: str | None, kubeconfig: str | None, **flags: Any) -> in
 
     Settings come from these flags, from COTENANT_… variables (COTENANT_LEASE_DURATION=30), from the ConfigMap
     cotenant-settings in the operator's namespace, in this order of strength. Stops cleanly on SIGTERM and SIGINT.
+
+    Exit 0: asked to stop; 2: it cannot run, for a setting is wrong or rights are missing.
     """
     merged(flags, os.environ)  # a wrong flag or variable is told before anybody is asked
     try:
@@ -49,10 +51,14 @@ def operator(*, context: str | None, kubeconfig: str | None, **flags: Any) -> in
 async def _run(flags: dict[str, Any], kubeconfig: str | None, context: str | None) -> None:
     from cotenant.app import run
     from cotenant.runtime.log import configure
+    from cotenant.runtime.rights import RightsMissing
 
     settings = await _settings(flags, kubeconfig, context)
     configure(level=settings.log_level)
-    await run(settings, kubeconfig, context)
+    try:
+        await run(settings, kubeconfig, context)
+    except RightsMissing as missing:
+        raise Failure(str(missing)) from missing
 
 
 async def _settings(flags: dict[str, Any], kubeconfig: str | None, context: str | None) -> Settings:

@@ -12,14 +12,14 @@ from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.cli import ANSWERED, SOMETHING
-from cotenant.cli.connect import Cluster, ask, cluster_flags, parts
-from cotenant.cli.forecast import Forecast
-from cotenant.cli.impact import Impact, impact, lines, report
+from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags, parts
+from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.manifests import FILES, Manifests, load, refuse
 from cotenant.cli.manifests.problem import Document, Problem, parsed
-from cotenant.cli.observation import Observation, observe
-from cotenant.cli.output import document, output_flag, paint, say, write
 from cotenant.cli.settings_source import platform
+from cotenant.cli.view.forecast import Forecast
+from cotenant.cli.view.impact import Impact, impact, lines, report
+from cotenant.cli.view.output import document, output_flag, paint, say, write
 from cotenant.kube.client import Client
 from cotenant.kube.errors import BadRequest, Forbidden, Invalid, NotFound
 from cotenant.kube.resource import resource_of
@@ -66,7 +66,6 @@ async def planned(client: Client, found: Manifests) -> list[Impact]:
         live = await observe(client, named)
     wishes = await dry_run(client, found, live)
     facts = await platform(client)
-    before = {name: Forecast(live.world, facts).view(name) for name in named}
     unchanged = {one.metadata.name: one for one in live.world.tenants.items()}
     for wish in wishes:
         live.world.stores()[type(wish).__name__].upsert(wish)
@@ -75,7 +74,7 @@ async def planned(client: Client, found: Manifests) -> list[Impact]:
         forecast = Forecast(live.world, facts)
         used = {one.metadata.namespace: one.status for one in live.world.quotas.items()}
         forecast.settle(name)
-        impacts.append(impact(forecast, live, name, unchanged.get(name), before[name], used))
+        impacts.append(impact(forecast, live, name, unchanged.get(name), used))
     return impacts
 
 

@@ -11,10 +11,10 @@ from cotenant.api.builtin import ClusterRole
 from cotenant.api.keys import GROUP, home_of
 from cotenant.api.meta import ObjectMeta
 from cotenant.cli import Failure
-from cotenant.cli.forecast import Forecast, Write, shortcomings
 from cotenant.cli.manifests import FILES, Manifests, load
-from cotenant.cli.output import document, output_flag, say, write, yaml_text
 from cotenant.cli.settings_source import merged
+from cotenant.cli.view.forecast import Forecast, Write, shortcomings
+from cotenant.cli.view.output import document, output_flag, say, write, yaml_text
 from cotenant.controllers.world import World
 from cotenant.model.platform import Platform
 

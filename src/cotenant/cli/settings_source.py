@@ -12,7 +12,7 @@ from msgspec import structs
 
 from cotenant.cli import Failure
 from cotenant.cli.manifests.fields import near
-from cotenant.cli.output import say
+from cotenant.cli.view.output import say
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Forbidden, NotFound
 from cotenant.kube.resource import CONFIG_MAPS

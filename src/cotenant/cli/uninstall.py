@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from cotenant.api import keys
 from cotenant.cli import Failure
-from cotenant.cli.connect import Cluster, ask, cluster_flags
+from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
 from cotenant.cli.install import MANAGER, Progress
-from cotenant.cli.output import say
+from cotenant.cli.view.output import say
+from cotenant.cli.view.question import typed
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Conflict, Forbidden, NotFound
@@ -29,7 +30,7 @@ and leaves namespaces, workloads, quotas, network policies, role bindings, Tenan
 Deleting those with the operator gone would take namespaces away from teams. To remove a tenant, use
 `cotenant delete tenant NAME` while the operator runs. Continue with: cotenant uninstall --orphan"""
 KEPT = """kept: CustomResourceDefinitions, Tenants, TenantProfiles, Spaces, SpacePolicies, ClusterRoles cotenant:* of members,
-namespace {namespace}, every namespace of a tenant and all that is in it. Members keep their access; quotas,
+namespace {namespace} with the settings, every namespace of a tenant and all that is in it. Members keep their access; quotas,
 limits and network policies keep holding. To come back: cotenant install"""
 
 
@@ -169,7 +170,4 @@ async def _confirmed(cluster: Cluster) -> bool:
             counts[kind.plural] = 0
     name = cluster.client.transport.context or cluster.client.host
     say(f"cluster {cluster.name}: {counts['tenants']} tenants with {counts['spaces']} spaces stay, unattended")
-    typed: str = click.prompt(
-        f"Type the name of the cluster to go on ({name})", default="", show_default=False, err=True
-    )
-    return typed.strip() == name
+    return typed(f"Type the name of the cluster to go on ({name})", name)

@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 import click
 
 from cotenant.cli import Failure
-from cotenant.cli.connect import Cluster, ask
-from cotenant.cli.output import paint, say
+from cotenant.cli.cluster.connect import Cluster, ask
 from cotenant.cli.settings_source import platform as platform_of
-from cotenant.controllers.verify import Progress, Question, UnknownTenant
-from cotenant.controllers.verify import verify as prove
+from cotenant.cli.view.output import paint, say
 from cotenant.judge.isolation import table
 from cotenant.judge.isolation.report import Report
 from cotenant.model.platform import Platform
+from cotenant.proof.prover import Progress
+from cotenant.proof.prover import verify as prove
+from cotenant.proof.scene import Question, UnknownTenant
 
 COLOURS = {"BROKEN": "red", "NOT PROVEN": "yellow", "INCOMPLETE": "yellow", "PROVEN": "green"}
 

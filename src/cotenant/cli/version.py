@@ -9,8 +9,8 @@ import click
 from cotenant import __version__
 from cotenant.api.keys import API_VERSION
 from cotenant.cli import ANSWERED, PARTLY, Failure, complain
-from cotenant.cli.connect import Cluster, ask, cluster_flags
-from cotenant.cli.output import document, output_flag, write
+from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
+from cotenant.cli.view.output import document, output_flag, write
 
 
 @click.command()

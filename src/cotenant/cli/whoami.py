@@ -8,9 +8,9 @@ import click
 from msgspec import Struct, field, to_builtins
 
 from cotenant.cli import ANSWERED, PARTLY, complain
-from cotenant.cli.connect import NAMESPACE, Cluster, ask, cluster_flags
-from cotenant.cli.output import document, output_flag, write
-from cotenant.cli.standing import Standing, nowhere, policy, roles_in, spaces_of, standing
+from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags
+from cotenant.cli.cluster.standing import Standing, nowhere, policy, roles_in, spaces_of, standing
+from cotenant.cli.view.output import document, output_flag, write
 from cotenant.kube.errors import Forbidden
 from cotenant.kube.resource import SELF_SUBJECT_REVIEWS, TENANTS
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cotenant.api.builtin import Namespace
+from cotenant.api.builtin import Namespace, ResourceQuota
 from cotenant.api.keys import COTENANT, HOME_PREFIX, SPACE, TENANT, home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.controllers.world import CHILD_VERSIONS, World, spaces_of
+from cotenant.controllers.world import World, spaces_of
+from cotenant.kube.resource import ROLE_BINDINGS
+from cotenant.model import pool
 from cotenant.model.finding import Ref
 from cotenant.model.placement import candidate, contradicted
 from cotenant.model.platform import Platform
@@ -38,6 +41,7 @@ def gather_space(world: World, key: str, platform: Platform, now: datetime) -> S
     seen = gather_view(world, tenant, platform, now)
     namespace = namespace_of(world, space, tenant.metadata.name)
     occupant = world.namespaces.get(None, candidate(space, seen)) if seen and namespace is None else None
+    quota = world.quotas.get(namespace.metadata.name, COTENANT) if namespace else None
     return SpaceSnapshot(
         now=now,
         platform=platform,
@@ -47,7 +51,9 @@ def gather_space(world: World, key: str, platform: Platform, now: datetime) -> S
         stranded=gather_stranded(world, tenant, platform, now),
         namespace=namespace,
         occupant=occupant,
-        quota=world.quotas.get(namespace.metadata.name, COTENANT) if namespace else None,
+        quota=quota,
+        served=seen is not None and quota is not None and served(world, seen, quota),
+        fenced=world.fenced is True,
         children=world.children_of(namespace.metadata.name) if namespace else {},
     )
 
@@ -64,11 +70,16 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
     namespaces = tuple(one for one in labelled if one.metadata.name != home_of(name))
     quotas = (world.quotas.get(one.metadata.name, COTENANT) for one in namespaces)
     rights = {one.metadata.name: rights_in(world, one.metadata.name) for one in labelled}
+    seen = gather_view(world, tenant, platform, now)
+    profile = world.profiles.get(None, tenant.spec.profile) if tenant.spec.profile else None
     return TenantSnapshot(
         now=now,
         platform=platform,
         tenant=tenant,
-        view=gather_view(world, tenant, platform, now),
+        view=seen,
+        ledgers=ledgers_of(world, seen) if seen else {},
+        source=pool.revision(tenant, profile),
+        fenced=world.fenced is not False,
         stranded=gather_stranded(world, tenant, platform, now),
         home=world.namespaces.get(None, home_of(name)),
         home_quota=world.quotas.get(home_of(name), COTENANT),
@@ -82,10 +93,21 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
     )
 
 
+def ledgers_of(world: World, seen: TenantView) -> dict[str, TenantLedger]:
+    """The ledger of each pooled key, where there is one."""
+    found = {key: world.ledgers.get(seen.home, pool.slug(key)) for key in seen.rules.hard}
+    return {key: one for key, one in found.items() if one is not None}
+
+
+def served(world: World, seen: TenantView, quota: ResourceQuota) -> bool:
+    """Whether a space got its first share of every pooled key."""
+    return all(pool.served(world.ledgers.get(seen.home, pool.slug(key)), quota, key) for key in seen.rules.hard)
+
+
 def rights_in(world: World, namespace: str) -> tuple[Ref, ...]:
     """Our RoleBindings in a namespace."""
     found = world.children["RoleBinding"].by("namespace", namespace)
-    return tuple(Ref(CHILD_VERSIONS["RoleBinding"], "RoleBinding", namespace, one.metadata.name) for one in found)
+    return tuple(Ref(ROLE_BINDINGS.api_version, "RoleBinding", namespace, one.metadata.name) for one in found)
 
 
 def tenant_of_home(world: World, namespace: str) -> Tenant | None:

@@ -1,4 +1,4 @@
-"""The quota controller: the only writer of `ResourceQuota.spec.hard`, always by compare-and-swap.
+"""The quota controller: makes ResourceQuotas and keeps what is the same for every space, always by compare-and-swap.
 
 For a home it also writes status. The quota controller of Kubernetes discovers a new kind only every few minutes, and
 until then the API server refuses every Space with "status unknown for quota".
@@ -15,27 +15,35 @@ from msgspec import Struct
 from cotenant.api.builtin import Manifest, ResourceQuota
 from cotenant.api.keys import COTENANT, QUOTA_MANAGER, SPACE, TENANT, home_of
 from cotenant.api.space import Space
+from cotenant.apply.escrow import Escrow, Moot
 from cotenant.controllers.gather import gather_view, namespace_of
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists
 from cotenant.kube.resource import RESOURCE_QUOTAS, SPACES
-from cotenant.model import allowance
+from cotenant.model import allowance, pool
 from cotenant.model.finding import Ref
 from cotenant.model.platform import Platform
 from cotenant.model.quantity import parse, same
+from cotenant.model.snapshot import TenantView
 from cotenant.render.quota import quota
 from cotenant.runtime.controller import Result
 
+SOON = 1.0
 QUIET = 3.0
 """Seconds without a charge after which a home's count may be lowered to what a live list finds."""
 
 
 class Wanted(Struct, frozen=True):
-    """The quota that a namespace should have, and whether it is a home."""
+    """The quota that a namespace should have, and whether it is a home. `source`: by which revision of the tenant.
+
+    What is pooled is as it is: the ledger controller alone raises and lowers that.
+    """
 
     manifest: Manifest
     home: bool
+    tenant: str = ""
+    source: str = ""
 
     @property
     def hard(self) -> dict[str, str]:
@@ -49,21 +57,28 @@ class QuotaController:
 
     def __init__(self, client: Client, world: World, platform: Platform, now: Callable[[], datetime]) -> None:
         self.client, self.world, self.platform, self.now = client, world, platform, now
+        self.escrow = Escrow(client, world.remember)
         self.quiet: dict[str, tuple[str, float]] = {}
 
     async def reconcile(self, key: str) -> Result:
         """Brings spec.hard to what the rules say, and the count of a home to what is there."""
-        wanted = self.wanted(key)
+        there = self.world.quotas.get(key, COTENANT)
+        wanted = self.wanted(key, there)
         if wanted is None:
             self.quiet.pop(key, None)
             return Result()
-        there = self.world.quotas.get(key, COTENANT) or await self.create(key, wanted)
+        if there is None:
+            there = await self.create(key, wanted)
+            # One that was there and nobody knew of may have been given something already.
+            wanted = self.wanted(key, there) or wanted
         marks = wanted.manifest["metadata"]["labels"]
+        if there.spec.hard.keys() - wanted.hard.keys() and not await self.current(wanted):
+            return Result(after=SOON)
         if not (same(there.spec.hard, wanted.hard) and marks.items() <= there.metadata.labels.items()):
             there = await self.write(wanted.manifest, there)
         return await self.count(key, there, wanted) if wanted.home else Result()
 
-    def wanted(self, key: str) -> Wanted | None:
+    def wanted(self, key: str, there: ResourceQuota | None) -> Wanted | None:
         """What the rules say; None for a namespace that is not ours or goes."""
         namespace = self.world.namespaces.get(None, key)
         if namespace is None or namespace.metadata.deletion_timestamp:
@@ -78,7 +93,23 @@ class QuotaController:
         space = self.world.spaces.get(home_of(name), label) if label else None
         if space is None or namespace_of(self.world, space, name) != namespace:
             return None
-        return Wanted(quota(view, key, allowance.hard(view, space), label), home=False)
+        manifest = quota(view, key, pool.wanted(view, space, there), label)
+        return Wanted(manifest, home=False, tenant=name, source=self.source(view))
+
+    def source(self, view: TenantView) -> str:
+        """The revision of tenant and profile in the stores."""
+        named = view.tenant.spec.profile
+        return pool.revision(view.tenant, self.world.profiles.get(None, named) if named else None)
+
+    async def current(self, wanted: Wanted) -> bool:
+        """Live: whether the tenant is still as we know it. Who takes a key off by old rules takes off a limit."""
+        if wanted.home:
+            return True
+        try:
+            _, source = await self.escrow.limits(wanted.tenant)
+        except Moot:
+            return False
+        return source == wanted.source
 
     async def create(self, key: str, wanted: Wanted) -> ResourceQuota:
         """The ResourceQuota, made now or found where the store did not know of it yet."""

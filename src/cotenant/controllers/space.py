@@ -6,6 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from msgspec import convert
+from msgspec.structs import replace
+
+from cotenant.api.builtin import Manifest
 from cotenant.api.keys import ADOPT, CONFIRM_DELETE, DECLARED, DELETED, SPACE, SPACE_FINALIZER, TENANT
 from cotenant.api.meta import ObjectMeta
 from cotenant.api.space import Space, SpaceStatus
@@ -13,6 +17,7 @@ from cotenant.apply.engine import Engine
 from cotenant.controllers.finalizer import hold, release
 from cotenant.controllers.gather import gather_space
 from cotenant.controllers.guard import Guard
+from cotenant.controllers.newborn import Newborns
 from cotenant.controllers.status import Patience, Unfinished, moment, report
 from cotenant.controllers.world import World
 from cotenant.judge.space import SpaceFacts, judge_space
@@ -54,21 +59,28 @@ class SpaceController:
             events,
             resync,
         )
-        self.patience = Patience(now)
+        self.patience, self.newborns = Patience(now), Newborns(client, self.guard)
 
     async def reconcile(self, key: str) -> Result:
         """Gather → render → apply → judge → status."""
         found = gather_space(self.world, key, self.platform, self.now())
         if found is None:
             self.patience.over(key)
+            await self.newborns.bury(key)
             return Result()
         if found.space.metadata.deletion_timestamp:
             return await self.leave(found)
         plan = render_space(found)
         if plan.steps and (held := await hold(self.client, SPACES, found.space.metadata, SPACE_FINALIZER)):
-            self.world.remember(Ref(SPACES.api_version, "Space", found.space.metadata.namespace, ""), held)
             await self.still_there(found.space.metadata)
+            found = replace(found, space=convert(held, Space))
+            self.remember(held)
+        if any(step.ref.kind == "RoleBinding" for step in plan.steps):
+            self.newborns.opened(key)
         outcome = await self.engine.run(plan)
+        for one in outcome.done:
+            if one.ref.kind == "Namespace" and one.verb == "created":
+                self.newborns.made(key, self.world.namespaces.get(None, one.ref.name))
         return await self.tell(key, SpaceFacts(found, plan, outcome))
 
     async def still_there(self, metadata: ObjectMeta) -> None:
@@ -88,14 +100,17 @@ class SpaceController:
         if fresh and (left := self.patience.left(key)):
             return Result(after=left)
         self.patience.over(key)
-        if status.phase == "Ready":
-            self.announce(facts, status)
-        written = await report(self.client, SPACES, space.metadata, space.status, status)
-        if written:
-            self.world.remember(Ref(SPACES.api_version, "Space", space.metadata.namespace, ""), written)
+        if written := await report(self.client, SPACES, space.metadata, space.status, status):
+            self.remember(written)
+            if status.phase == "Ready":
+                self.announce(facts, status)
         if facts.outcome.trouble:
             raise Unfinished(facts.outcome)
         return self.again(facts.found, self.resync if status.phase == "Ready" else SOON)
+
+    def remember(self, answer: Manifest) -> None:
+        """Takes in the answer to a write of the Space itself."""
+        self.world.remember(Ref(SPACES.api_version, "Space", answer["metadata"]["namespace"], ""), answer)
 
     @staticmethod
     def again(found: SpaceSnapshot, seconds: float) -> Result:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from msgspec import convert
 from msgspec.structs import replace
 
 from cotenant.api.keys import TENANT_FINALIZER
+from cotenant.api.meta import Condition
+from cotenant.api.tenant import Tenant
 from cotenant.apply.engine import Engine
 from cotenant.controllers.finalizer import hold, release
 from cotenant.controllers.gather import gather_tenant
@@ -48,25 +51,29 @@ class TenantController:
         if found.tenant.metadata.deletion_timestamp:
             return await self.leave(found)
         if held := await hold(self.client, TENANTS, found.tenant.metadata, TENANT_FINALIZER):
+            found = replace(found, tenant=convert(held, Tenant))
             self.world.remember(Ref(TENANTS.api_version, "Tenant", "", key), held)
         if strays(found):
             found = replace(found, spaces_born=await self.guard.kind_born(SPACES))
         plan = render_tenant(found)
-        outcome = await self.engine.run(plan)
+        untold = not found.tenant.status.conditions
+        outcome = await self.engine.run(unmirrored(plan) if untold else plan)
         silent = await self.tell(TenantFacts(found, plan, outcome))
         if outcome.trouble:
             raise Unfinished(outcome)
+        if untold and not silent:
+            return Result(after=0)
         known = found.view or found.stranded
         expiry = known.access.next_expiry if known else None
         return Result(after=min(silent or self.resync, self.resync if expiry is None else expiry + 0.05))
 
     async def tell(self, facts: TenantFacts) -> float:
-        """Judges and writes the status; or the seconds for which a new tenant may still keep silent."""
+        """Judges and writes the status; or the seconds for which a tenant on its way may still keep silent."""
         tenant, key = facts.found.tenant, facts.found.tenant.metadata.name
         status = judge_tenant(facts, moment(self.now()))
-        moving = any(one.type == "Reconciling" for one in status.conditions)
-        fresh = moving and not tenant.status.conditions and not facts.outcome.trouble
-        if fresh and (left := self.patience.left(key)):
+        known = tenant.status.conditions
+        on_its_way = moving(status.conditions) and (not known or moving(known)) and not facts.outcome.trouble
+        if on_its_way and status != tenant.status and (left := self.patience.left(key)):
             return left
         self.patience.over(key)
         if written := await report(self.client, TENANTS, tenant.metadata, tenant.status, status):
@@ -123,3 +130,14 @@ class TenantController:
             return True
         await self.guard.delete(home)
         return False
+
+
+def moving(conditions: Iterable[Condition]) -> bool:
+    """Whether they say that things go on by themselves."""
+    return any(one.type == "Reconciling" for one in conditions)
+
+
+def unmirrored(plan: Plan) -> Plan:
+    """Without the home's SpacePolicy where there is none yet: it mirrors a status, and is written once there is one."""
+    steps = (one for one in plan.steps if not (one.ref.kind == "SpacePolicy" and one.action == "create"))
+    return replace(plan, steps=tuple(steps))

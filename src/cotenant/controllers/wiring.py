@@ -8,44 +8,34 @@ from typing import Any
 
 from cotenant.api.builtin import Child, Namespace, ResourceQuota
 from cotenant.api.keys import ADOPT, COTENANT, HOME_PREFIX, MANAGED_BY, SPACE, TENANT, home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
+from cotenant.api.workload import Workload
+from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.quota import QuotaController
 from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
-from cotenant.controllers.world import World, space_key, spaces_of, tenant_label, type_or_decoder
+from cotenant.controllers.world import WATCHED, World, space_key, spaces_of, tenant_label, type_or_decoder
 from cotenant.kube.client import Client
-from cotenant.kube.resource import BY_KIND, Resource
+from cotenant.model.workload import refused
 from cotenant.runtime.controller import Controller
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
-from cotenant.runtime.queue import LAZY, URGENT
+from cotenant.runtime.queue import LAZY, NORMAL, URGENT
 from cotenant.runtime.reflector import Reflector
-from cotenant.runtime.store import Change
+from cotenant.runtime.store import Change, Store
 from cotenant.settings import Settings
 
 SETTLE = 0.5
 """Seconds in which changes of a tenant's many spaces become one look at the tenant."""
-SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy"}
+GATHER = 0.01
+"""Seconds in which charges of a tenant become one look at its ledgers: a charge is rarely alone."""
+BEGUN = 5
+"""Priority of what waited for its quota: it is finished before the next one is begun, and after members that change."""
+SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
 """Kinds of which only ours are watched. Namespaces are watched all: a name that is taken must be known before."""
-VERSIONS = {
-    "Tenant": "cotenant.dev/v1alpha1",
-    "TenantProfile": "cotenant.dev/v1alpha1",
-    "Space": "cotenant.dev/v1alpha1",
-    "SpacePolicy": "cotenant.dev/v1alpha1",
-    "Namespace": "v1",
-    "ResourceQuota": "v1",
-    "LimitRange": "v1",
-    "ClusterRole": "rbac.authorization.k8s.io/v1",
-    "RoleBinding": "rbac.authorization.k8s.io/v1",
-    "NetworkPolicy": "networking.k8s.io/v1",
-}
-
-
-def resource(kind: str) -> Resource:
-    """The resource of a kind that we watch."""
-    return BY_KIND[VERSIONS[kind], kind]
 
 
 def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector[Any]]:
@@ -54,16 +44,14 @@ def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector
     for kind, store in world.stores().items():
         type_, decode = type_or_decoder(kind)
         labels = f"{MANAGED_BY}={COTENANT}" if kind in SELECTED else ""
-        made.append(
-            Reflector(client, resource(kind), type_, store=store, decode=decode, labels=labels, metrics=metrics)
-        )
+        made.append(Reflector(client, WATCHED[kind], type_, store=store, decode=decode, labels=labels, metrics=metrics))
     return made
 
 
 def controllers(
     client: Client, world: World, settings: Settings, now: Callable[[], datetime], events: Recorder, metrics: Metrics
 ) -> list[Controller]:
-    """The three controllers, each subscribed to what decides about its keys."""
+    """The controllers, each subscribed to what decides about its keys."""
     platform, workers = settings.platform, settings.workers
 
     def controller(name: str, reconcile: Any) -> Controller:
@@ -75,7 +63,11 @@ def controllers(
     watch_for_spaces(space, world)
     watch_for_tenants(tenant, world)
     watch_for_quotas(quota, world)
-    return [tenant, quota, space]
+    ledger = controller(
+        "ledger", LedgerController(client, world, platform, now, lambda: world.fenced is True).reconcile
+    )
+    watch_for_ledgers(ledger, world)
+    return [tenant, quota, ledger, space]
 
 
 def watch_for_spaces(space: Controller, world: World) -> None:
@@ -97,13 +89,14 @@ def watch_for_spaces(space: Controller, world: World) -> None:
     def of_profile(profile: TenantProfile) -> Iterable[str]:
         return [key for one in world.tenants.by("profile", profile.metadata.name) for key in all_of(one)]
 
-    space.watches(world.spaces, own_key, priority=URGENT, when=spec_changed)
+    space.watches(world.spaces, own_key, priority=order, when=spec_changed)
     # Members come and go by this: before everything else.
     space.watches(world.tenants, all_of, priority=URGENT, when=spec_changed)
     space.watches(world.profiles, of_profile)
     space.watches(world.namespaces, of_namespace, when=world.news)
     space.watches(world.namespaces, in_home, when=labelled)
-    space.watches(world.quotas, child_key, when=opened)
+    space.watches(world.quotas, child_key, priority=BEGUN, when=opened)
+    space.watches(world.ledgers, lambda one: joined(world, one), priority=BEGUN, when=longer)
     for store in world.children.values():
         space.watches(store, child_key, when=world.news)
 
@@ -114,7 +107,7 @@ def watch_for_tenants(tenant: Controller, world: World) -> None:
     def of_profile(profile: TenantProfile) -> Iterable[str]:
         return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
 
-    tenant.watches(world.tenants, own_key, priority=URGENT, when=spec_changed)
+    tenant.watches(world.tenants, own_key, priority=order, when=spec_changed)
     # Its own status is mirrored in the home, once it has settled.
     tenant.watches(world.tenants, own_key, delay=SETTLE, when=lambda change: not spec_changed(change))
     tenant.watches(world.profiles, of_profile)
@@ -122,7 +115,7 @@ def watch_for_tenants(tenant: Controller, world: World) -> None:
     tenant.watches(world.namespaces, home_tenant, when=world.news)
     tenant.watches(world.namespaces, tenant_label, delay=SETTLE, when=world.news)
     tenant.watches(world.spaces, lambda one: [one.metadata.namespace.removeprefix(HOME_PREFIX)], delay=SETTLE)
-    tenant.watches(world.quotas, lambda one: child_tenant(one, home=True))
+    tenant.watches(world.quotas, lambda one: child_tenant(one, home=True), priority=BEGUN)
     tenant.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=SETTLE)
     for store in world.children.values():
         tenant.watches(store, lambda one: child_tenant(one, home=True), when=world.news)
@@ -151,6 +144,66 @@ def watch_for_quotas(quota: Controller, world: World) -> None:
     quota.watches(world.tenants, of_tenant, priority=URGENT, when=spec_changed)
     quota.watches(world.profiles, of_profile)
     quota.watches(world.quotas, lambda one: [one.metadata.namespace], when=world.news)
+
+
+def watch_for_ledgers(ledger: Controller, world: World) -> None:
+    """A tenant's ledgers hear of the tenant, its profile, its Spaces, and of every charge in them."""
+
+    def of_profile(profile: TenantProfile) -> Iterable[str]:
+        return [one.metadata.name for one in world.tenants.by("profile", profile.metadata.name)]
+
+    def of_home(one: Space | TenantLedger) -> Iterable[str]:
+        return [one.metadata.namespace.removeprefix(HOME_PREFIX)]
+
+    def of_quota(one: ResourceQuota) -> Iterable[str]:
+        return child_tenant(one, home=False)
+
+    ledger.watches(world.tenants, own_key, priority=order, when=spec_changed)
+    ledger.watches(world.profiles, of_profile)
+    ledger.watches(world.namespaces, tenant_label, delay=GATHER, when=labelled)
+    ledger.watches(world.namespaces, home_tenant, when=labelled)
+    ledger.watches(world.spaces, of_home, delay=GATHER, when=spec_changed)
+    ledger.watches(world.quotas, of_quota, delay=GATHER, priority=URGENT, when=world.news)
+    for store in world.workloads.values():
+        ledger.watches(store, lambda one: tenant_of(world, one), delay=GATHER, priority=URGENT, when=wanting)
+    ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
+
+
+def look_again(found: Iterable[Controller], world: World) -> None:
+    """Every Space and Tenant is looked at: whether the policies of quotas act has changed."""
+    stores: dict[str, Store[Any]] = {"space": world.spaces, "tenant": world.tenants}
+    for one in found:
+        for key in list(stores[one.name].keys()) if one.name in stores else []:
+            one.queue.add(key)
+
+
+def tenant_of(world: World, one: Workload) -> Iterable[str]:
+    """The tenant in whose space a workload is; most are in nobody's."""
+    namespace = world.namespaces.get(None, one.metadata.namespace)
+    return tenant_label(namespace) if namespace and SPACE in namespace.metadata.labels else []
+
+
+def wanting(change: Change[Workload]) -> bool:
+    """Whether a workload wants more or fewer pods, other ones, or has got some."""
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return True
+    before, after = old.status, new.status
+    counts = (before.replicas, before.active, before.succeeded) != (after.replicas, after.active, after.succeeded)
+    return counts or old.spec != new.spec or refused(old) != refused(new)
+
+
+def joined(world: World, ledger: TenantLedger) -> Iterable[str]:
+    """The Spaces in a ledger that are not open yet: one that nothing is left for hears of it by no other way."""
+    namespaces = [world.namespaces.get(None, entry.space) for entry in ledger.spec.entries if not entry.allocation]
+    return [key for one in namespaces if one is not None for key in space_key(one)]
+
+
+def longer(change: Change[TenantLedger]) -> bool:
+    """Whether a ledger has got an entry."""
+    return change.new is not None and (
+        change.old is None or len(change.new.spec.entries) > len(change.old.spec.entries)
+    )
 
 
 def offered_to(namespace: Namespace) -> Iterable[str]:
@@ -191,6 +244,11 @@ def granting(world: World, role: str) -> Iterable[str]:
     ]
 
 
+def order(change: Change[Any]) -> int:
+    """The priority of a Tenant or Space: changes of old ones come before new ones, of which there may be thousands."""
+    return NORMAL if change.old is None else URGENT
+
+
 def spec_changed(change: Change[Any]) -> bool:
     """Whether more than status changed: the generation, a deletion, an annotation or label."""
     old, new = change.old, change.new
@@ -206,9 +264,15 @@ def spec_changed(change: Change[Any]) -> bool:
 
 
 def opened(change: Change[ResourceQuota]) -> bool:
-    """Whether a quota came into force, went, or was changed; its use alone concerns no Space."""
+    """Whether a quota came into force, went, or gave something for the first time; how much it gives concerns no Space."""
     old, new = change.old, change.new
-    return old is None or new is None or old.status.hard != new.status.hard or old.spec.hard != new.spec.hard
+    return old is None or new is None or openness(old) != openness(new)
+
+
+def openness(quota: ResourceQuota) -> tuple[object, ...]:
+    """Whether it is counted, and of what it gives something: by its spec, and in force."""
+    amounts = (quota.spec.hard, quota.status.hard)
+    return bool(quota.status.used), *({key for key, value in found.items() if value != "0"} for found in amounts)
 
 
 def labelled(change: Change[Any]) -> bool:

@@ -10,33 +10,59 @@ import msgspec
 
 from cotenant.api.builtin import Child, ClusterRole, Manifest, Namespace, ResourceQuota
 from cotenant.api.keys import SPACE, TENANT, home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.meta import ObjectMeta
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
+from cotenant.api.workload import Workload
+from cotenant.kube import resource
+from cotenant.kube.resource import Resource
 from cotenant.model.finding import Ref
 from cotenant.model.fingerprint import CONTENT, decoder, fingerprint
 from cotenant.runtime.store import Change, Store
 
 REMEMBERED = 4096
 """Uids of deleted objects that are kept: far more than there are writes under way."""
-CHILD_VERSIONS = {
-    "RoleBinding": "rbac.authorization.k8s.io/v1",
-    "NetworkPolicy": "networking.k8s.io/v1",
-    "LimitRange": "v1",
-    "SpacePolicy": "cotenant.dev/v1alpha1",
+WATCHED: Mapping[str, Resource] = {
+    each.kind: each
+    for each in (
+        resource.TENANTS,
+        resource.TENANT_PROFILES,
+        resource.SPACES,
+        resource.SPACE_POLICIES,
+        resource.TENANT_LEDGERS,
+        resource.NAMESPACES,
+        resource.RESOURCE_QUOTAS,
+        resource.LIMIT_RANGES,
+        resource.CLUSTER_ROLES,
+        resource.ROLE_BINDINGS,
+        resource.NETWORK_POLICIES,
+        resource.DEPLOYMENTS,
+        resource.REPLICA_SETS,
+        resource.STATEFUL_SETS,
+        resource.JOBS,
+    )
 }
+"""What the stores keep, by kind."""
+WORKLOAD = msgspec.json.Decoder(Workload)
+WORKLOADS = ("Deployment", "ReplicaSet", "StatefulSet", "Job")
 TYPES: dict[str, Any] = {
+    **dict.fromkeys(WORKLOADS, Workload),
     "Tenant": Tenant,
     "TenantProfile": TenantProfile,
     "Space": Space,
     "Namespace": Namespace,
     "ResourceQuota": ResourceQuota,
+    "TenantLedger": TenantLedger,
 }
 
 
 class World:
-    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer."""
+    """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
+
+    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked.
+    """
 
     def __init__(self) -> None:
         self.tenants: Store[Tenant] = Store()
@@ -44,9 +70,12 @@ class World:
         self.spaces: Store[Space] = Store()
         self.namespaces: Store[Namespace] = Store()
         self.quotas: Store[ResourceQuota] = Store()
+        self.ledgers: Store[TenantLedger] = Store()
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
+        self.workloads: Mapping[str, Store[Workload]] = {kind: Store() for kind in WORKLOADS}
         self.echoing = False
+        self.fenced: bool | None = True
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():
             store.subscribe(self.bury)
@@ -54,8 +83,11 @@ class World:
         self.spaces.index("namespace", lambda one: [one.metadata.namespace])
         self.spaces.index("wants", lambda one: [one.spec.namespace] if one.spec.namespace else [])
         self.namespaces.index("tenant", tenant_label)
+        self.ledgers.index("namespace", lambda one: [one.metadata.namespace])
         for store in self.children.values():
             store.index("namespace", lambda one: [one.metadata.namespace])
+        for made in self.workloads.values():
+            made.index("namespace", lambda one: [one.metadata.namespace])
 
     def stores(self) -> Mapping[str, Store[Any]]:
         """Every store by kind."""
@@ -65,14 +97,15 @@ class World:
             "Space": self.spaces,
             "Namespace": self.namespaces,
             "ResourceQuota": self.quotas,
+            "TenantLedger": self.ledgers,
             "ClusterRole": self.roles,
         }
-        return named | dict(self.children)
+        return named | dict(self.children) | dict(self.workloads)
 
     def children_of(self, namespace: str) -> dict[Ref, Child]:
         """What we own in a namespace."""
         return {
-            Ref(CHILD_VERSIONS[kind], kind, namespace, child.metadata.name): child
+            Ref(WATCHED[kind].api_version, kind, namespace, child.metadata.name): child
             for kind, store in self.children.items()
             for child in store.by("namespace", namespace)
         }
@@ -122,7 +155,16 @@ def observed(kind: str, answer: Manifest) -> Any:
 
 def type_or_decoder(kind: str) -> tuple[Any, Any]:
     """How a reflector decodes a kind: by type, or by a function on the bytes of one object."""
+    if kind in WORKLOADS:
+        return None, lean
     return (None, decoder(kind)) if kind in CONTENT else (TYPES.get(kind, ClusterRole), None)
+
+
+def lean(raw: bytes) -> Workload:
+    """A workload without its annotations, in which `kubectl apply` keeps all of it once more."""
+    found = WORKLOAD.decode(raw)
+    found.metadata.annotations.clear()
+    return found
 
 
 def tenant_label(one: Namespace) -> Iterable[str]:

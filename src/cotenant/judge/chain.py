@@ -30,8 +30,14 @@ class Chain(Generic[F]):
 def conditions(
     findings: Iterable[tuple[str, Finding]], before: Iterable[Condition], generation: int, now: str
 ) -> list[Condition]:
-    """Conditions with the time at which each last changed its status. `now` is RFC 3339."""
+    """Conditions with the time at which each last changed its status. `now` is RFC 3339.
+
+    Those of types that we do not judge are somebody else's and stay, as far as there is room.
+    """
     old = {one.type: one for one in before}
+    judged = list(findings)
+    own = {name for name, _ in judged} | PROGRESS
+    others = [one for one in old.values() if one.type not in own]
     return [
         Condition(
             type=name,
@@ -43,8 +49,8 @@ def conditions(
             if name in old and old[name].status == found.status
             else now,
         )
-        for name, found in findings
-    ]
+        for name, found in judged
+    ] + others[: MOST - len(judged)]
 
 
 def progress(ready: Finding) -> list[tuple[str, Finding]]:
@@ -55,6 +61,10 @@ def progress(ready: Finding) -> list[tuple[str, Finding]]:
     return [("Reconciling" if moving else "Stalled", Finding(ready.reason, ready.message, "True"))]
 
 
+PROGRESS = {"Reconciling", "Stalled"}
+"""Conditions that are there only while they are True."""
+MOST = 16
+"""Conditions that the API server takes, see api.meta.Conditions."""
 MOVING = {
     "Creating",
     "HomeNotReady",

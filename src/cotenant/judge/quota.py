@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from cotenant.api.builtin import ResourceQuota
 from cotenant.api.keys import SPACE
+from cotenant.api.space import Space
 from cotenant.judge.chain import Chain
-from cotenant.model.allowance import hard
 from cotenant.model.effective import Effective
+from cotenant.model.escrow.values import MOST
 from cotenant.model.finding import Finding
 from cotenant.model.limits import filled
+from cotenant.model.pool import fixed, limits, quota, served, share, spelled
 from cotenant.model.quantity import parse, same
-from cotenant.model.snapshot import TenantSnapshot
+from cotenant.model.snapshot import TenantSnapshot, TenantView
 
 COMPUTE = {
     "cpu": ("defaultRequest", "cpu"),
@@ -52,22 +55,88 @@ def pods_can_live(found: TenantSnapshot) -> Finding | None:
     return None
 
 
+def policies_act(found: TenantSnapshot) -> Finding | None:
+    """What makes quotas strict are policies; without them they are native quotas with their gaps."""
+    if found.fenced:
+        return None
+    return Finding(
+        "QuotaNotStrict",
+        "the policies cotenant-quota-* were not seen to act: no new space is opened; run cotenant install",
+    )
+
+
+def floors_fit(found: TenantSnapshot) -> Finding | None:
+    """What spaces may count on together is not more than there is."""
+    if found.view is None:
+        return None
+    spaces = [one for one in found.spaces if not one.metadata.deletion_timestamp]
+    for key, limit in limits(found.view).items():
+        floors = sum(share(found.view, one, key).floor for one in spaces)
+        if floors > limit:
+            return Finding(
+                "FloorsExceedLimit",
+                f"quota.space.min of {len(spaces)} spaces adds up to {key} {spelled(key, floors)}, the tenant has "
+                f"{spelled(key, limit)}; lower min or raise quota.hard",
+            )
+    return None
+
+
+def room_in_ledger(found: TenantSnapshot) -> Finding | None:
+    """A ledger has an end."""
+    for key, one in sorted(found.ledgers.items()):
+        if len(one.spec.entries) >= MOST and len(found.quotas) > MOST:
+            return Finding(
+                "LedgerFull",
+                f"{key}: {len(found.quotas)} namespaces, and a ledger has {MOST} entries; those without one get no quota",
+            )
+    return None
+
+
+def limits_followed(found: TenantSnapshot) -> Finding | None:
+    """Every ledger has the tenant's limit; one that was lowered below what is in use comes down as that does."""
+    for key, limit in limits(found.view).items() if found.view else ():
+        there = found.ledgers.get(key)
+        if there is None or there.spec.rebuilding:
+            return Finding("QuotaPending", f"the ledger of {key} is being made")
+        if there.spec.limit > limit:
+            used = sum(quota(one, key).used for one in found.quotas)
+            return Finding(
+                "Converging",
+                f"{key}: {spelled(key, used)} used, limit {spelled(key, limit)}; nothing is evicted and nothing more "
+                "admitted until enough is gone",
+            )
+        # By the number alone one cannot tell: it may have gone up and down again meanwhile.
+        if there.spec.source != found.source or there.spec.limit < limit:
+            return Finding("QuotaPending", f"the ledger of {key} is being brought to the tenant's limit")
+    return None
+
+
 def written(found: TenantSnapshot) -> Finding | None:
-    """Every space has its quota, and the API server knows it."""
+    """Every space has its quota, the API server counts it, and every ledger knows the space."""
     spaces = {one.metadata.name: one for one in found.spaces}
     quotas = {one.metadata.namespace: one for one in found.quotas}
     for namespace in found.namespaces:
         space, there = spaces.get(namespace.metadata.labels.get(SPACE, "")), quotas.get(namespace.metadata.name)
         if space is None or found.view is None or space.metadata.deletion_timestamp:
             continue
-        wanted = hard(found.view, space)
-        if there is None or not (same(there.spec.hard, wanted) and same(there.status.hard, wanted)):
-            return Finding("QuotaPending", f"the quota of namespace {namespace.metadata.name} is being written")
+        if problem := pending(found, found.view, space, there):
+            return Finding("QuotaPending", f"namespace {namespace.metadata.name} {problem}")
     return None
 
 
+def pending(found: TenantSnapshot, view: TenantView, space: Space, there: ResourceQuota | None) -> str:
+    """What a space waits for, in words; "" for nothing."""
+    wanted = fixed(view, space)
+    if there is None or there.spec.hard.keys() != wanted.keys() | view.rules.hard.keys() or not there.status.used:
+        return "has no quota in force yet"
+    if not same({key: there.spec.hard[key] for key in wanted}, wanted):
+        return "has another quota until it is written"
+    waiting = [key for key in sorted(view.rules.hard) if not served(found.ledgers.get(key), there, key)]
+    return f"waits for its share of {waiting[0]}" if waiting else ""
+
+
 def within(found: TenantSnapshot) -> Finding | None:
-    """No space uses more than it may; happens only after a quota was lowered."""
+    """No space uses more than it may; happens after a ceiling was lowered, and in a namespace that was adopted."""
     for one in found.quotas:
         for key, limit in one.spec.hard.items():
             used = one.status.used.get(key, "0")
@@ -79,12 +148,16 @@ def within(found: TenantSnapshot) -> Finding | None:
     return None
 
 
-def summed(found: TenantSnapshot) -> Finding | None:
-    """The sum over all spaces is limited only where there can be no second space."""
-    if found.view and found.view.rules.hard and found.view.rules.limit > 1:
-        return Finding(
-            "PerSpaceOnly", "quota.hard holds in each space; the sum over all spaces is not limited yet", "Unknown"
-        )
+def counted(found: TenantSnapshot) -> Finding | None:
+    """Kubernetes counts every key; one of a kind that it does not know limits nothing."""
+    for one in found.quotas:
+        unknown = [key for key in one.spec.hard if key not in one.status.used]
+        if unknown:
+            return Finding(
+                "KeyNotCounted",
+                f"Kubernetes does not count {unknown[0]}: it knows no such kind, or has not discovered it yet; "
+                "nothing of it is limited",
+            )
     return None
 
 
@@ -93,10 +166,14 @@ SYNCED: Chain[TenantSnapshot] = Chain(
     rules_known,
     has_quota,
     accounting_available,
+    policies_act,
+    floors_fit,
+    room_in_ledger,
+    limits_followed,
     written,
     within,
+    counted,
     pods_can_live,
-    summed,
     good=Finding("Synced", "", "True"),
 )
 

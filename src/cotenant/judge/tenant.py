@@ -16,7 +16,7 @@ from cotenant.model.finding import Finding, Outcome
 from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Plan
 from cotenant.model.snapshot import TenantSnapshot
-from cotenant.model.strays import lost, strays
+from cotenant.model.strays import astray
 
 
 class TenantFacts(Struct, frozen=True):
@@ -157,7 +157,7 @@ def somebody(facts: TenantFacts) -> Finding | None:
 
 def none_astray(facts: TenantFacts) -> Finding | None:
     """Namespaces that carry the tenant's label and are none of its spaces: nobody has rights there any more."""
-    left = [one.metadata.name for one in strays(facts.found) if not lost(one, facts.found)]
+    left = [one.metadata.name for one in astray(facts.found)]
     if not left:
         return None
     release = f"kubectl label namespace {left[0]} cotenant.dev/tenant- cotenant.dev/space-"
@@ -253,7 +253,11 @@ def judge_tenant(facts: TenantFacts, now: str) -> TenantStatus:
     return TenantStatus(
         observed_generation=tenant.metadata.generation,
         home=facts.found.home.metadata.name if facts.found.home and home_free(facts) is None else "",
-        spaces=SpacesCount(ready=sum(map(is_ready, spaces)), total=len(spaces)),
+        spaces=SpacesCount(
+            ready=sum(map(is_ready, spaces)),
+            total=len(spaces),
+            limit=facts.found.view.rules.limit if facts.found.view else None,
+        ),
         conditions=conditions(found, tenant.status.conditions, tenant.metadata.generation, now),
     )
 

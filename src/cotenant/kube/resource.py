@@ -120,6 +120,7 @@ TENANTS = _ours("tenants", "Tenant", namespaced=False)
 TENANT_PROFILES = _ours("tenantprofiles", "TenantProfile", namespaced=False)
 SPACES = _ours("spaces", "Space", namespaced=True)
 SPACE_POLICIES = _ours("spacepolicies", "SpacePolicy", namespaced=True)
+TENANT_LEDGERS = _ours("tenantledgers", "TenantLedger", namespaced=True)
 
 ALL: tuple[Resource, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Resource))
 BY_KIND: Mapping[tuple[str, str], Resource] = {(each.api_version, each.kind): each for each in ALL}

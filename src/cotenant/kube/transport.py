@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cotenant.kube.errors import ApiError, ConfigurationError, Unavailable, from_response
+from cotenant.kube.library import lean
 
 if TYPE_CHECKING:
     import aiohttp
@@ -43,6 +44,17 @@ class Response:
     body: bytes
     retry_after: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+class Mounted:
+    """The loader of a pod's token, called like the loader of a kubeconfig."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    async def load_and_set(self, configuration: Any) -> None:
+        """Reads token and certificate authority from the files that the kubelet keeps fresh."""
+        self._loader.load_and_set(configuration)
 
 
 class Transport:
@@ -80,7 +92,8 @@ class Transport:
         source = os.fspath(path) if path else os.environ.get("KUBECONFIG") or str(_home_config())
         if not any(map(_exists, source.split(os.pathsep))):
             raise ConfigurationError(0, "NoKubeconfig", f"kubeconfig {source} does not exist")
-        from kubernetes.aio.config import load_kube_config
+        with lean():
+            from kubernetes.aio.config import load_kube_config
 
         configuration = _configuration()
         try:
@@ -94,17 +107,23 @@ class Transport:
         return transport
 
     @classmethod
-    async def in_cluster(cls) -> Transport:
-        """The service account of the pod we run in; its token is read again every minute by the library."""
-        from kubernetes.aio.config import ConfigException, load_incluster_config
+    async def in_cluster(cls, folder: Path = IN_CLUSTER) -> Transport:
+        """The service account of the pod we run in. Its token is read again every minute, and when it is refused."""
+        with lean():
+            from kubernetes.aio.config import ConfigException
+            from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
         configuration = _configuration()
+        # The library's own way of reading again, try_refresh_token, does not hear of a refusal.
+        loader = InClusterConfigLoader(str(folder / "token"), str(folder / "ca.crt"), try_refresh_token=False)
         try:
-            load_incluster_config(configuration)
+            loader.load_and_set(configuration)
         except ConfigException as error:
             raise ConfigurationError(0, "NotInCluster", str(error)) from error
-        namespace = IN_CLUSTER / "namespace"
-        return cls(configuration, namespace=namespace.read_text().strip() if namespace.is_file() else "")
+        namespace = folder / "namespace"
+        return cls(
+            configuration, Mounted(loader), namespace=namespace.read_text().strip() if namespace.is_file() else ""
+        )
 
     async def send(self, method: str, target: str, headers: Headers, body: bytes | None, seconds: float) -> Response:
         """One request and its whole answer, whatever its status; Unavailable when none came in time.
@@ -187,7 +206,7 @@ class Transport:
             expiry = getattr(loader, "exec_plugin_expiry", None)
             if rejected and expiry is not None:
                 del loader.exec_plugin_expiry
-            if not rejected and expiry is None and "exec" in (loader._user or ()):  # noqa: SLF001 - no public name says so
+            if not rejected and expiry is None and "exec" in (getattr(loader, "_user", None) or ()):
                 return False
             try:
                 await loader.load_and_set(self._configuration)
@@ -201,7 +220,8 @@ class Transport:
 
 
 def _configuration() -> Any:
-    from kubernetes.aio.client import Configuration
+    with lean():
+        from kubernetes.aio.client import Configuration
 
     # With trust_env aiohttp looks for proxies and .netrc at every request: twice the CPU.
     return Configuration(client_session_kwargs={"trust_env": False}, connection_pool_maxsize=0)
@@ -209,7 +229,9 @@ def _configuration() -> Any:
 
 def _open(configuration: Any) -> tuple[Any, aiohttp.ClientSession]:
     import aiohttp
-    from kubernetes.aio.client.rest import RESTClientObject
+
+    with lean():
+        from kubernetes.aio.client.rest import RESTClientObject
 
     class Rest(RESTClientObject):  # type: ignore[misc]  # the library has no types
         def _create_connector(self) -> aiohttp.TCPConnector:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cotenant.local import versions
+from cotenant.local import places, versions
 from cotenant.local.cache import Cache, Manifest
 from cotenant.local.errors import ControlPlaneError
 
@@ -153,7 +153,7 @@ def _run(command: Sequence[str], project: Project, progress: Progress) -> None:
     with subprocess.Popen(
         command,
         cwd=project.folder,
-        env=_environment(),
+        env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -177,11 +177,17 @@ def _run(command: Sequence[str], project: Project, progress: Progress) -> None:
         )
 
 
-def _environment() -> dict[str, str]:
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What Go sees. It has its caches where the user has them, or in ours where there is no home that can be written."""
     own = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    if os.environ.get("COTENANT_OFFLINE") == "1":
+    if environ.get("COTENANT_OFFLINE") == "1":
         own["GOPROXY"] = "off"
-    return {**os.environ, **own}
+    home = places.home(environ)
+    folders = {"HOME": str(home)}  # without one, go build refuses to work
+    if not os.access(home, os.W_OK):
+        ours = places.cache(environ) / "go"
+        folders |= {"GOMODCACHE": str(ours / "mod"), "GOCACHE": str(ours / "build")}
+    return {**folders, **{name: value for name, value in environ.items() if value}, **own}
 
 
 def _go_version(path: str) -> str:
@@ -189,7 +195,7 @@ def _go_version(path: str) -> str:
         answer = subprocess.run(
             [path, "env", "GOVERSION"],
             cwd="/",
-            env=_environment(),
+            env=environment(),
             capture_output=True,
             text=True,
             timeout=30,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from cotenant.local import versions
+from cotenant.local import places, versions
 
 MANIFEST = "manifest.json"
 
@@ -59,7 +59,7 @@ class Cache:
     @contextmanager
     def lock(self, on_wait: Callable[[], None]) -> Iterator[None]:
         """One builder at a time, over processes. `on_wait` is called when somebody else is at it."""
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        places.make(self.root, "XDG_CACHE_HOME")
         with (self.root / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,7 +73,7 @@ class Cache:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder beside the final ones, so that the rename is atomic; gone afterwards if it was not published."""
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        places.make(self.root, "XDG_CACHE_HOME")
         folder = Path(tempfile.mkdtemp(prefix=f".part-{os.getpid()}-", dir=self.root))
         try:
             yield folder

@@ -20,6 +20,7 @@ from cotenant.local.plane import LocalControlPlane
 DEFAULT_SECONDS = 8 * 3600
 AUDIT_MEGABYTES = 100
 _PATIENCE = 15.0
+_ANSWER = 5.0
 
 
 def running(directory: Path | None = None) -> Handle | None:
@@ -27,6 +28,17 @@ def running(directory: Path | None = None) -> Handle | None:
     folder = directory or places.dev_directory()
     found = state.read(folder / "run" / "state.json")
     return Handle(folder) if found is not None and found.running and found.ready else None
+
+
+def broken(plane: Handle) -> str:
+    """Why a plane that runs is of no use, or "": one of its programs has ended, or its API server does not answer."""
+    ended = [program.name for program, alive in plane.programs() if not alive]
+    if ended:
+        return f"{', '.join(ended)} ended"
+    for server, url in enumerate(plane.urls):
+        if not plane.answers(server, _ANSWER):
+            return f"the API server at {url} does not answer"
+    return ""
 
 
 def up(
@@ -84,7 +96,7 @@ def down(directory: Path | None = None) -> bool:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Two `dev up` at once must not both clear the folder."""
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    places.make(folder.parent, "XDG_STATE_HOME")
     with (folder.parent / f"{folder.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -174,9 +176,17 @@ class Handle:
         servers = range(len(self.urls))
         return Audit([self._layout.audit(server) for server in servers], [self.wire(server) for server in servers])
 
-    def _connect(self, url: str) -> Wire:
+    def answers(self, server: int, seconds: float) -> bool:
+        """Whether an API server says within so many seconds that it is ready."""
+        with closing(self._connect(self.urls[server], timeout=seconds)) as wire:
+            try:
+                return wire.request("GET", "/readyz")[0] == HTTPStatus.OK
+            except OSError:
+                return False
+
+    def _connect(self, url: str, timeout: float = 30.0) -> Wire:
         certificate = (self._layout.cert(ADMIN), self._layout.key(ADMIN))
-        return Wire(url, strict_context(self.ca_file, *map(Path, certificate)))
+        return Wire(url, strict_context(self.ca_file, *map(Path, certificate)), timeout=timeout)
 
     def close(self) -> None:
         """Close our connections. The plane goes on."""

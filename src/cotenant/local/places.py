@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from cotenant.local.errors import ControlPlaneError
 
 
 def cache(environ: Mapping[str, str] = os.environ) -> Path:
@@ -27,8 +30,31 @@ def _base(environ: Mapping[str, str], variable: str, under_home: str) -> Path:
     chosen = environ.get(variable, "")
     if chosen and Path(chosen).is_absolute():  # the XDG specification: a relative path is to be ignored
         return Path(chosen)
-    home = environ.get("HOME", "")
-    if home:
-        return Path(home) / under_home
-    # A container without HOME: private, and the same for every process of this user.
-    return Path(tempfile.gettempdir()) / f"cotenant-home-{os.getuid()}" / under_home
+    return home(environ) / under_home
+
+
+def home(environ: Mapping[str, str] = os.environ) -> Path:
+    """$HOME, else what the user database says, else a folder of this user among the temporary ones."""
+    if chosen := environ.get("HOME", ""):
+        return Path(chosen)
+    try:
+        known = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:  # a container whose user nobody wrote down
+        known = Path()
+    if known.is_absolute() and os.access(known, os.W_OK):
+        return known
+    # Private, and the same for every process of this user.
+    return Path(tempfile.gettempdir()) / f"cotenant-home-{os.getuid()}"
+
+
+def make(folder: Path, variable: str) -> Path:
+    """The folder, made for its owner alone. ControlPlaneError names the variable that puts it elsewhere."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ControlPlaneError(
+            f"{folder} cannot be written ({error.strerror}); set {variable} to a folder that can be"
+        ) from error
+    return folder

@@ -74,8 +74,13 @@ def read(path: Path) -> State | None:
 
 
 def temporary_root() -> Path:
-    """A new private folder (0700) whose name tells whose it is."""
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getuid()}-"))
+    """A new private folder (0700) whose name tells whose it is. ControlPlaneError where no folder can be made."""
+    try:
+        return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getuid()}-"))
+    except OSError as error:
+        raise ControlPlaneError(
+            f"no folder for temporary files can be written ({error.strerror}); set TMPDIR to one that can be"
+        ) from error
 
 
 def take_over(root: Path, *, wipe: bool) -> None:

@@ -15,7 +15,6 @@ Protocol: one JSON object a line on stdin, one answer a line on stdout.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import select
@@ -28,18 +27,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cotenant.local.proc import born
+from cotenant.local.proc import born, dying_with_me
 
-_PR_SET_PDEATHSIG = 1
 _LOG_LIMIT = 50 * 1024 * 1024
 _HOUSEKEEPING = 30.0
-
-
-def _libc() -> Any:
-    try:
-        return ctypes.CDLL(None, use_errno=True)
-    except OSError:  # pragma: no cover - a platform without a loadable libc
-        return None
 
 
 class Supervisor:
@@ -54,8 +45,7 @@ class Supervisor:
         self._ends_at: float | None = None
         self._asked_to_end = False
         self._answer_at_the_end = False
-        self._libc = _libc()
-        self._me = os.getpid()
+        self._tie = dying_with_me()
 
     def run(self) -> None:
         """Serve the parent until it asks for shutdown or is gone, then stop everything."""
@@ -154,10 +144,7 @@ class Supervisor:
     def _die_with_me(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        if self._libc is not None and sys.platform == "linux":
-            self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != self._me:  # the supervisor died between fork and prctl
-                os._exit(1)
+        self._tie()
 
     def _poll(self, _: dict[str, Any]) -> dict[str, Any]:
         codes = {name: program.poll() for name, program in self._programs.items()}

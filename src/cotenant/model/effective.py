@@ -6,10 +6,10 @@ from typing import Literal, TypeVar
 
 from msgspec import Struct, structs
 
+from cotenant.api.limits import LimitItem
 from cotenant.api.profile import ProfileSpec
 from cotenant.api.tenant import (
     IngressSpec,
-    LimitItem,
     NetworkSpec,
     NodesSpec,
     Peer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cotenant.api.tenant import LimitItem
+from cotenant.api.limits import LimitItem
 
 Amounts = dict[str, str]
 

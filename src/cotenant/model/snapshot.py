@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from cotenant.api.builtin import Child, Namespace, ResourceQuota
 from cotenant.api.keys import home_of
+from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
@@ -66,6 +67,10 @@ class SpaceSnapshot(Struct, frozen=True, kw_only=True):
     occupant: Namespace | None = None
     """What already has the name that the space's namespace would get or adopt."""
     quota: ResourceQuota | None = None
+    served: bool = True
+    """Whether the space has got its first share of the tenant's quota, or was told that there is none."""
+    fenced: bool = True
+    """Whether the policies that make quotas strict were seen to act."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
 
 
@@ -87,6 +92,12 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """All namespaces labelled with this tenant, its home excepted, by name."""
     quotas: tuple[ResourceQuota, ...] = ()
     """The ResourceQuota of each of these namespaces, where there is one."""
+    ledgers: Mapping[str, TenantLedger] = field(default_factory=dict)
+    """The ledger of each pooled key, where there is one."""
+    source: str = ""
+    """The revision of the tenant and its profile that the rules are from."""
+    fenced: bool = True
+    """Whether the policies that make quotas strict were seen to act."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
     """What we own in the home."""
     spaces_born: str = ""

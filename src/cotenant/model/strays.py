@@ -25,6 +25,11 @@ def strays(found: TenantSnapshot) -> list[Namespace]:
     ]
 
 
+def astray(found: TenantSnapshot) -> list[Namespace]:
+    """The strays that nobody will bring back: an administrator releases or deletes them."""
+    return [one for one in strays(found) if not lost(one, found)]
+
+
 def lost(one: Namespace, found: TenantSnapshot) -> bool:
     """Whether the Space of a stray was lost, not given up: the namespace is older than what its Space hung on.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from cotenant.api.builtin import Child, Manifest
-from cotenant.model.allowance import hard
 from cotenant.model.finding import Ref
 from cotenant.model.placement import Placement, place
 from cotenant.model.plan import Plan, Step, difference, ref_of
@@ -49,17 +48,19 @@ def render_space(found: SpaceSnapshot) -> Plan:
     placement = place(space, view, found.namespace, found.occupant)
     if placement.problem:
         return Plan(waiting=placement.problem.message)
+    if placement.action != "keep" and view.tenant.metadata.deletion_timestamp:
+        return Plan(waiting=f"tenant {view.name} is being deleted")
     name, label = placement.name, space.metadata.name
     if found.namespace and found.namespace.metadata.deletion_timestamp:
         return Plan(waiting=f"namespace {name} is being deleted")
     birth = [] if leaving else [namespace_step(found, placement, namespace.namespace(view, name, label))]
     closing = list(rooms(view, name, label))
     given, new = apart(rights(view, name, label), found.children)
-    opening = new if quota_in_force(found, view) else []
+    opening = new if quota_in_force(found) else []
     order = (given, closing, opening)
     steps = (*birth, *(step for wanted in order for step in difference(wanted, found.children)))
     keep = [wanted for wanted, _ in (*given, *closing, *new)]
-    waiting = "" if quota_in_force(found, view) else "the ResourceQuota is not in force yet"
+    waiting = "" if quota_in_force(found) else unready(found)
     return Plan(steps, tuple(surplus(found.children, keep)), waiting)
 
 
@@ -101,10 +102,24 @@ def namespace_step(found: SpaceSnapshot, placement: Placement, wanted: Manifest)
     return Step(wanted, "keep" if settled else "update", why, uid=there.metadata.uid)
 
 
-def quota_in_force(found: SpaceSnapshot, view: TenantView) -> bool:
-    """Whether admission counts against the quota: a ResourceQuota with empty status is ignored by the API server."""
+def quota_in_force(found: SpaceSnapshot) -> bool:
+    """Whether admission counts against the quota, and the space has its share of it.
+
+    The API server ignores a ResourceQuota with an empty status. A space that was opened once is not closed because its
+    share is being moved.
+    """
     there = found.quota
-    return there is not None and (bool(there.status.hard) or not hard(view, found.space))
+    opened = any(ref.kind == "RoleBinding" for ref in found.children)
+    return there is not None and bool(there.status.used) and (opened or (found.served and found.fenced))
+
+
+def unready(found: SpaceSnapshot) -> str:
+    """What a space waits for before anybody gets rights in it."""
+    if found.quota is None or not found.quota.status.used:
+        return "the ResourceQuota is not in force yet"
+    if not found.fenced:
+        return "the policies cotenant-quota-* are not in force on every API server; if it stays: cotenant install"
+    return "the space has not got its share of the tenant's quota yet"
 
 
 def surplus(observed: Mapping[Ref, Child], wanted: Iterable[Manifest]) -> Iterator[Ref]:

@@ -12,7 +12,7 @@ from cotenant.model.finding import Ref
 from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Action, Plan, Step, difference, labels, manifest
 from cotenant.model.snapshot import TenantSnapshot, TenantView
-from cotenant.model.strays import lost, strays
+from cotenant.model.strays import astray, lost, strays
 from cotenant.render import access, namespace, rules
 from cotenant.render.space import apart, shrunk, surplus
 
@@ -77,9 +77,8 @@ def space_steps(found: TenantSnapshot, view: TenantView) -> Iterator[Step]:
 def left_behind(found: TenantSnapshot) -> Iterator[Ref]:
     """RoleBindings in namespaces that were let go. While the definition of Spaces is missing, all of them look so."""
     if found.spaces_born:
-        for one in strays(found):
-            if not lost(one, found):
-                yield from found.rights.get(one.metadata.name, ())
+        for one in astray(found):
+            yield from found.rights.get(one.metadata.name, ())
 
 
 def space_step(view: TenantView, name: str, there: Space | None, action: Action, why: str, *, declared: bool) -> Step:
@@ -87,7 +86,7 @@ def space_step(view: TenantView, name: str, there: Space | None, action: Action,
     marks = labels(view.name, name) | ({DECLARED: "true"} if declared else {})
     wanted: Manifest = manifest(API_VERSION, "Space", name, view.home, labels=marks)
     # With the finalizer from the first write on, no deletion can begin without it; one put on later may lose against
-    # a deletion under way. An apply that left it out would take it off again.
+    # a deletion under way.
     wanted["metadata"]["finalizers"] = [SPACE_FINALIZER]
     if there is None:
         return Step(wanted | {"spec": {}}, "create", why)

@@ -14,6 +14,7 @@ import structlog
 from cotenant.runtime.controller import Controller
 from cotenant.runtime.leader import Leader
 from cotenant.runtime.reflector import Reflector
+from cotenant.runtime.rights import RightsMissing
 
 log = structlog.get_logger()
 
@@ -28,6 +29,7 @@ class Manager:
     reflectors: run always, also on a standby, so that taking over begins with warm caches;
     controllers and while_leading: run while this process leads, or from the sync on without a leader;
     services: run always (HTTP, events). A part that raises is started again, later each time.
+    requirement: asked for at the start, beside all that; its RightsMissing ends the run in order, and is raised then.
     grace: seconds that reconciles in hand get on stop.
     """
 
@@ -39,6 +41,7 @@ class Manager:
         leader: Leader | None = None,
         services: Sequence[Part] = (),
         while_leading: Sequence[Part] = (),
+        requirement: Part | None = None,
         grace: float = 10.0,
     ) -> None:
         self.reflectors = list(reflectors)
@@ -46,10 +49,12 @@ class Manager:
         self.leader = leader
         self.services = list(services)
         self.while_leading = list(while_leading)
+        self.requirement = requirement
         self.grace = grace
         self.working = False
         self._stopping = asyncio.Event()
         self._running = False
+        self._missing: RightsMissing | None = None
 
     def ready(self) -> bool:
         """Every cache has its first list."""
@@ -78,10 +83,14 @@ class Manager:
                 await each.wait_synced()
 
     async def run(self, *, signals: bool = False) -> None:
-        """Until stop(), or SIGTERM and SIGINT with `signals`: drains, gives the lease back, ends services, then caches."""
+        """Until stop(), or SIGTERM and SIGINT with `signals`: drains, gives the lease back, ends services, then caches.
+
+        RightsMissing where the requirement was not met.
+        """
         self._running = True
         watching = [asyncio.create_task(_keep(each.run), name=str(each.resource)) for each in self.reflectors]
         serving = [asyncio.create_task(_keep(each)) for each in self.services]
+        serving.append(asyncio.create_task(self._required()))
         try:
             with _handled(self.stop) if signals else _handled(None):
                 await self._until_stopped(self.wait_synced())
@@ -93,6 +102,16 @@ class Manager:
             await _end(serving)
             await _end(watching)
             self._running = False
+        if self._missing is not None:
+            raise self._missing
+
+    async def _required(self) -> None:
+        try:
+            if self.requirement is not None:
+                await self.requirement()
+        except RightsMissing as missing:
+            self._missing = missing
+            self.stop()
 
     async def _lead_or_stand_by(self) -> None:
         if self.leader is None:

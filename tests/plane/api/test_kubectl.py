@@ -64,5 +64,11 @@ async def test_tables_are_narrow_and_wide_ones_say_why(kubectl, api):
 def test_the_category_lists_every_kind(kubectl):
     listed = kubectl("api-resources", "--categories", "cotenant", "--no-headers").splitlines()
 
-    assert sorted(line.split()[0] for line in listed) == ["spacepolicies", "spaces", "tenantprofiles", "tenants"]
-    assert sorted(line.split()[1] for line in listed) == ["copol", "cosp", "cot", "cotp"]
+    assert sorted(line.split()[0] for line in listed) == [
+        "spacepolicies",
+        "spaces",
+        "tenantledgers",
+        "tenantprofiles",
+        "tenants",
+    ]
+    assert sorted(line.split()[1] for line in listed) == ["copol", "cosp", "cot", "cotl", "cotp"]

@@ -28,6 +28,10 @@ def hard(**amounts) -> dict:
     return tenant(quota={"hard": {key.replace("_", "."): value for key, value in amounts.items()}})
 
 
+def limits(**content) -> dict:
+    return tenant(limits=[{"type": "Container", **content}])
+
+
 def bounds(**content) -> dict:
     return tenant(quota={"space": content})
 
@@ -70,7 +74,19 @@ RIGHT = {
     "nothing allowed at all": tenant(pods={"registries": [], "priorityClasses": []}, ingress={"hosts": []}),
     "hosts with a star": tenant(ingress={"hosts": ["*.backend.example.com", "example.com"]}),
     "roles for pods with a star": tenant(serviceAccounts={"iamRoles": ["arn:aws:iam::123456789012:role/backend-*"]}),
+    "counts in thousands": hard(pods="2k", secrets="5"),
+    "memory with a point": hard(limits_memory="1.5Gi", requests_storage="0.5Ti"),
     "limits": tenant(limits=[{"type": "Container", "default": {"cpu": "500m"}, "max": {"cpu": 4}}]),
+    "limits in order": limits(
+        min={"cpu": "50m"}, defaultRequest={"cpu": "0.1", "memory": "64Mi"}, default={"cpu": "100m"}, max={"cpu": "1"}
+    ),
+    "limits of every kind": tenant(
+        limits=[
+            {"type": "Container", "default": {"cpu": 1, "nvidia.com/gpu": 1, "hugepages-2Mi": "2Mi"}},
+            {"type": "Pod", "max": {"cpu": 2}},
+            {"type": "PersistentVolumeClaim", "max": {"storage": "10Gi"}},
+        ]
+    ),
     "null is left out": tenant(profile=None),
     "service types": tenant(services={"types": ["ClusterIP", "LoadBalancer"]}),
 }
@@ -148,6 +164,49 @@ WRONG = {
         "spec.quota.accounting",
         '"native", "strict"',
     ),
+    "half a pod": (hard(pods="1m"), "spec.quota.hard", "in whole numbers such as 50"),
+    "one and a half pods": (hard(pods="1.5"), "spec.quota.hard", "in whole numbers such as 50"),
+    "parts of a count": (tenant(quota={"hard": {"count/jobs.batch": "500m"}}), "spec.quota.hard", "whole numbers"),
+    "half a pod in a space": (bounds(max={"pods": "500m"}), "spec.quota.space.max", "whole numbers"),
+    "thousandths of a byte": (hard(limits_memory="128m"), "spec.quota.hard", "write 128Mi or 128M"),
+    "a request above its limit": (
+        limits(defaultRequest={"cpu": 2}, default={"cpu": "1"}),
+        "spec.limits[0].defaultRequest",
+        "defaultRequest must not exceed default",
+    ),
+    "a default above the most": (
+        limits(default={"cpu": "1500m"}, max={"cpu": 1}),
+        "spec.limits[0].default",
+        "default must not exceed max",
+    ),
+    "a request below the least": (
+        limits(min={"memory": "1Gi"}, defaultRequest={"memory": "1Mi"}),
+        "spec.limits[0].min",
+        "min must not exceed defaultRequest",
+    ),
+    "a default below the least": (
+        limits(min={"cpu": 1}, default={"cpu": "1m"}),
+        "spec.limits[0].min",
+        "exceed default",
+    ),
+    "a request above the most": (
+        limits(defaultRequest={"cpu": 2}, max={"cpu": 1}),
+        "spec.limits[0].defaultRequest",
+        "exceed max",
+    ),
+    "the least above the most": (
+        limits(min={"cpu": 2}, max={"cpu": 1}),
+        "spec.limits[0].min",
+        "min must not exceed max",
+    ),
+    "a default for pods": (tenant(limits=[{"type": "Pod", "default": {"cpu": 1}}]), "spec.limits[0].type", "Container"),
+    "volumes without storage": (
+        tenant(limits=[{"type": "PersistentVolumeClaim", "max": {"cpu": 1}}]),
+        "spec.limits[0].type",
+        "storage: 10Gi",
+    ),
+    "a limit on what containers do not have": (limits(max={"pods": 1}), "spec.limits[0].max", "such as cpu, memory"),
+    "limits of one type twice": (tenant(limits=[{"type": "Pod"}, {"type": "Pod"}]), "spec.limits", "into one item"),
     "limits of nothing": (
         tenant(limits=[{"type": "Node"}]),
         "spec.limits[0].type",
@@ -215,14 +274,18 @@ async def test_a_wrong_manifest_is_refused_by_field_and_with_the_fix(api, what):
 
 
 async def test_the_largest_tenant_fits_into_the_cost_budget_of_a_request(api):
-    long = {"cpu": "123456789m", "memory": "123456789Ki"}
+    long = {f"example.com/{i:02}{'e' * 50}": "12345678901234567890" for i in range(64)}
     amounts = {f"count/x{i:02}.{'e' * 60}.com": "12345678901234567890" for i in range(64)}
     largest = tenant(
         "a" * 40,
         members=[{"role": "r" * 63, "iamRole": f"arn:aws:iam::123456789012:role/{'x' * 400}"}] * 200,
         spaces={"limit": 500, "declared": [f"space-{i:03}-{'x' * 30}" for i in range(500)]},
         quota={"hard": amounts, "space": {"min": amounts, "max": amounts}},
-        limits=[{"type": "Container", "default": long, "defaultRequest": long, "min": long, "max": long}] * 16,
+        limits=[
+            {"type": "Container", "default": long, "defaultRequest": long, "min": long, "max": long},
+            {"type": "Pod", "min": long, "max": long},
+            {"type": "PersistentVolumeClaim", "min": long, "max": {"storage": "1"}},
+        ],
         network={
             way: [{"cidr": "10.0.0.0/8", "except": [f"10.{i}.0.0/16" for i in range(20)]}] * 50
             for way in ("from", "to")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
 import re
+import signal
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -111,8 +117,100 @@ def test_a_member_of_another_tenant_learns_nothing(cluster):
     team, other = given_tenant(cluster, "mine", spaces=["dev"]), given_tenant(cluster, "yours", spaces=["dev"])
     for command in (["get", "spaces"], ["get", "tenants"], ["whoami"]):
         expect(cotenant(team.owner, *command, "-n", other.namespace("dev")), 3, "which namespace is mine?")
-    expect(cotenant(team.owner, "tree", "-n", other.namespace("dev")), 2)
+    expect(cotenant(team.owner, "tree", "-n", other.namespace("dev")), 3, "which namespace is mine?")
+    for command in (["tree", other.name], ["get", "tenants", other.name], ["get", "spaces", "--tenant", other.name]):
+        expect(cotenant(team.owner, *command), 2, f"tenant {other} is not there, or not yours")
+    expect(cotenant(team.owner, "tree", "never-made"), 2, "tenant never-made is not there, or not yours")
     expect(cotenant(team.owner, "get", "spaces", "-A"), 2, "forbidden")
+
+
+def test_a_member_names_the_own_tenant_from_anywhere(cluster):
+    team = given_tenant(cluster, "named", spaces=["dev"])
+    assert f"Space/dev  Ready  namespace {team.namespace('dev')}" in expect(cotenant(team.owner, "tree", team.name), 3)
+    expect(cotenant(team.owner, "get", "tenants", team.name), 0, team.name, "True", "1/1")
+    expect(cotenant(team.owner, "get", "tenants", team.name, "nope"), 3, team.name, '"nope" not found')
+    expect(cotenant(team.owner, "get", "spaces", "--tenant", team.name), 0, team.namespace("dev"))
+
+
+def test_a_namespace_of_no_tenant_is_one_exit_code_everywhere(cluster):
+    foreign = given_namespace(cluster, "foreign")
+    for command in (["tree"], ["get", "tenants"], ["get", "spaces"]):
+        expect(cotenant(cluster.admin, *command, "-n", foreign), 3, f"namespace {foreign} is of no tenant")
+
+
+def test_the_spaces_of_a_tenant_that_is_not_there_are_an_error(cluster):
+    expect(cotenant(cluster.admin, "get", "spaces", "--tenant", "never-made"), 2, "tenant never-made does not exist")
+
+
+def test_the_limit_in_force_is_shown_wherever_it_comes_from(cluster):
+    profile = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "TenantProfile", "metadata": {"name": "seven"}}
+    cluster.apply(profile | {"spec": {"spaces": {"limit": 7}}})
+    cluster.apply({**profile, "kind": "Tenant", "metadata": {"name": "inherits"}, "spec": {"profile": "seven"}})
+    eventually(lambda: is_ready(cluster.there("Tenant", "inherits")))
+    limit = cluster.admin.kubectl("get", "cot", "inherits", "-o", "wide", "--no-headers").out.split()[6]
+    assert limit == "7"
+    wide = expect(cotenant(cluster.admin, "get", "tenants", "inherits", "-o", "wide")).splitlines()
+    assert wide[1].split()[wide[0].split().index("LIMIT")] == "7"
+
+
+# Whoever runs these tests in the background hands down a SIGINT that is ignored.
+HEARING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from cotenant.cli import main; main()"
+)
+PROGRAM = [sys.executable, "-c", HEARING]
+
+
+class Watch:
+    """`cotenant get … -w` as a process."""
+
+    def __init__(self, person: Person, *arguments: str) -> None:
+        program = [*PROGRAM, "get", *arguments, "--kubeconfig", str(person.kubeconfig)]
+        self.process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines: list[str] = []
+        self.reader = Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")))
+        self.reader.start()
+
+    def says(self, *words: str) -> str:
+        """The first line with all of these words."""
+        return eventually(lambda: next((line for line in self.lines if set(words) <= set(line.split())), ""))
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(10)
+        self.reader.join(10)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+
+def test_watch_prints_what_changes_until_ctrl_c(cluster):
+    team = given_tenant(cluster, "watched", spaces=["dev"])
+    for person, noun in ((cluster.admin, "spaces"), (team.owner, "spaces"), (team.owner, "tenants")):
+        name = f"by-{noun}-{len(person.name)}"
+        scope = ("--tenant", team.name) if noun == "spaces" else (team.name,)
+        watch = Watch(person, noun, *scope, "-w")
+        try:
+            watch.says("dev" if noun == "spaces" else team.name)
+            given_space(team, name)
+            if noun == "spaces":
+                watch.says(name, team.namespace(name), "Ready", "True")
+            else:
+                watch.says(team.name, "True", "4/4")
+        finally:
+            code = watch.stop()
+        assert code == 130
+        assert [line.split()[0] for line in watch.lines].count("NAME") == 1
+
+
+def test_watch_prints_documents_too(cluster):
+    team = given_tenant(cluster, "stream", spaces=["dev"])
+    watch = Watch(cluster.admin, "spaces", "--tenant", team.name, "-w", "-o", "name")
+    try:
+        watch.says("space.cotenant.dev/dev")
+        given_space(team, "more")
+        watch.says("space.cotenant.dev/more")
+    finally:
+        watch.stop()
 
 
 def test_whoami_with_as_is_somebody_else(cluster):
@@ -127,7 +225,7 @@ def test_s0_25_tree_answers_who_owns_a_namespace(cluster):
     assert found.splitlines()[0].startswith(f"Tenant/{team}  Ready  owners: group {team}-owners")
     assert "Space/dev" in found and "Space/build" not in found
     foreign = given_namespace(cluster, "foreign")
-    expect(cotenant(cluster.admin, "tree", "-n", foreign), 2, "is of no tenant")
+    expect(cotenant(cluster.admin, "tree", "-n", foreign), 3, "is of no tenant")
 
 
 def test_tree_shows_a_fresh_tenant_without_drift_and_then_who_drifted(cluster):
@@ -149,6 +247,30 @@ def test_tree_shows_a_fresh_tenant_without_drift_and_then_who_drifted(cluster):
     assert cluster.admin.kubectl(*patch).ok
     found = expect(cotenant(cluster.admin, "tree", team.name), 1)
     assert re.search(r"NetworkPolicy/cotenant-default-deny  DRIFTED by kubectl-patch, \d+s ago", found)
+
+
+def test_tree_names_the_namespaces_that_no_space_stands_for(cluster):
+    team = given_tenant(cluster, "stray", spaces=["dev"])
+    cluster.operator.kill()
+    stray = given_namespace(cluster, "left")
+    cluster.label(stray, **{TENANT: team.name, SPACE: "gone"})
+    found = expect(cotenant(cluster.admin, "tree", team.name), 1)
+    assert f"Namespace/{stray}  STRAY  space gone: its Space is gone" in found
+    assert f"kubectl label namespace {stray} cotenant.dev/tenant- cotenant.dev/space-" in found
+    only = expect(cotenant(cluster.admin, "tree", "-n", stray), 1, f"Namespace/{stray}  STRAY")
+    assert "Space/dev" not in only
+    cluster.label(stray, **{TENANT: None, SPACE: None})
+
+
+def test_tree_names_what_a_deleted_tenant_left_behind(cluster):
+    team = given_tenant(cluster, "bygone", spaces=["dev"])
+    expect(cotenant(cluster.admin, "delete", "tenant", team.name, "--yes"))
+    everything = cotenant(cluster.admin, "tree").out.splitlines()
+    at = everything.index(next(line for line in everything if line.startswith(f"Tenant/{team}  gone")))
+    assert [line.split()[-1] for line in everything[at + 1 : at + 3]] == [
+        f"Namespace/{team.namespace('dev')}",
+        f"Namespace/{team.home}",
+    ]
 
 
 def test_an_owner_makes_a_space_with_stock_rights(cluster):
@@ -174,7 +296,11 @@ def test_create_says_why_a_space_cannot_become_ready(cluster):
     team = given_tenant(cluster, "clash", limit=3)
     given_namespace(cluster, "taken", named=team.namespace("x"))
     said = cotenant(cluster.admin, "create", "space", "x", "--tenant", team.name, "--wait")
-    expect(said, 3, "space x is made and not ready: NamespaceTaken")
+    expect(said, 2, "space x is made and not ready: NamespaceTaken")
+
+
+def test_create_without_a_tenant_in_sight_is_refused_with_the_sentence_to_ask_for(cluster, nobody):
+    expect(cotenant(nobody, "create", "space", "x"), 2, "which namespace is mine?")
 
 
 PLAN = """apiVersion: cotenant.dev/v1alpha1
@@ -219,6 +345,18 @@ def test_plan_tells_the_truth(cluster, manifest):
     eventually(lambda: cotenant(cluster.admin, "plan", "-f", path).code == 0)
 
 
+def test_plan_counts_rights_that_are_missing_in_the_cluster(cluster, manifest):
+    """Drift in access is a change of access, though no word of the spec is different."""
+    team = given_tenant(cluster, "rights", spaces=["dev"])
+    path = manifest(json.dumps(team.tenant() | {"metadata": {"name": team.name}}))
+    eventually(lambda: cotenant(cluster.admin, "plan", "-f", path).code == 0)
+    cluster.operator.kill()
+    cluster.delete("RoleBinding", "cotenant-owner", team.namespace("dev"))
+    expect(
+        cotenant(cluster.admin, "plan", "-f", path), 1, f"+ access   Group {team}-owners: owner", "1 changes of access"
+    )
+
+
 def test_plan_points_at_the_line_that_the_api_server_refuses(cluster, manifest):
     team = given_tenant(cluster, "line", limit=1, spaces=["dev"])
     text = f"apiVersion: cotenant.dev/v1alpha1\nkind: Space\nmetadata:\n  name: more\n  namespace: {team.home}\n"
@@ -238,6 +376,11 @@ def test_an_administrator_deletes_a_space_and_its_namespace_is_released(cluster)
     expect(asked, 2, f"kept: namespace {namespace}", "that is not old; nothing was done")
     done = cotenant(cluster.admin, "delete", "space", "old", "--tenant", team.name, stdin="old\n")
     expect(done, 0, f"namespace {namespace} is released", "space.cotenant.dev/old deleted")
+    if cluster.names("RoleBinding", namespace):
+        assert (
+            f"members keep their rights in it until you take them: kubectl delete rolebindings -n {namespace}"
+            in done.err
+        )
     labels = cluster.there("Namespace", namespace)["metadata"]["labels"]
     assert TENANT not in labels and SPACE not in labels
     assert cluster.get("Space", "old", team.home) is None
@@ -255,9 +398,56 @@ def test_a_space_that_a_member_deletes_waits_for_an_administrator(cluster):
     team = given_tenant(cluster, "waits")
     namespace = given_space(team, "old")
     done = cotenant(team.owner, "delete", "space", "old", "--tenant", team.name, "--yes")
-    expect(done, 3, f"namespace {namespace} waits for an administrator")
+    expect(done, 0, f"namespace {namespace} waits for an administrator")
+    assert "rolebindings" not in done.text
     assert cluster.there("Namespace", namespace)["metadata"]["labels"][SPACE] == "old"
     expect(cotenant(cluster.admin, "delete", "space", "old", "--tenant", team.name, "--yes"), 0, "deleted")
+
+
+def test_a_question_without_a_terminal_is_an_answer_of_its_own(cluster):
+    team = given_tenant(cluster, "silent")
+    given_space(team, "old")
+    for what in (("space", "old", "--tenant", team.name), ("tenant", team.name)):
+        said = cotenant(cluster.admin, "delete", *what, stdin="")
+        expect(said, 2, f"nobody typed {what[1]}: there is no terminal; in a script say --yes. Nothing was done")
+    assert "deletionTimestamp" not in team.space("old")["metadata"]
+
+
+def test_ctrl_c_at_the_question_ends_at_once(cluster):
+    """The first Ctrl-C, not the second."""
+    team = given_tenant(cluster, "ctrl")
+    mine, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [*PROGRAM, "delete", "tenant", team.name, "--kubeconfig", str(cluster.admin.kubeconfig)],
+        stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        said = ""
+        while "to go on" not in said:
+            said += done.stderr.read(1)
+        time.sleep(0.5)  # a person needs that long, and the program to begin to listen
+        done.send_signal(signal.SIGINT)
+        assert done.wait(10) == 130
+    finally:
+        done.kill()
+        done.communicate()
+        os.close(mine)
+        os.close(theirs)
+    assert "deletionTimestamp" not in team.tenant()["metadata"]
+
+
+def test_a_dry_run_does_nothing_and_the_server_has_its_say(cluster):
+    team = given_tenant(cluster, "dry", spaces=["dev"], limit=1)
+    for how, said in (("client", "(dry run)"), ("server", "(server dry run)")):
+        made = cotenant(cluster.admin, "create", "tenant", "never", f"--dry-run={how}")
+        expect(made, 0, f"tenant.cotenant.dev/never created {said}")
+        gone = cotenant(cluster.admin, "delete", "tenant", team.name, f"--dry-run={how}")
+        expect(gone, 0, "members lose their rights", f"tenant.cotenant.dev/{team} deleted {said}")
+    assert cluster.get("Tenant", "never") is None
+    assert "deletionTimestamp" not in team.tenant()["metadata"]
+    full = cotenant(team.owner, "create", "space", "more", "--tenant", team.name, "--dry-run=server")
+    expect(full, 2, "exceeded quota")
+    expect(cotenant(team.owner, "delete", "tenant", team.name, "--dry-run=server"), 2, "forbidden")
 
 
 def test_a_declared_space_is_not_deleted_to_come_back(cluster):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from installation import KINDS
+from installation import KINDS, OPERATOR
 from vocabulary import Team, eventually, expect_ready, given_namespace, given_tenant, never, subjects
 
 pytestmark = pytest.mark.cluster
@@ -104,7 +104,14 @@ def replace(cluster, namespace: str, edit: str) -> None:
     kind, name, field, change = EDITS[edit]
     found = cluster.there(kind, name, namespace)
     wanted = found | {field: change(found.get(field) or [])}
-    cluster.plane.wire().expect("PUT", KINDS[kind].path(namespace, name), wanted)
+    somehow(cluster, "PUT", kind, name, namespace, wanted)
+
+
+def somehow(cluster, verb: str, kind: str, name: str, namespace: str, body=None) -> None:
+    """As the administrator; what a policy keeps from everybody but the operator, as an operator that errs."""
+    who = {"Impersonate-User": OPERATOR, "Impersonate-Group": "system:masters"} if kind == "ResourceQuota" else {}
+    status, answer = cluster.plane.wire().json(verb, KINDS[kind].path(namespace, name), body, **who)
+    assert status == 200, answer
 
 
 @pytest.mark.parametrize(("kind", "name"), OWNED)
@@ -113,7 +120,7 @@ def test_what_is_deleted_is_made_again(cluster, team, kind, name):
     before = content(cluster, kind, name, namespace)
     uid = cluster.there(kind, name, namespace)["metadata"]["uid"]
 
-    cluster.delete(kind, name, namespace)
+    somehow(cluster, "DELETE", kind, name, namespace)
 
     eventually(lambda: content(cluster, kind, name, namespace) == before)
     assert cluster.there(kind, name, namespace)["metadata"]["uid"] != uid
@@ -138,7 +145,7 @@ def test_what_is_deleted_in_the_home_is_made_again(cluster, team, name):
 
 
 def test_a_deleted_quota_of_the_home_comes_back_with_its_count(cluster, team):
-    cluster.delete("ResourceQuota", "cotenant", team.home)
+    somehow(cluster, "DELETE", "ResourceQuota", "cotenant", team.home)
 
     def counted() -> bool:
         found = cluster.there("ResourceQuota", "cotenant", team.home)["status"]

@@ -8,20 +8,9 @@ import pytest
 
 from cotenant.local.audit import WRITES
 from installation import KINDS, OPERATOR, in_words
-from vocabulary import eventually, expect_ready, given_space, given_tenant
+from vocabulary import eventually, expect_ready, expect_settled, given_space, given_tenant
 
 pytestmark = pytest.mark.cluster
-
-
-def settled(cluster, during: float = 1.5):
-    """Returns when the operator has written nothing for so many seconds, whatever earlier tests left it to do."""
-
-    def rest() -> bool:
-        mark = cluster.plane.audit_mark()
-        time.sleep(during)
-        return not cluster.writes(mark)
-
-    eventually(rest, within=40)
 
 
 def test_nothing_is_written_while_nothing_changes_nor_after_a_restart(cluster):
@@ -37,7 +26,7 @@ def test_nothing_is_written_while_nothing_changes_nor_after_a_restart(cluster):
     )
     given_space(team, "own", quota={"max": {"pods": 1}})
     expect_ready(team, "dev", "build", "own")
-    settled(cluster)
+    expect_settled(cluster)
 
     mark = cluster.plane.audit_mark()
     time.sleep(2)
@@ -54,7 +43,7 @@ def test_nothing_is_written_while_nothing_changes_nor_after_a_restart(cluster):
 def test_an_annotation_of_somebody_else_costs_no_write(cluster):
     team = given_tenant(cluster, "noted", spaces=["dev"])
     expect_ready(team, "dev")
-    settled(cluster)
+    expect_settled(cluster)
     mark = cluster.plane.audit_mark()
 
     cluster.patch("Namespace", team.namespace("dev"), {"metadata": {"annotations": {"example.com/a": "b"}}})
@@ -70,7 +59,7 @@ def test_an_annotation_of_somebody_else_costs_no_write(cluster):
 def test_one_tenant_changed_costs_writes_in_its_own_places_only(cluster):
     team = given_tenant(cluster, "alone", spaces=["dev"])
     expect_ready(team, "dev")
-    settled(cluster)
+    expect_settled(cluster)
     mark = cluster.plane.audit_mark()
 
     team.change(network={"internet": False})

@@ -38,7 +38,7 @@ def test_a_ready_tenant_has_every_condition_and_no_abnormal_one(cluster):
     expected = {"Ready", "AccessSynced", "IAMSynced", "QuotaSynced", "NetworkIsolated", "PolicyEnforced", "Verified"}
     assert set(found) == expected
     assert team.tenant()["status"]["home"] == team.home
-    eventually(lambda: team.tenant()["status"]["spaces"] == {"ready": 1, "total": 1})
+    eventually(lambda: team.tenant()["status"]["spaces"] == {"ready": 1, "total": 1, "limit": 5})
     assert all(one.get("lastTransitionTime") for one in team.tenant()["status"]["conditions"])
 
 

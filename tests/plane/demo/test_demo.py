@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,56 @@ def test_ctrl_c_leaves_nothing_behind(surroundings):
     assert playing.returncode == 130
     assert gone(pids)
     assert list(Path(surroundings["TMPDIR"]).iterdir()) == []
+
+
+def test_a_reader_that_goes_away_ends_it_quietly_and_leaves_nothing_behind(surroundings):
+    with demo(surroundings) as playing:
+        assert playing.stdout is not None
+        assert playing.stderr is not None
+        playing.stdout.readline()
+        playing.stdout.close()  # as `| head -1` does
+        said = playing.stderr.read()
+    assert playing.returncode == 141
+    assert "Traceback" not in said
+    assert "error" not in said
+    assert list(Path(surroundings["TMPDIR"]).iterdir()) == []
+
+
+WATCHING = """
+from cotenant.cli.story.stage import ADMIN, Stage
+from cotenant.cli.story.voice import Voice
+from cotenant.local import LocalControlPlane
+from cotenant.model.platform import Platform
+plane = LocalControlPlane().start()
+Stage(plane, {kubectl!r}, Voice(), Platform()).kubectl(ADMIN, "get namespaces --watch")
+"""
+
+
+def children(parent: int, word: str) -> list[int]:
+    """Its children whose command line has this word."""
+    found = []
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with suppress(OSError):  # it has ended meanwhile
+            if word in Path(f"/proc/{pid}/cmdline").read_text():
+                found.append(int(pid))
+    return found
+
+
+def test_no_kubectl_survives_a_demo_that_is_killed(surroundings):
+    kubectl = str(Path(sys.executable).parent / "kubectl")
+    telling = subprocess.Popen(
+        [sys.executable, "-c", WATCHING.format(kubectl=kubectl)], env=surroundings, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (found := children(telling.pid, "--watch")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    telling.kill()
+    telling.wait()
+    survived = not gone(found, 2)
+    if survived:
+        os.kill(found[0], signal.SIGKILL)
+    assert not survived
 
 
 def test_kept_it_goes_on_without_us_until_its_time_is_over(surroundings):

@@ -11,6 +11,7 @@ import pytest
 
 from cotenant.api.schema import KINDS
 from cotenant.cli.install import install
+from cotenant.cli.installation.predecessor import running
 from cotenant.cli.uninstall import uninstall
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -38,8 +39,9 @@ async def test_installing_twice_changes_nothing(admin, installed):
 async def test_a_role_of_the_platform_becomes_bindable_and_goes_again(admin, installed):
     values = InstallValues(platform=Platform(roles=("owner", "editor", "viewer", "developer")))
 
-    assert (await install(admin, values)).changed == 3  # the operator's ClusterRole, the leash, the settings
-    assert (await install(admin, InstallValues())).changed == 3
+    # The operator's ClusterRole, the leash, the settings, and the Deployment: it reads its settings when it starts.
+    assert (await install(admin, values)).changed == 4
+    assert (await install(admin, InstallValues())).changed == 4
 
 
 async def test_the_api_server_finds_nothing_to_warn_about_in_the_policies(admin, installed):
@@ -68,7 +70,7 @@ async def test_every_message_of_a_policy_stays_under_300_characters_and_names_it
         for validation in manifest["spec"].get("validations", ())
     ]
 
-    assert len(messages) == 8
+    assert len(messages) == 13
     assert all(len(message) < 300 and message.startswith("'COTENANT-") for message in messages)
 
 
@@ -79,25 +81,6 @@ def test_the_command_installs_and_says_where(control_plane, installed):
     assert "127.0.0.1" in done.stderr
     assert "0 changed" in done.stderr.splitlines()[-1]
     assert done.stdout == ""
-
-
-def test_what_an_installation_chose_stays_until_a_flag_says_otherwise(control_plane, installed):
-    def developer() -> bool:
-        rendered = run(control_plane, "install", "--no-wait")
-        assert rendered.returncode == 0, rendered.stderr
-        found = subprocess.run(
-            [KUBECTL, "get", "clusterrole", "cotenant-operator", "-o", "yaml"],
-            env=control_plane.environment(control_plane.kubeconfig),
-            capture_output=True,
-            text=True,
-        )
-        return "cotenant:developer" in found.stdout
-
-    assert run(control_plane, "install", "--no-wait", "--roles", "developer", "--replicas", "3").returncode == 0
-    assert developer()
-    assert "0 changed" in run(control_plane, "install", "--no-wait").stderr.splitlines()[-1]
-    assert run(control_plane, "install", "--no-wait", "--roles", "", "--replicas", "2").returncode == 0
-    assert not developer()
 
 
 def test_a_role_that_cannot_be_a_name_is_refused(control_plane):
@@ -140,6 +123,21 @@ def oldest():
     """A plane of its own, which the test may ruin; it behaves like the oldest Kubernetes that we support."""
     with LocalControlPlane(emulated_version="1.33") as plane:
         yield plane
+
+
+async def test_what_an_installation_chose_outlives_its_uninstall(oldest):
+    admin = Client(await Transport.from_kubeconfig(oldest.kubeconfig))
+    try:
+        chosen = InstallValues(platform=Platform(roles=("owner", "editor", "viewer", "surveyor")))
+        await install(admin, chosen)
+        await uninstall(admin, Platform())
+
+        found = await running(admin)
+        assert found is not None
+        assert found.platform == chosen.platform
+        await install(admin, InstallValues())
+    finally:
+        await admin.close()
 
 
 async def test_orphaned_tenants_keep_working_without_operator_policies_and_finalizers(oldest):

@@ -97,7 +97,7 @@ async def test_stripping_the_label_gives_nothing_and_takes_the_namespace_away(op
     await denied(again, "COTENANT-LEASH-1")
 
 
-@pytest.mark.parametrize("role", ["cluster-admin", "admin", "edit", "cotenant-operator", "cotenant:home-editor"])
+@pytest.mark.parametrize("role", ["cluster-admin", "admin", "edit", "cotenant-operator", "view"])
 async def test_the_operator_binds_no_role_but_those_of_the_installation(operator, make_namespace, role):
     namespace = await make_namespace("acme")
 
@@ -126,7 +126,7 @@ async def test_the_leash_holds_where_rbac_would_not(admin, installed, make_names
         (resource.SECRETS, "list"),
         (resource.NODES, "list"),
         (resource.CLUSTER_ROLE_BINDINGS, "list"),
-        (resource.DEPLOYMENTS, "list"),
+        (resource.CONFIG_MAPS, "list"),
     ],
 )
 async def test_the_operator_does_not_even_see_what_it_does_not_need(operator, kind, verb):

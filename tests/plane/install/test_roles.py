@@ -67,6 +67,8 @@ SPACE_TABLE = [
 HOME_TABLE = [
     (R, "cotenant.dev", "spaces", EVERYBODY),
     (R, "cotenant.dev", "spacepolicies", EVERYBODY),
+    (R, "cotenant.dev", "tenantledgers", EVERYBODY),
+    (W, "cotenant.dev", "tenantledgers", ()),
     (R, "", "resourcequotas", EVERYBODY),
     (R, "", "events", EVERYBODY),
     ("get", "", "namespaces", EVERYBODY),
@@ -84,8 +86,13 @@ HOME_TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("prefix", "table"), [("cotenant:", SPACE_TABLE), ("cotenant:home-", HOME_TABLE)])
-async def test_each_role_may_what_the_table_says_and_nothing_else(admin, installed, make_namespace, prefix, table):
+IN_A_SPACE = {role: f"cotenant:{role}" for role in EVERYBODY}
+IN_THE_HOME = {role: "cotenant:home-owner" if role == "owner" else "cotenant:home-viewer" for role in EVERYBODY}
+"""As the operator binds them where spaces.create is [owner]."""
+
+
+@pytest.mark.parametrize(("bound", "table"), [(IN_A_SPACE, SPACE_TABLE), (IN_THE_HOME, HOME_TABLE)])
+async def test_each_role_may_what_the_table_says_and_nothing_else(admin, installed, make_namespace, bound, table):
     namespace = await make_namespace("acme")
     for role in EVERYBODY:
         await admin.create(
@@ -94,7 +101,7 @@ async def test_each_role_may_what_the_table_says_and_nothing_else(admin, install
                 "apiVersion": "rbac.authorization.k8s.io/v1",
                 "kind": "RoleBinding",
                 "metadata": {"name": role, "namespace": namespace},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": prefix + role},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": bound[role]},
                 "subjects": [{"kind": "User", "name": f"the-{role}", "apiGroup": "rbac.authorization.k8s.io"}],
             },
         )

@@ -9,6 +9,7 @@ from vocabulary import (
     expect_created,
     expect_denied,
     expect_ready,
+    expect_settled,
     given_namespace,
     given_space,
     given_tenant,
@@ -114,6 +115,8 @@ def test_no_webhook_no_aggregated_api_is_installed(cluster):
 
 def test_a_pod_costs_no_webhook_and_no_call_of_the_operator(cluster, teams):
     team = given_tenant(cluster, "cheap", spaces=["dev"])
+    # What the operator still has to tell of the new tenant is no cost of the pod.
+    expect_settled(cluster)
     calls = "rest_client_requests_total"
     before, mark = cluster.plane.metrics(), cluster.plane.audit_mark()
 

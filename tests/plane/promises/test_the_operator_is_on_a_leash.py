@@ -116,13 +116,19 @@ def test_nothing_of_ours_is_in_a_namespace_of_somebody_else(cluster):
 
 def test_the_policies_bind_nobody_but_the_operator_and_our_own_kinds(cluster):
     policies = {one["metadata"]["name"]: one["spec"] for one in cluster.list("ValidatingAdmissionPolicy")}
-    assert set(policies) == {"cotenant-leash", "cotenant-guard"}
+    quotas = {"cotenant-quota-law", "cotenant-quota-first", "cotenant-quota-keep"}
+    assert set(policies) == {"cotenant-leash", "cotenant-guard", *quotas}
     conditions = [one["expression"] for one in policies["cotenant-leash"]["matchConditions"]]
     assert conditions == [f"request.userInfo.username == '{OPERATOR}'"]
     groups = {
         group for rule in policies["cotenant-guard"]["matchConstraints"]["resourceRules"] for group in rule["apiGroups"]
     }
     assert groups == {"cotenant.dev"}
+    # What is about quotas looks at namespaces and quotas of tenants alone.
+    for name in quotas:
+        chosen = policies[name]["matchConstraints"]
+        selected = {**chosen.get("namespaceSelector", {}), **chosen.get("objectSelector", {})}
+        assert {"key": "cotenant.dev/tenant", "operator": "Exists"} in selected["matchExpressions"]
 
 
 def test_the_operator_itself_wrote_nothing_outside(cluster):

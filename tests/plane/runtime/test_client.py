@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import urlsplit
 
 import pytest
 
 from cotenant.api.builtin import Namespace
-from cotenant.kube import errors
+from cotenant.kube import errors, transport
 from cotenant.kube.client import Client
-from cotenant.kube.resource import CONFIG_MAPS, NAMESPACES, PODS, SELF_SUBJECT_REVIEWS, SERVICE_ACCOUNTS, SPACES
+from cotenant.kube.resource import (
+    CONFIG_MAPS,
+    NAMESPACES,
+    PODS,
+    SECRETS,
+    SELF_SUBJECT_REVIEWS,
+    SERVICE_ACCOUNTS,
+    SPACES,
+)
 from cotenant.kube.transport import Transport
 from cotenant.local.handle import Handle
 
@@ -128,3 +137,74 @@ async def test_a_kind_that_the_server_does_not_know_is_not_found(admin: Client) 
 async def test_the_version_is_a_kubernetes_version(admin: Client) -> None:
     assert (await admin.version())["gitVersion"].startswith("v1.")
     assert (await admin.get(NAMESPACES, "default"))["metadata"]["name"] == "default"
+
+
+async def credential(client: Client) -> str:
+    """The id of the token that the API server sees."""
+    kind = {"apiVersion": SELF_SUBJECT_REVIEWS.api_version, "kind": "SelfSubjectReview"}
+    who = (await client.create(SELF_SUBJECT_REVIEWS, kind))["status"]["userInfo"]
+    return str(who["extra"]["authentication.kubernetes.io/credential-id"][0])
+
+
+@pytest.fixture
+async def pod(admin: Client, space: str, control_plane: Handle, tmp_path, monkeypatch):
+    """A client as in a pod, and what makes a token of its ServiceAccount and puts it where the kubelet would."""
+    address = urlsplit(control_plane.url)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": space}}
+    await admin.create(SERVICE_ACCOUNTS, account)
+
+    async def mount(*, bound: dict | None = None) -> None:
+        spec = {"expirationSeconds": 600} | ({"boundObjectRef": bound} if bound else {})
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        made = await admin.create(SERVICE_ACCOUNTS, body, space, name="robot", subresource="token")
+        (tmp_path / "token").write_text(made["status"]["token"])
+
+    (tmp_path / "ca.crt").write_text(control_plane.ca_file.read_text())
+    (tmp_path / "namespace").write_text(space)
+    await mount()
+    client = Client(await Transport.in_cluster(tmp_path))
+    yield client, mount
+    await client.close()
+
+
+async def until_refused(client: Client) -> None:
+    """The API server remembers a good token for ten seconds."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await credential(client)
+            except errors.Unauthorized:
+                return
+            await asyncio.sleep(0.5)
+
+
+async def test_a_pods_token_is_read_again_when_it_may_have_been_renewed(pod, space, monkeypatch, tmp_path) -> None:
+    client, mount = pod
+    first = await credential(client)
+    assert client.namespace == space
+    await mount()
+    assert await credential(client) == first
+
+    monkeypatch.setattr(transport, "REFRESH_SECONDS", 0.0)
+    second = await credential(client)
+    assert second != first
+
+    (tmp_path / "token").unlink()
+    assert await credential(client) == second
+
+
+async def test_a_pods_token_that_is_refused_is_read_again_at_once(pod, admin: Client, space: str) -> None:
+    client, mount = pod
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "life", "namespace": space}}
+    uid = (await admin.create(SECRETS, secret))["metadata"]["uid"]
+    bound = {"apiVersion": "v1", "kind": "Secret", "name": "life", "uid": uid}
+    await mount(bound=bound)
+    await client.transport._refresh(rejected=True)
+    first = await credential(client)
+
+    await admin.delete(SECRETS, "life", space)
+    await until_refused(client)
+    await mount()
+    assert await credential(client) != first

@@ -32,6 +32,7 @@ class Hand:
         for space in spaces:
             marks = {"cotenant.dev/tenant": name, "cotenant.dev/space": space}
             level = {"pod-security.kubernetes.io/enforce": security} if security else {}
+            await self.make(manifest("cotenant.dev/v1alpha1", "Space", space, f"home-{name}", spec={}))
             await self.namespace(f"{name}-{space}", marks | level)
             for role, found in subjects.items() if bound else ():
                 await self.bind(f"{name}-{space}", f"cotenant:{role}", found)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cotenant.controllers.verify import Question, UnknownTenant, verify
 from cotenant.judge.isolation import table
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.transport import Transport
+from cotenant.proof.prover import verify
+from cotenant.proof.scene import Question, UnknownTenant
 from plane.verify.hand import RBAC, group_subject, manifest
 
 pytestmark = pytest.mark.cluster
@@ -204,6 +205,16 @@ async def test_who_may_not_impersonate_asks_instead_and_the_report_says_so(admin
     assert any("may not impersonate 3 of 3 members" in note for note in report.notes)
 
 
+async def test_a_namespace_that_no_space_stands_for_is_left_out_and_named(admin, hand):
+    await two(hand)
+    await hand.namespace("red-astray", {"cotenant.dev/tenant": "red", "cotenant.dev/space": "astray"})
+    report = await verify(admin, asked())
+    assert report.verdict == "PROVEN"
+    assert [note for note in report.notes if "red-astray" in note] == [
+        "namespace red-astray was left out: no Space stands for it; see: cotenant tree"
+    ]
+
+
 async def test_a_member_of_both_tenants_is_not_held_against_them(admin, hand):
     await hand.tenant("red", owner="both")
     await hand.tenant("blue", editor="both")
@@ -228,10 +239,9 @@ async def test_a_service_account_is_tried_with_the_groups_that_it_has(admin, han
     account = {"serviceAccount": {"namespace": "ci", "name": "robot"}}
     spec = {"members": [{"role": "owner", "group": "reds"}, {"role": "viewer", **account}]}
     await admin.merge(resource.TENANTS, "red", {"spec": spec})
-    await hand.bind("red-dev", "cotenant:viewer", [{"kind": "ServiceAccount", "namespace": "ci", "name": "robot"}])
-    await hand.bind(
-        "home-red", "cotenant:home-editor", [{"kind": "ServiceAccount", "namespace": "ci", "name": "robot"}]
-    )
+    robot = {"kind": "ServiceAccount", "namespace": "ci", "name": "robot"}
+    await hand.bind("red-dev", "cotenant:viewer", [robot])
+    await hand.bind("home-red", "cotenant:home-viewer", [group_subject("reds"), robot])
     report = await verify(admin, asked())
     assert (report.members, report.verdict) == (4, "PROVEN")
     await hand.bind("blue-dev", "view", [group_subject("system:serviceaccounts:ci")])

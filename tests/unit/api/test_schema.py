@@ -75,6 +75,7 @@ def test_kinds_are_served_as_documented():
         "TenantProfile": ("Cluster", ["cotp"], ["cotenant"], False),
         "Space": ("Namespaced", ["cosp"], ["cotenant"], True),
         "SpacePolicy": ("Namespaced", ["copol"], ["cotenant"], False),
+        "TenantLedger": ("Namespaced", ["cotl"], ["cotenant"], False),
     }
 
 

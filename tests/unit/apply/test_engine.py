@@ -216,6 +216,37 @@ async def test_a_binding_that_is_refused_for_another_reason_stays(play: Play) ->
     assert play.cluster.names("RoleBinding", "red-dev") == ["cotenant-owner"]
 
 
+SPACE = manifest("cotenant.dev/v1alpha1", "Space", "dev", "red-dev", labels=labels("red", "dev"))
+
+
+async def test_a_space_is_posted_and_one_made_meanwhile_is_not_taken_over(play: Play) -> None:
+    assert verbs(await play.run(("create", SPACE | {"spec": {}}))) == ["created"]
+    assert verbs(await play.run(("create", SPACE | {"spec": {}}))) == ["conflict"]
+    assert play.cluster.writes() == ["create Space dev", "create Space dev"]
+
+
+async def test_of_a_space_that_is_there_only_our_labels_change(play: Play) -> None:
+    theirs = {
+        "labels": {"cotenant.dev/declared": "true", "team": "x"},
+        "finalizers": ["a/b"],
+        "annotations": {"n": "1"},
+    }
+    play.cluster.put("Space", "dev", "red-dev", about=theirs, spec={"templates": ["a"]}, status={"phase": "Ready"})
+    assert verbs(await play.run(("update", SPACE), uid="uid-dev")) == ["replaced"]
+    found = play.cluster.there("Space", "dev", "red-dev")
+    assert found["metadata"]["labels"] == labels("red", "dev") | {"team": "x"}
+    assert found["metadata"]["finalizers"] == ["a/b"]
+    assert found["metadata"]["annotations"] == {"n": "1"}
+    assert found["spec"] == {"templates": ["a"]}
+    assert found["status"] == {"phase": "Ready"}
+
+
+async def test_another_space_of_that_name_is_not_marked(play: Play) -> None:
+    play.cluster.put("Space", "dev", "red-dev", about={"uid": "another"}, spec={})
+    assert verbs(await play.run(("update", SPACE), uid="uid-dev")) == ["conflict"]
+    assert play.cluster.writes() == []
+
+
 async def test_an_invalid_namespace_is_a_refusal(play: Play) -> None:
     play.cluster.put("Namespace", "red-dev")
     play.cluster.refuse("apply", "Namespace", error=Invalid(422, "Invalid", "metadata.labels: Invalid value"))

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cotenant.api.schema import crds
+from cotenant.cli.cluster.survey import Facts
 from cotenant.cli.doctor import Finding, diagnose, exit_code, lines
-from cotenant.cli.survey import Facts
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DEFINITIONS = {crd["metadata"]["name"]: crd for crd in crds()}

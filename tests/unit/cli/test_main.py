@@ -118,7 +118,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, message):
 
 
 def test_an_unknown_flag_is_a_mistake_never_ignored(capsys):
-    assert answer(["get", "tenants", "--watch"], "cotenant") == 2
+    assert answer(["get", "tenants", "--chunk-size=5"], "cotenant") == 2
     assert "no such option" in capsys.readouterr().err.lower()
 
 
@@ -174,3 +174,16 @@ def test_a_reader_that_has_gone_is_no_error_message(tmp_path):
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout == "apiVersion: v1\n"
     assert "Broken" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    start = "from cotenant.cli import main; main()"
+    for arguments in (["install", "--render", "--image", "r.example.com/c:1"], ["--help"]):
+        with subprocess.Popen(
+            [sys.executable, "-c", start, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()  # as `| head` does
+            said = process.stderr.read()
+        assert (process.returncode, said) == (141, b""), arguments

@@ -7,10 +7,10 @@ from click.testing import CliRunner
 
 from cotenant.cli import answer
 from cotenant.cli import verify as module
-from cotenant.controllers.verify import UnknownTenant
 from cotenant.judge.isolation.report import Cell, Report
 from cotenant.kube.errors import Unavailable
 from cotenant.model.platform import Platform
+from cotenant.proof.scene import UnknownTenant
 
 
 def report(verdict: str = "PROVEN", checks: int = 1) -> Report:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cotenant.api.keys import SPACE_FINALIZER, TENANT_FINALIZER
+from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.quota import QuotaController
 from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
@@ -37,6 +38,7 @@ class Play:
         self.spaces = SpaceController(client, self.world, platform, self.now, events, 600.0)
         self.tenants = TenantController(client, self.world, platform, self.now, 600.0)
         self.quotas = QuotaController(client, self.world, platform, self.now)
+        self.ledgers = LedgerController(client, self.world, platform, self.now)
         for role in platform.roles:
             self.world.roles.upsert(role_(f"cotenant:{role}"))
 
@@ -66,9 +68,14 @@ class Play:
         self.sync()
 
     async def one(self, what: str, key: str) -> Result:
-        """One reconcile of `space`, `tenant` or `quota`, the watches up to date before and after."""
+        """One reconcile of `space`, `tenant`, `quota` or `ledger`, the watches up to date before and after."""
         self.sync()
-        controller: Any = {"space": self.spaces, "tenant": self.tenants, "quota": self.quotas}[what]
+        controller: Any = {
+            "space": self.spaces,
+            "tenant": self.tenants,
+            "quota": self.quotas,
+            "ledger": self.ledgers,
+        }[what]
         try:
             result: Result = await controller.reconcile(key)
         finally:
@@ -88,6 +95,7 @@ class Play:
                     await self.one("quota", namespace)
                     if namespace != home and "ResourceQuota" in str(self.cluster.objects.keys()):
                         self.counts(namespace)
+                await self.one("ledger", name)
                 await self.one("space", f"{home}/{space}")
         self.cluster.writes()
 

@@ -23,19 +23,36 @@ def used(play: Play) -> str:
 
 
 async def test_a_space_gets_its_quota_by_create_and_its_changes_by_put_with_the_version(play: Play) -> None:
-    await play.opened(quota={"hard": {"pods": 5}})
-    assert quota(play)["spec"]["hard"]["pods"] == "5"
-    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"pods": 3}}})
+    await play.opened(quota={"space": {"max": {"secrets": 5}}})
+    assert quota(play)["spec"]["hard"]["secrets"] == "5"
+    play.cluster.change("Tenant", "red", spec={"quota": {"space": {"max": {"secrets": 3}}}})
     await play.one("quota", DEV)
     [(verb, _, _, body)] = play.cluster.calls
     assert verb == "replace"
     assert body["metadata"]["resourceVersion"]
-    assert quota(play)["spec"]["hard"]["pods"] == "3"
+    assert quota(play)["spec"]["hard"]["secrets"] == "3"
+
+
+async def test_a_quota_is_born_with_nothing_of_what_is_shared(play: Play) -> None:
+    play.tenant(quota={"hard": {"pods": 5, "requests.cpu": "4"}, "space": {"min": {"pods": 2}, "max": {"secrets": 3}}})
+    await play.one("tenant", "red")
+    play.space()
+    await play.one("space", "home-red/dev")
+    await play.one("quota", DEV)
+    born = {"pods": "0", "requests.cpu": "0", "secrets": "3", "services.loadbalancers": "0", "services.nodeports": "0"}
+    assert quota(play)["spec"]["hard"] == born
+
+
+async def test_a_quota_that_limits_nothing_is_not_empty(play: Play) -> None:
+    # The API server would never count it, and nothing may run before its quota is counted.
+    await play.opened(services={"types": ["ClusterIP", "NodePort", "LoadBalancer"]})
+    assert quota(play)["spec"]["hard"]
+    assert play.ready()["status"] == "True"
 
 
 async def test_a_quota_that_was_charged_meanwhile_is_not_overwritten(play: Play) -> None:
-    await play.opened(quota={"hard": {"pods": 5}})
-    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"pods": 3}}})
+    await play.opened(quota={"space": {"max": {"pods": 5}}})
+    play.cluster.change("Tenant", "red", spec={"quota": {"space": {"max": {"pods": 3}}}})
     play.sync()
     play.cluster.change("ResourceQuota", "cotenant", DEV, status={"used": {"pods": "4"}})
     with pytest.raises(Conflict):
@@ -67,6 +84,8 @@ async def test_a_quota_that_the_store_does_not_know_is_read_not_doubled(play: Pl
     await play.one("space", "home-red/dev")
     play.cluster.put("ResourceQuota", "cotenant", DEV, spec={"hard": {"pods": "100"}})
     await play.quotas.reconcile(DEV)
+    play.counts(DEV)
+    await play.one("ledger", "red")
     assert quota(play)["spec"]["hard"]["pods"] == "5"
 
 

@@ -163,7 +163,7 @@ async def test_a_space_in_a_namespace_that_is_no_home_is_ignored(play: Play) -> 
     play.space(home="elsewhere")
     play.cluster.calls.clear()
     await play.one("space", "elsewhere/dev")
-    assert play.cluster.writes() == ["apply/status Space dev"]
+    assert play.cluster.writes() == ["replace/status Space dev"]
     assert play.ready(namespace="elsewhere")["reason"] == "TenantNotFound"
 
 

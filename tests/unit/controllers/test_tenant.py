@@ -37,7 +37,7 @@ async def test_the_home_mirrors_the_status_after_it_has_changed(play: Play) -> N
     mirror = play.cluster.there("SpacePolicy", "policy", "home-red")["status"]
     status = play.cluster.there("Tenant", "red")["status"]
     assert mirror["conditions"] == status["conditions"]
-    assert mirror["spaces"] == {"ready": 1, "total": 1}
+    assert (mirror["spaces"]["ready"], mirror["spaces"]["total"]) == (1, 1)
 
 
 async def test_a_new_tenant_keeps_silent_for_a_moment(play: Play) -> None:
@@ -47,6 +47,49 @@ async def test_a_new_tenant_keeps_silent_for_a_moment(play: Play) -> None:
     play.wait(3)
     await play.one("tenant", "red")
     assert play.ready("Tenant", "red")["reason"] == "HomeNotReady"
+
+
+async def test_how_far_a_tenant_is_is_told_every_few_seconds_and_that_it_is_ready_at_once(play: Play) -> None:
+    play.tenant(spaces={"declared": ["dev", "build"]})
+    await play.one("tenant", "red")
+    play.wait(3)
+    await play.one("tenant", "red")
+    await play.one("quota", "home-red")
+    assert (await play.one("tenant", "red")).after == 3
+    assert play.ready("Tenant", "red")["reason"] == "HomeNotReady"
+    play.wait(3)
+    await play.one("tenant", "red")
+    assert play.ready("Tenant", "red")["reason"] == "SpacesNotReady"
+    await play.settle()
+    assert play.ready("Tenant", "red")["status"] == "True"
+
+
+async def test_a_new_tenant_costs_one_status_and_one_mirror_of_it(play: Play) -> None:
+    play.tenant(spaces={"declared": ["dev"]})
+    await play.one("tenant", "red")
+    await play.one("quota", "home-red")
+    await play.one("tenant", "red")
+    await play.one("space", "home-red/dev")
+    await play.one("quota", "red-dev")
+    play.counts("red-dev")
+    await play.one("space", "home-red/dev")
+    assert play.cluster.names("SpacePolicy", "home-red") == []
+    play.cluster.calls.clear()
+    assert (await play.one("tenant", "red")).after == 0
+    await play.one("tenant", "red")
+    assert play.cluster.writes() == ["replace/status Tenant red", "create SpacePolicy policy"]
+    assert play.cluster.there("SpacePolicy", "policy", "home-red")["status"]["spaces"]["ready"] == 1
+
+
+async def test_a_condition_of_somebody_else_stays(play: Play) -> None:
+    play.tenant()
+    theirs = {"type": "Audited", "status": "True", "reason": "Checked", "lastTransitionTime": LATER}
+    play.cluster.change("Tenant", "red", status={"conditions": [theirs]})
+    await play.settle()
+    assert play.condition("Tenant", "red", "Audited")["reason"] == "Checked"
+    assert play.ready("Tenant", "red")["status"] == "True"
+    await play.one("tenant", "red")
+    assert play.cluster.writes() == []
 
 
 async def test_a_tenant_that_somebody_has_to_mend_says_so_at_once(play: Play) -> None:
@@ -240,9 +283,9 @@ async def test_a_tenant_without_its_profile_changes_nothing(play: Play) -> None:
     await play.opened()
     play.cluster.change("Tenant", "red", spec={"profile": "gold"})
     await play.one("tenant", "red")
-    assert play.cluster.writes() == ["apply/status Tenant red"]
+    assert play.cluster.writes() == ["replace/status Tenant red"]
     await play.one("space", "home-red/dev")
-    assert play.cluster.writes() == ["apply/status Space dev"]
+    assert play.cluster.writes() == ["replace/status Space dev"]
     assert play.ready()["reason"] == "ProfileNotFound"
     assert play.bindings() != {}
 

@@ -12,7 +12,7 @@ import pytest
 from cotenant.api.builtin import Child
 from cotenant.api.keys import ADOPT, SPACE, TENANT
 from cotenant.controllers import wiring
-from cotenant.controllers.wiring import SETTLE, watch_for_quotas, watch_for_spaces, watch_for_tenants
+from cotenant.controllers.wiring import BEGUN, SETTLE, watch_for_quotas, watch_for_spaces, watch_for_tenants
 from cotenant.controllers.world import World
 from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.model.finding import Ref
@@ -132,10 +132,18 @@ async def test_a_profile_wakes_everybody_who_names_it(wired: Wired) -> None:
 async def test_a_space_wakes_itself_at_once_its_tenant_in_a_bundle_and_the_count(wired: Wired) -> None:
     wired.world.spaces.upsert(space("new"))
     assert wired.heard() == {
-        "space": {"home-red/new": (URGENT, 0)},
+        "space": {"home-red/new": (NORMAL, 0)},
         "tenant": {"red": (NORMAL, SETTLE)},
         "quota": {"home-red": (NORMAL, 0)},
     }
+
+
+async def test_what_changes_comes_before_what_is_begun_and_that_before_what_is_new(wired: Wired) -> None:
+    assert URGENT > BEGUN > NORMAL
+    wired.world.spaces.upsert(space(about={"generation": 2}))
+    assert wired.heard()["space"][DEV] == (URGENT, 0)
+    wired.world.tenants.upsert(tenant("blue"))
+    assert wired.heard()["tenant"]["blue"] == (NORMAL, 0)
 
 
 async def test_a_changed_space_wakes_the_quota_of_its_namespace(wired: Wired) -> None:
@@ -216,7 +224,7 @@ async def test_a_quota_that_comes_into_force_opens_its_space(wired: Wired) -> No
     wired.heard()
     wired.world.quotas.upsert(quota("red-dev", {"pods": "1"}, labels=marks()))
     heard = wired.heard()
-    assert heard["space"] == {DEV: (NORMAL, 0)}
+    assert heard["space"] == {DEV: (BEGUN, 0)}
     assert heard["tenant"] == {"red": (NORMAL, SETTLE)}
 
 
@@ -238,13 +246,13 @@ async def test_a_quota_that_somebody_changed_or_deleted_wakes_the_quota_controll
 
 async def test_the_count_of_a_home_wakes_its_tenant_at_once(wired: Wired) -> None:
     wired.world.quotas.upsert(quota("home-red", {"pods": "0"}, labels=marks("red", None)))
-    assert wired.heard() == {"tenant": {"red": (NORMAL, 0)}, "quota": {"home-red": (NORMAL, 0)}}
+    assert wired.heard() == {"tenant": {"red": (BEGUN, 0)}, "quota": {"home-red": (NORMAL, 0)}}
 
 
 async def test_our_own_write_of_a_homes_count_lets_its_members_in(wired: Wired) -> None:
     made = quota("home-red", {"pods": "0"}, labels=marks("red", None))
     wired.remembered("ResourceQuota", msgspec.to_builtins(made))
-    assert wired.heard() == {"tenant": {"red": (NORMAL, 0)}}
+    assert wired.heard() == {"tenant": {"red": (BEGUN, 0)}}
 
 
 @pytest.mark.parametrize("kind", ["NetworkPolicy", "LimitRange", "SpacePolicy", "RoleBinding"])
@@ -297,8 +305,9 @@ async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     found = {one.resource.kind: one for one in wiring.reflectors(client, World(), Metrics())}
     assert set(found) == {
         "Tenant", "TenantProfile", "Space", "Namespace", "ResourceQuota", "ClusterRole", "RoleBinding",
-        "NetworkPolicy", "LimitRange", "SpacePolicy",
+        "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger",
+        "Deployment", "ReplicaSet", "StatefulSet", "Job",
     }  # fmt: skip
     chosen = {kind for kind, one in found.items() if one._labels == "app.kubernetes.io/managed-by=cotenant"}
-    assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy"}
-    assert wiring.resource("RoleBinding") == ROLE_BINDINGS
+    assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
+    assert found["RoleBinding"].resource == ROLE_BINDINGS

@@ -44,14 +44,24 @@ async def test_a_status_that_is_equal_is_not_written(cluster: Cluster) -> None:
     assert cluster.calls == []
 
 
-async def test_a_status_is_one_apply_bound_to_the_uid_and_without_spec(cluster: Cluster) -> None:
-    written = await report(client(cluster), SPACES, about(cluster), SpaceStatus(), READY)
+async def test_a_status_is_one_put_bound_to_the_version_that_was_seen_and_without_spec(cluster: Cluster) -> None:
+    seen = about(cluster)
+    written = await report(client(cluster), SPACES, seen, SpaceStatus(), READY)
     assert written is not None
     [(verb, _, _, body)] = cluster.calls
-    assert verb == "apply/status"
-    assert body["metadata"] == {"name": "dev", "namespace": "home-red", "uid": "uid-dev"}
+    assert verb == "replace/status"
+    where = {"name": "dev", "namespace": "home-red", "uid": "uid-dev", "resourceVersion": seen.resource_version}
+    assert body["metadata"] == where
     assert body["status"] == {"observedGeneration": 1, "namespace": "red-dev", "phase": "Ready"}
     assert "spec" not in body
+
+
+async def test_a_status_never_overtakes_somebody_elses_write(cluster: Cluster) -> None:
+    seen = about(cluster)
+    cluster.change("Space", "dev", "home-red", metadata={"annotations": {"a": "b"}})
+    with pytest.raises(Conflict):
+        await report(client(cluster), SPACES, seen, SpaceStatus(), READY)
+    assert "status" not in cluster.there("Space", "dev", "home-red")
 
 
 async def test_a_status_of_what_is_gone_is_nothing(cluster: Cluster) -> None:

@@ -64,6 +64,12 @@ def test_another_reason_alone_is_no_transition() -> None:
     assert (found.reason, found.last_transition_time) == ("Creating", BEFORE)
 
 
+def test_conditions_of_others_are_kept_as_they_are_as_far_as_there_is_room() -> None:
+    theirs = [Condition(type=f"Theirs{number}", status="True", reason="Set") for number in range(16)]
+    found = conditions([("Ready", GOOD)], theirs, 2, MOMENT)
+    assert found[1:] == theirs[:15]
+
+
 def test_conditions_that_no_longer_hold_are_left_out() -> None:
     stalled = Condition(type="Stalled", status="True", reason="NameTooLong")
     assert [one.type for one in conditions([("Ready", GOOD)], [stalled], 1, MOMENT)] == ["Ready"]

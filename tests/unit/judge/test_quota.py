@@ -2,27 +2,41 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cotenant.api.builtin import ResourceQuota
+from cotenant.api.ledger import TenantLedger
 from cotenant.judge.quota import SYNCED, without_defaults
+from cotenant.model.escrow.units import limit_of
 from cotenant.model.finding import Finding
 from cotenant.model.snapshot import TenantSnapshot
-from unit.specimens import GONE, marks, namespace, quota, quota_of, seen, space, tenant, tenant_snapshot
+from unit.specimens import GONE, marks, metadata, namespace, quota, quota_of, seen, space, tenant, tenant_snapshot
 
 PODS = {"quota": {"hard": {"pods": 5}}}
+SOURCE = "uid-red.1"
 THERE = namespace("red-dev", marks())
 
 
 def found(spec: dict[str, Any], *quotas: ResourceQuota, **more: Any) -> TenantSnapshot:
     """A tenant with one space; its quota as the rules say unless given."""
     one = tenant(**spec)
-    known: dict[str, Any] = {"spaces": (space(),), "namespaces": (THERE,)}
+    known: dict[str, Any] = {"spaces": (space(),), "namespaces": (THERE,), "source": SOURCE}
+    known["ledgers"] = {
+        key: ledger(key, amount) for key, amount in ((one.spec.quota and one.spec.quota.hard) or {}).items()
+    }
     return tenant_snapshot(one, **(known | {"quotas": quotas or (quota_of(seen(one), space()),)} | more))
 
 
 def judged(spec: dict[str, Any], *quotas: ResourceQuota, **more: Any) -> Finding:
     return SYNCED.judge(found(spec, *quotas, **more))
+
+
+def ledger(key: str, limit: str | int, source: str = SOURCE, **more: Any) -> TenantLedger:
+    """One that gave all there is to the space dev."""
+    amount = limit_of(key, limit)
+    spec = {"resource": key, "limit": amount, "source": source, "entries": [{"space": "red-dev", "allocation": amount}]}
+    return msgspec.convert({"metadata": metadata(key, namespace="home-red"), "spec": spec | more}, TenantLedger)
 
 
 def right(**more: str) -> dict[str, str]:
@@ -32,17 +46,33 @@ def right(**more: str) -> dict[str, str]:
 ONE = {"spaces": {"limit": 1}}
 CPU = {"quota": {"hard": {"limits.cpu": "4"}}, **ONE}
 DEFAULTS = [{"type": "Container", "default": {"cpu": "1"}}]
+FULL = ledger("pods", 5, entries=[{"space": f"red-{n}", "allocation": 0} for n in range(500)])
 ANSWERS: list[tuple[str, str, Finding]] = [
     ("ProfileNotFound", "Unknown", judged({"profile": "gold"}, quota(), view=None)),
     ("NoQuota", "True", judged({})),
     ("AccountingNotAvailable", "False", judged({"quota": {"hard": {"pods": 5}, "accounting": "strict"}})),
     ("QuotaPending", "False", judged(PODS, quota("red-other", right()))),
-    ("QuotaPending", "False", judged(PODS, quota("red-dev", right(pods="4")))),
-    ("QuotaPending", "False", judged(PODS, quota("red-dev", right(pods="4"), spec=right()))),
+    ("QuotaPending", "False", judged(PODS, quota("red-dev", right(pods="0")))),
+    ("QuotaPending", "False", judged(PODS, quota("red-dev", right(pods="0"), spec=right()))),
+    ("QuotaPending", "False", judged(PODS, quota("red-dev", right(), spec=right(secrets="1")))),
+    ("QuotaPending", "False", judged(PODS, quota("red-dev", right() | {"services.nodeports": "7"}))),
+    ("QuotaPending", "False", judged(PODS, ledgers={})),
+    ("QuotaPending", "False", judged(PODS, ledgers={"pods": ledger("pods", 5, entries=[])})),
+    ("QuotaPending", "False", judged(PODS, ledgers={"pods": ledger("pods", 5, rebuilding=True)})),
+    ("QuotaPending", "False", judged(PODS, ledgers={"pods": ledger("pods", 4)})),
+    ("QuotaPending", "False", judged(PODS, ledgers={"pods": ledger("pods", 5, source="uid-red.0")})),
+    ("Converging", "False", judged(PODS, ledgers={"pods": ledger("pods", 6)})),
+    ("QuotaNotStrict", "False", judged(PODS, fenced=False)),
+    (
+        "FloorsExceedLimit",
+        "False",
+        judged({"quota": PODS["quota"] | {"space": {"min": {"pods": 3}}}}, spaces=(space(), space("b"))),
+    ),
+    ("LedgerFull", "False", judged(PODS, *(quota(f"red-{n}", right()) for n in range(501)), ledgers={"pods": FULL})),
+    ("KeyNotCounted", "False", judged(PODS, quota("red-dev", right(), {"services.nodeports": "0"}))),
     ("QuotaExceeded", "False", judged(PODS, quota("red-dev", right(), right(pods="6")))),
     ("QuotaWithoutDefaults", "False", judged(CPU)),
-    ("PerSpaceOnly", "Unknown", judged(PODS)),
-    ("Synced", "True", judged(PODS | ONE)),
+    ("Synced", "True", judged(PODS)),
     ("Synced", "True", judged(CPU | {"limits": DEFAULTS})),
     ("Synced", "True", judged({"quota": {"space": {"max": {"pods": 5}}}})),
 ]
@@ -70,9 +100,21 @@ def test_a_quota_that_is_exceeded_is_named_with_its_numbers() -> None:
     assert found.message == "namespace red-dev uses pods 7, 5 allowed; nothing is evicted"
 
 
-def test_the_sum_over_spaces_is_honestly_not_limited() -> None:
-    assert "the sum over all spaces is not limited yet" in judged(PODS).message
-    assert judged(PODS | {"spaces": {"limit": 2}}).reason == "PerSpaceOnly"
+def test_a_space_that_holds_less_than_the_tenant_may_is_in_order() -> None:
+    part = ledger("pods", 5, entries=[{"space": "red-dev", "allocation": 2}])
+    assert judged(PODS, quota("red-dev", right(pods="2")), ledgers={"pods": part}).reason == "Synced"
+
+
+def test_a_space_that_was_left_nothing_is_in_order_too() -> None:
+    part = ledger("pods", 5, entries=[{"space": "red-dev", "allocation": 0}])
+    assert judged(PODS, quota("red-dev", right(pods="0")), ledgers={"pods": part}).reason == "Synced"
+
+
+def test_what_converges_is_told_with_its_numbers() -> None:
+    spec = {"quota": {"hard": {"requests.memory": "4Gi"}}}
+    keys = {"requests.memory": "6Gi", "services.loadbalancers": "0", "services.nodeports": "0"}
+    found = judged(spec, quota("red-dev", keys, keys), ledgers={"requests.memory": ledger("requests.memory", "6Gi")})
+    assert found.message.startswith("requests.memory: 6Gi used, limit 4Gi; nothing is evicted")
 
 
 @pytest.mark.parametrize(

@@ -128,30 +128,28 @@ print(json.dumps({json.dumps(answer)} | {{"status": {{"token": f"t{{n}}"}}}}))
 async def test_a_service_account_token_is_rotated_under_us(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kubernetes.aio.config import incluster_config
-
     token = tmp_path / "token"
     token.write_text("old\n")
     (tmp_path / "namespace").write_text("cotenant-system")
-    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
-    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", certifi.where())
-    monkeypatch.setattr(transport, "IN_CLUSTER", tmp_path)
+    (tmp_path / "ca.crt").write_text(Path(certifi.where()).read_text())
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
-    found = await Transport.in_cluster()
+    found = await Transport.in_cluster(tmp_path)
     assert (found.host, found.namespace) == ("https://10.0.0.1:443", "cotenant-system")
     found.host = endpoint.url
-    endpoint.play(Reply(), Reply())
+    endpoint.play(Reply(), Reply(), refusal(401, "Unauthorized"), Reply(), Reply())
 
     client = Client(found)
     await client.version()
     token.write_text("new")
-    # The library keeps the time of the last reading to itself: make it long ago.
-    loader = found._configuration.refresh_api_key_hook.__closure__[0].cell_contents
-    loader.token_expires_at = loader.token_expires_at.replace(year=2000)
+    await client.version()
+    await client.version()
+    token.write_text("newest")
+    monkeypatch.setattr(transport, "REFRESH_SECONDS", 0.0)
     await client.version()
 
-    assert [each.headers["Authorization"] for each in endpoint.seen] == ["bearer old", "bearer new"]
+    said = [each.headers["Authorization"] for each in endpoint.seen]
+    assert said == ["bearer old", "bearer old", "bearer old", "bearer new", "bearer newest"]
     await client.close()
 
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from cotenant.local import ControlPlaneError, builder
+from cotenant.local import ControlPlaneError, builder, places
 from cotenant.local.builder import PROJECTS, Go
 from cotenant.local.cache import Cache
 
@@ -125,3 +126,30 @@ def test_the_pinned_modules_are_the_versions_we_say():
     for name, module in (("kubernetes", "k8s.io/kubernetes"), ("etcd", "go.etcd.io/etcd/server/v3")):
         required = (PROJECTS[name].folder / "go.mod").read_text().split()
         assert required[required.index(module, required.index("require")) + 1] == f"v{PROJECTS[name].version}"
+
+
+def test_go_finds_its_caches_without_home(tmp_path, monkeypatch):
+    """A Go that was never told HOME refuses to build: cron, systemd and `env -i` tell nobody."""
+    go, why = builder.find_go()
+    if go is None:
+        pytest.skip(why)
+    monkeypatch.setattr(places, "home", lambda _: tmp_path)
+    environ = {"PATH": os.environ["PATH"]}
+    told = subprocess.run(
+        [go.path, "env", "GOCACHE", "GOMODCACHE"],
+        env=builder.environment(environ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.split() == [str(tmp_path / ".cache/go-build"), str(tmp_path / "go/pkg/mod")]
+
+
+def test_go_keeps_its_caches_in_ours_where_the_home_cannot_be_written(tmp_path):
+    environ = {"HOME": str(tmp_path / "nothing"), "XDG_CACHE_HOME": str(tmp_path)}
+    own = builder.environment(environ)
+
+    assert own["GOMODCACHE"] == str(tmp_path / "cotenant/controlplane/go/mod")
+    assert own["GOCACHE"] == str(tmp_path / "cotenant/controlplane/go/build")
+    assert builder.environment(environ | {"GOMODCACHE": "/mine"})["GOMODCACHE"] == "/mine"

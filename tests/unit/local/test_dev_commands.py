@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from cotenant.cli.dev import dev
 from cotenant.local import BinariesMissing
 from cotenant.local import dev as local
+from cotenant.local.state import Program
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,55 @@ def test_durations_are_read_as_people_write_them(text, seconds, monkeypatch):
     assert asked == [seconds]
     assert done.exit_code == 2
     assert "\nerror: the local control plane needs etcd. Tried:\n  - cache: empty" in done.stderr
+
+
+class Plane:
+    """What `dev up` asks of a plane that is there."""
+
+    urls = ("https://127.0.0.1:1",)
+
+    def __init__(self, ended=(), answering=True):
+        self.ended, self.answering = ended, answering
+        self.state = type("State", (), {"until": 0.0})()
+
+    def programs(self):
+        return [(Program(name, 1, 1), name not in self.ended) for name in ("etcd", "kube-apiserver")]
+
+    def answers(self, server, seconds):
+        return self.answering
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (Plane(ended=("kube-apiserver",)), "kube-apiserver ended"),
+        (Plane(answering=False), "the API server at https://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_up_beside_a_plane_that_is_broken_says_so_and_starts_a_new_one(found, why, monkeypatch):
+    done = []
+    monkeypatch.setattr(local, "running", lambda: found)
+    monkeypatch.setattr(local, "down", lambda: done.append("down"))
+    monkeypatch.setattr(local, "up", lambda *_, **__: done.append("up") or Plane())
+    answer = run("up")
+
+    assert (answer.exit_code, done) == (0, ["down", "up"])
+    assert f"{why}. It is cleared away with all that was in it." in answer.stderr
+
+
+def test_up_beside_a_plane_that_is_well_leaves_it_alone(monkeypatch):
+    monkeypatch.setattr(local, "running", Plane)
+    monkeypatch.setattr(local, "up", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(local, "down", lambda: pytest.fail("stopped"))
+
+    assert "runs already" in run("up").stderr
+
+
+def test_a_state_folder_that_cannot_be_written_is_told_with_the_variable_that_moves_it(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    answer = run("up")
+
+    assert answer.exit_code == 2
+    assert "cannot be written" in answer.stderr
+    assert "set XDG_STATE_HOME" in answer.stderr

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cotenant.api.tenant import LimitItem
+from cotenant.api.limits import LimitItem
 from cotenant.model.limits import filled
 
 ITEMS = [

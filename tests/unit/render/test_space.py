@@ -162,6 +162,18 @@ def test_a_space_that_goes_keeps_its_fence_and_makes_no_namespace() -> None:
     assert [ref.name for ref in plan.prune] == ["cotenant-viewer"]
 
 
+def test_a_tenant_that_goes_gets_no_new_namespace_and_keeps_the_fence_of_the_old() -> None:
+    going = tenant(about={"deletionTimestamp": GONE}, members=MEMBERS)
+    plan = render_space(space_snapshot(of=going))
+    assert plan == Plan(waiting="tenant red is being deleted")
+    offered = namespace("legacy", annotations={ADOPT: "red/dev"})
+    adopting = space_snapshot(space(namespace="legacy"), going, occupant=offered)
+    assert render_space(adopting) == Plan(waiting="tenant red is being deleted")
+    kept = render_space(space_snapshot(of=going, namespace=namespace("red-dev", marks())))
+    assert "NetworkPolicy" in kinds(kept)
+    assert "RoleBinding" not in kinds(kept)
+
+
 def test_everything_in_a_space_is_in_its_namespace_and_carries_its_labels() -> None:
     for step in render_space(open_space()).steps:
         metadata = step.manifest["metadata"]

@@ -17,6 +17,7 @@ from cotenant.kube.resource import NAMESPACES
 from cotenant.runtime.controller import DONE, Controller, Result
 from cotenant.runtime.manager import Manager
 from cotenant.runtime.reflector import Reflector
+from cotenant.runtime.rights import Right, RightsMissing
 from cotenant.runtime.store import Store
 from endpoint import Endpoint, listing, namespace, refusal
 
@@ -34,6 +35,9 @@ class Parts:
     async def reconcile(self, key: str) -> Result:
         self.diary.append(key)
         return DONE
+
+    async def nothing(self) -> None:
+        """A requirement that is met."""
 
     def noting(self, name: str) -> Callable[[], Awaitable[None]]:
         async def part() -> None:
@@ -194,3 +198,29 @@ async def test_a_part_that_fails_is_started_again_later_each_time() -> None:
     waits = [round(b - a) for a, b in pairwise(times)]
     assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
     assert logs[0]["event"] == "part failed"
+
+
+async def test_rights_that_are_missing_end_the_run_in_order_and_are_raised(client: Client, endpoint: Endpoint) -> None:
+    parts = Parts(client)
+
+    async def requirement() -> None:
+        await endpoint.until(lambda: parts.diary == ["service begins"])
+        raise RightsMissing([Right("list", NAMESPACES)])
+
+    manager = Manager(reflectors=[parts.reflector], services=[parts.noting("service")], requirement=requirement)
+    with pytest.raises(RightsMissing, match="list namespaces"):
+        await asyncio.wait_for(manager.run(), 5)
+
+    assert parts.diary == ["service begins", "service ends"]
+    assert not manager.healthy()
+
+
+async def test_a_requirement_that_is_met_ends_nothing(client: Client, endpoint: Endpoint) -> None:
+    parts = Parts(client)
+    endpoint.play(listing("5", namespace("a")))
+    manager = Manager(reflectors=[parts.reflector], controllers=[parts.controller], requirement=parts.nothing)
+    task = asyncio.create_task(manager.run())
+
+    await endpoint.until(lambda: parts.diary == ["a"])
+    assert manager.healthy()
+    await stopped(manager, task)

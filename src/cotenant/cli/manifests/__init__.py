@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ KINDS: dict[str, type[Tenant | TenantProfile | Space]] = {
     "Space": Space,
 }
 SUFFIXES = (".yaml", ".yml", ".json")
+LARGEST = 16 << 20
+"""Bytes of a file. etcd takes a tenth of it in one object."""
 FILES = click.option(
     "-f",
     "--filename",
@@ -85,36 +88,59 @@ def read(names: Sequence[str]) -> tuple[Manifests, list[Problem]]:
     return found, problems
 
 
-def sources(names: Sequence[str], problems: list[Problem]) -> Iterator[tuple[str, str]]:
-    """(name, text) of each file; folders are read in the order of their names, without those below them."""
+def sources(
+    names: Sequence[str], problems: list[Problem], *, deep: bool = False, suffixes: tuple[str, ...] = SUFFIXES
+) -> Iterator[tuple[str, str]]:
+    """(name, text) of each file; folders are read in the order of their names, those below them if `deep`."""
     for name in names:
         if name == "-":
-            yield from decoded("stdin", sys.stdin.buffer.read(), problems)
+            yield from decoded("stdin", sys.stdin.buffer.read(LARGEST + 1), problems)
         elif "://" in name:
             problems.append(Problem(name, 0, "is an address; fetch it first: curl -fsSL … | cotenant … -f -"))
         else:
-            yield from local(File(name), problems)
+            yield from local(File(name), problems, deep=deep, suffixes=suffixes)
 
 
-def local(path: File, problems: list[Problem]) -> Iterator[tuple[str, str]]:
+def local(
+    path: File, problems: list[Problem], *, deep: bool = False, suffixes: tuple[str, ...] = SUFFIXES
+) -> Iterator[tuple[str, str]]:
     """The texts of one file, or of the files of one folder."""
     if path.is_dir():
-        inside = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and one.is_file())
+        inside = sorted(inhabitants(path, suffixes, problems, deep=deep))
         if not inside:
-            problems.append(Problem(str(path), 0, "holds no file that ends in .yaml, .yml or .json"))
+            *others, last = suffixes
+            problems.append(Problem(str(path), 0, f"holds no file that ends in {', '.join(others)} or {last}"))
         for one in inside:
             yield from local(one, problems)
         return
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as error:
         problems.append(Problem(str(path), 0, "does not exist" if not path.exists() else str(error.strerror)))
         return
     yield from decoded(str(path), content, problems)
 
 
+def inhabitants(folder: File, suffixes: tuple[str, ...], problems: list[Problem], *, deep: bool) -> Iterator[File]:
+    """The files of a folder, without hidden ones; links to folders are not followed."""
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), 0, str(error.strerror)))
+
+    for place, below, names in os.walk(folder, onerror=unreadable):
+        below[:] = [one for one in below if deep and not one.startswith(".")]
+        for name in names:
+            one = File(place, name)
+            if one.suffix in suffixes and not name.startswith(".") and one.is_file():
+                yield one
+
+
 def decoded(source: str, content: bytes, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     """The text of a file; a problem if it is none."""
+    if len(content) > LARGEST:
+        problems.append(Problem(source, 0, f"is larger than {LARGEST >> 20} MiB; no manifest is"))
+        return
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -130,17 +156,9 @@ def decoded(source: str, content: bytes, problems: list[Problem]) -> Iterator[tu
 
 def flattened(document: Document) -> Iterable[Document]:
     """A List of any kind as its items, each with its own lines."""
-    items = document.value.get("items")
-    kind = str(document.value.get("kind"))
-    if not kind.endswith("List") or not isinstance(items, list):
+    if not str(document.value.get("kind")).endswith("List") or not isinstance(document.value.get("items"), list):
         return [document]
-    found = []
-    for at, item in enumerate(items):
-        if isinstance(item, dict):
-            head: tuple[str | int, ...] = ("items", at)
-            lines = {path[2:]: line for path, line in document.lines.items() if path[:2] == head}
-            found.append(Document(document.source, document.at(head), item, lines))
-    return found
+    return document.items("items")
 
 
 def accept(document: Document, found: Manifests, seen: dict[tuple[str, str, str], str]) -> list[Problem]:

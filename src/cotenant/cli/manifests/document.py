@@ -13,10 +13,15 @@ import yaml
 from yaml.constructor import SafeConstructor
 
 from cotenant.cli.manifests.problem import Document, Path, Problem
-from cotenant.cli.manifests.syntax import curly, explain
+from cotenant.cli.manifests.syntax import curly, explain, straightened
+from cotenant.model.document import Span
 
 MOST_NODES = 200_000
-"""Aliases may repeat a part of a document without end; nobody writes so many fields by hand."""
+"""Nobody writes so many fields by hand."""
+MOST_REPEATED = 20_000
+"""Aliases may repeat a part of a document without end."""
+DEEPEST = 100
+"""libyaml's composer calls itself for each level, and a few thousand of them end the process."""
 TAG = "tag:yaml.org,2002:"
 SEPARATOR = re.compile(r"^(---|\.\.\.)(?=\s|$)")
 WHOLE = re.compile(r"^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)$")
@@ -42,6 +47,7 @@ class Broken(Exception):
 
 def documents(source: str, text: str) -> Iterator[Document | Problem]:
     """Every document of a file, or what is wrong with it. Nothing for parts that are only comments."""
+    lines = text.splitlines()
     for first, part in pieces(text):
         try:
             found = document(source, first, part)
@@ -49,6 +55,7 @@ def documents(source: str, text: str) -> Iterator[Document | Problem]:
             yield from broken.problems
         else:
             if found is not None:
+                found.text = lines
                 yield found
 
 
@@ -68,43 +75,103 @@ def pieces(text: str) -> Iterator[tuple[int, str]]:
 
 def document(source: str, first: int, text: str) -> Document | None:
     """One document; None if there is nothing in it. Raises Broken."""
+    found = tree(source, first, text)
+    if found is None:
+        return None
+    value, builder = found
+    if not isinstance(value, dict):
+        fault = Problem(source, builder.lines[()], "a manifest is a map that begins with apiVersion and kind")
+        raise Broken(fault, *builder.problems)
+    if builder.problems:
+        raise Broken(*builder.problems)
+    return Document(source, builder.lines[()], value, builder.lines, builder.spans, builder.keys)
+
+
+def tree(source: str, first: int, text: str, head: Path = (), indent: int = 0) -> tuple[object, Builder] | None:
+    """The value of a text and its builder, which may have found problems; None if there is nothing. Raises Broken.
+
+    The text begins in line `first`, in column `indent`; paths begin with `head`.
+    """
     lines = text.split("\n")
+    if (deep := depths(text)) is not None:
+        raise Broken(Problem(source, first + deep, f"goes more than {DEEPEST} levels deep here; nothing reads that"))
     try:
         node = yaml.compose(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
-        line, message = explain(error, lines)
-        raise Broken(Problem(source, first + line, message)) from error
+        fault = explain(error, lines)
+        raise Broken(Problem(source, first + fault.line, fault.message, fault.mended)) from error
     except yaml.YAMLError as error:
         raise Broken(Problem(source, first, f"is no YAML: {' '.join(str(error).split())}")) from error
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == f"{TAG}null"):
         return None
-    builder = Builder(source, first)
-    value = builder.value(node, ())
-    line = first + node.start_mark.line
-    if not isinstance(value, dict):
-        builder.problems.insert(0, Problem(source, line, "a manifest is a map that begins with apiVersion and kind"))
-    if builder.problems:
-        raise Broken(*builder.problems)
-    assert isinstance(value, dict)
-    return Document(source, line, value, builder.lines)
+    builder = Builder(source, first, lines, indent)
+    value = builder.value(node, head)
+    if builder.aliased:
+        builder.spans.clear()
+        builder.keys.clear()
+    return value, builder
+
+
+def deepest(text: str) -> int:
+    """No less than the levels of a text, without parsing it: events cost as much as all the rest."""
+    inside, widest, most = 0, 0, 0
+    for line in text.split("\n"):
+        opened = line.count("[") + line.count("{")
+        if opened:
+            widest = max(widest, opened)
+            plain = not any(sign in line for sign in "\"'#")
+            inside += 0 if plain and opened == line.count("]") + line.count("}") else opened
+        most = max(most, line.count("- ") + line.count("? ") + len(line) - len(line.lstrip(" ")))
+    return inside + widest + most
+
+
+def depths(text: str) -> int | None:
+    """The line, from 0, in which a text goes too deep."""
+    if deepest(text) <= DEEPEST:
+        return None
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > DEEPEST:
+                return event.start_mark.line if event.start_mark else 0
+    except yaml.YAMLError:
+        return None  # composing it says more
+    return None
 
 
 class Builder:
     """Turns nodes into plain values, remembers the line of each, and collects what only nodes show."""
 
-    def __init__(self, source: str, first: int) -> None:
-        self.source, self.first = source, first
+    def __init__(self, source: str, first: int, text: list[str], indent: int = 0) -> None:
+        self.source, self.first, self.text, self.indent = source, first, text, indent
         self.lines: dict[Path, int] = {}
+        self.spans: dict[Path, Span] = {}
+        self.keys: dict[Path, Span] = {}
+        self.nodes: set[int] = set()
+        self.aliased = False
         self.problems: list[Problem] = []
         self.scalars = SafeConstructor()
-        self.left = MOST_NODES
+        self.left, self.repeats = MOST_NODES, MOST_REPEATED
         self.open: set[int] = set()
 
     def value(self, node: yaml.Node, path: Path) -> object:
         """The plain value of a node."""
+        again = id(node) in self.nodes
         self.lines.setdefault(path, self.first + node.start_mark.line)
+        self.spans[path] = self.span(node)
+        self.aliased |= again
+        self.nodes.add(id(node))
         self.left -= 1
-        if self.left < 0 or id(node) in self.open:
+        self.repeats -= again
+        if self.left < 0:
+            raise Broken(
+                Problem(self.source, self.lines[path], f"has more than {MOST_NODES} fields; write several documents")
+            )
+        if self.repeats < 0 or id(node) in self.open:
             raise Broken(
                 Problem(self.source, self.lines[path], "aliases repeat too much here; write the values out instead")
             )
@@ -136,6 +203,7 @@ class Builder:
                 self.fault(line, f"{key} is there twice, first in line {seen[key]}; only one of them can hold")
             seen.setdefault(key, line)
             self.lines[*path, key] = line
+            self.keys[*path, key] = self.span(key_node)
             found[key] = self.value(value_node, (*path, key))
         return merged | found
 
@@ -151,20 +219,27 @@ class Builder:
     def key(self, node: yaml.ScalarNode) -> str:
         """A key, as text. YAML takes a bare `on` or `123` for something else; JSON knows only text."""
         if fault := curly(node):
-            self.fault(self.first + node.start_mark.line, fault)
+            self.fault(self.first + node.start_mark.line, fault, straightened(self.text[node.start_mark.line]))
         return str(node.value)
 
     def scalar(self, node: yaml.Node) -> object:
         """Text, number, truth or nothing."""
         line = self.first + node.start_mark.line
         if fault := curly(node):
-            self.fault(line, fault)
+            self.fault(line, fault, straightened(self.text[node.start_mark.line]))
         try:
             return self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
             self.fault(line, f"{node.value!r} with the tag {node.tag} is nothing that a manifest can hold; quote it")
             return None
 
-    def fault(self, line: int, message: str) -> None:
+    def span(self, node: yaml.Node) -> Span:
+        """Where a node stands in the file."""
+        start, end = node.start_mark, node.end_mark
+        return Span(
+            self.first + start.line, self.indent + start.column, self.first + end.line, self.indent + end.column
+        )
+
+    def fault(self, line: int, message: str, mended: str | None = None) -> None:
         """Collects a problem."""
-        self.problems.append(Problem(self.source, line, message))
+        self.problems.append(Problem(self.source, line, message, mended))

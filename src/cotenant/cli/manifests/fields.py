@@ -189,9 +189,11 @@ def unknown(key: str, value: Mapping[str, Any], fields: Mapping[str, types.Field
         if sibling in value and not value[sibling] and key in inner(field.type):
             return f"is no field of {where}; it belongs to {sibling} above: indent it by two more spaces"
     places = spots(root).get(key, ())
-    if len(places) == 1:
+    guess = near(key, list(fields))
+    meant = next((name for name in fields if guess.endswith(f" {name}?")), "")
+    if len(places) == 1 and not (meant and not list(check(fields[meant].type, value[key], (), root))):
         return f"is no field of {where}; did you mean {'.'.join(places[0])}?"
-    if guess := near(key, list(fields)):
+    if guess:
         return f"is no field of {where}{guess}"
     return f"is no field of {where}; allowed are {', '.join(sorted(fields))}"
 

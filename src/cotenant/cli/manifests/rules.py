@@ -8,9 +8,11 @@ from ipaddress import ip_network
 from typing import Any
 
 from cotenant.api import scalars
+from cotenant.api.ledger import LedgerSpec
+from cotenant.api.limits import ONE_EACH, ORDER, LimitItem
 from cotenant.api.rule import Rule
 from cotenant.api.space import SAME, Space
-from cotenant.api.tenant import Member, Peer, SpaceBounds, Tenant, TenantSpacesSpec
+from cotenant.api.tenant import Member, Peer, Tenant, TenantSpacesSpec
 from cotenant.model.quantity import parse
 
 Holds = Callable[[Any], bool]
@@ -78,14 +80,55 @@ def countable(key: str) -> bool:
     return "/" in key or key in scalars._PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")  # noqa: SLF001 - the rule's own list
 
 
-def floor_below_ceiling(bounds: Mapping[str, Any]) -> bool:
-    """Whether no minimum exceeds its maximum."""
-    low, high = bounds.get("min") or {}, bounds.get("max") or {}
+def ordered(lower: str, upper: str) -> Holds:
+    """Whether no amount of the one map exceeds that of the other."""
+
+    def holds(bounds: Mapping[str, Any]) -> bool:
+        low, high = bounds.get(lower) or {}, bounds.get(upper) or {}
+        return all(
+            parse(low[key]) <= parse(high[key])
+            for key in low.keys() & high.keys()
+            if is_quantity(low[key]) and is_quantity(high[key])
+        )
+
+    return holds
+
+
+def in_bytes(key: str) -> bool:
+    """Whether a resource is counted in bytes."""
+    return not key.startswith("count/") and (key.endswith(("memory", "storage")) or "hugepages-" in key)
+
+
+def whole(amounts: Mapping[str, Any]) -> bool:
+    """Whether everything that is counted comes in whole numbers."""
+    number = shaped("[0-9]+([kMGTPE]|[KMGTPE]i)?")
     return all(
-        parse(low[key]) <= parse(high[key])
-        for key in low.keys() & high.keys()
-        if is_quantity(low[key]) and is_quantity(high[key])
+        number(str(value))
+        for key, value in amounts.items()
+        if not in_bytes(key) and (key.startswith("count/") or not key.endswith("cpu"))
     )
+
+
+def whole_bytes(amounts: Mapping[str, Any]) -> bool:
+    """Whether no memory is given in parts of a byte."""
+    return not any(in_bytes(key) and str(value).endswith(("n", "u", "m")) for key, value in amounts.items())
+
+
+def limitable(key: str) -> bool:
+    """Whether a LimitRange bounds this."""
+    return key in ("cpu", "memory", "ephemeral-storage", "storage") or "/" in key or key.startswith("hugepages-")
+
+
+def with_storage(item: Mapping[str, Any]) -> bool:
+    """Whether the limit of a volume is one of storage."""
+    bounds = [item.get(side) or {} for side in ("min", "max")]
+    return item.get("type") != "PersistentVolumeClaim" or any("storage" in one for one in bounds)
+
+
+def once_each(items: Any) -> bool:
+    """Whether no type of limits is there twice."""
+    kinds = [one.get("type") for one in items]
+    return len(kinds) == len(set(kinds))
 
 
 def no_system(member: Mapping[str, Any]) -> bool:
@@ -110,10 +153,17 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.NAMING[2]: lambda text: not text.startswith("-") and not text.endswith("-"),
     scalars.REGISTRY: lambda text: text.endswith("/") and len(text) > 1,
     scalars.PRIORITY: lambda text: not text.startswith("system-"),
+    LedgerSpec.RULES[0]: lambda spec: sum(one["allocation"] for one in spec.get("entries", ())) <= spec["limit"],
     scalars.HOST: shaped(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),
     scalars.LABEL_VALUE: shaped(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"),
     scalars.QUOTA_KEYS: lambda amounts: all(map(countable, amounts)),
-    SpaceBounds.RULES[0]: floor_below_ceiling,
+    scalars.WHOLE: whole,
+    scalars.BYTES: whole_bytes,
+    scalars.LIMIT_KEYS: lambda amounts: all(map(limitable, amounts)),
+    **{scalars.not_above(low, high): ordered(low, high) for low, high in ORDER},
+    LimitItem.RULES[-2]: lambda one: one.get("type") != "Pod" or not {"default", "defaultRequest"} & one.keys(),
+    LimitItem.RULES[-1]: with_storage,
+    ONE_EACH: once_each,
     scalars.LABEL_KEYS: lambda labels: all(map(shaped(LABEL_KEY), labels)),
     Member.RULES[0]: one_of(SUBJECTS),
     Member.RULES[1]: no_system,

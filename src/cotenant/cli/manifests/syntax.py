@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import yaml
 
@@ -16,46 +17,75 @@ BRACED_VALUE = re.compile(r":\s+(\{\w+\}[^\s,}]\S*)")
 GLUED = re.compile(r"^(?:-\s+)?([A-Za-z][\w.-]*):([^\s:/]\S*)$")
 TWICE = re.compile(r"""^(?:-\s+)?([A-Za-z][\w./-]*):\s+([^"'\[{|>&*!][^#]*:\s[^#]*?)\s*$""")
 BARE = re.compile(r"^[A-Za-z][\w./-]*$")
+NO_BREAK = "\u00a0"
 ITEM = re.compile(r"^(?P<indent>\s*)-(\s|$)")
 
 
+class Fault(NamedTuple):
+    """The line of a fault, from 0, the sentence, and the whole line as it was most likely meant."""
+
+    line: int
+    message: str
+    mended: str | None = None
+
+
+def straightened(line: str) -> str:
+    """A line with straight quotes and ordinary spaces, and none where they would only stand beside a word."""
+    line = re.sub(f"{NO_BREAK}+(?=\\s*(:|$))", "", line).replace(NO_BREAK, " ")
+    return line.translate({ord(one): other for one, other in QUOTES.items()})
+
+
 def curly(node: yaml.Node) -> str | None:
-    """The fault of a bare word that begins or ends with a curly quote: YAML takes it for a letter of the word."""
+    """The fault of a bare word that a word processor was at: YAML takes curly quotes and its spaces for letters."""
     word = str(node.value)
-    if getattr(node, "style", None) or not word or not ({word[0], word[-1]} & QUOTES.keys()):
+    if getattr(node, "style", None) or not word:
+        return None
+    if NO_BREAK in word:
+        return spaced(word)
+    if not ({word[0], word[-1]} & QUOTES.keys()):
         return None
     return f'curly quotes are letters to YAML: {word}; write "{word.strip("".join(QUOTES))}"'
 
 
-def explain(error: yaml.MarkedYAMLError, text: list[str]) -> tuple[int, str]:
-    """The line in `text`, from 0, and the sentence for a parser's error."""
+def spaced(text: str) -> str:
+    """What to write instead of no-break spaces."""
+    return f"a no-break space is a letter to YAML; write an ordinary one: {text.replace(NO_BREAK, ' ').strip()}"
+
+
+def explain(error: yaml.MarkedYAMLError, text: list[str]) -> Fault:
+    """What a parser's error means."""
     mark = error.problem_mark or error.context_mark
     at = min(mark.line if mark else 0, len(text) - 1)
     problem = error.problem or "cannot be read"
     if found := endless(error, text):
         return found
+    if foreign := next((n for n in (at, at - 1) if n >= 0 and NO_BREAK in text[n]), None):
+        return Fault(foreign, spaced(text[foreign]), straightened(text[foreign]))
     if tab := next((n for n in (at, at - 1) if indented_by_tab(text, n)), None):
-        return tab, f"a tab indents this line; YAML wants spaces: write {before(text, tab)} spaces"
+        mended = " " * before(text, tab) + text[tab].lstrip()
+        return Fault(tab, f"a tab indents this line; YAML wants spaces: write {before(text, tab)} spaces", mended)
     if found := quoted(text, at):
         return found
     if "cannot start any token" in problem and mark:
         letter = text[at][mark.column : mark.column + 1]
-        return at, f"a value cannot begin with {letter}; quote the whole value"
+        return Fault(at, f"a value cannot begin with {letter}; quote the whole value")
     if "undefined alias" in problem:
-        return at, "* begins an alias that nothing above defines; quote the value if the * is meant"
-    return open_ended(error, text) or misplaced(text, at) or spoilt(text, at) or (at, f"is no YAML: {problem}")
+        return Fault(at, "* begins an alias that nothing above defines; quote the value if the * is meant")
+    return open_ended(error, text) or misplaced(text, at) or spoilt(text, at) or Fault(at, f"is no YAML: {problem}")
 
 
-def endless(error: yaml.MarkedYAMLError, text: list[str]) -> tuple[int, str] | None:
+def endless(error: yaml.MarkedYAMLError, text: list[str]) -> Fault | None:
     """A text in quotes that begins and does not end."""
     mark = error.context_mark
     if mark is None or mark.line >= len(text) or "quoted scalar" not in (error.context or ""):
         return None
+    if QUOTES.keys() & set(text[mark.line]):
+        return quoted(text, mark.line)
     sign = text[mark.line][mark.column : mark.column + 1]
-    return mark.line, f"the text that begins here with {sign} does not end; close it with {sign}"
+    return Fault(mark.line, f"the text that begins here with {sign} does not end; close it with {sign}")
 
 
-def open_ended(error: yaml.MarkedYAMLError, text: list[str]) -> tuple[int, str] | None:
+def open_ended(error: yaml.MarkedYAMLError, text: list[str]) -> Fault | None:
     """A list or map in brackets that does not end where it must."""
     mark, problem = error.context_mark, error.problem or ""
     if mark is None or "while parsing a flow" not in (error.context or ""):
@@ -63,37 +93,37 @@ def open_ended(error: yaml.MarkedYAMLError, text: list[str]) -> tuple[int, str] 
     line = text[mark.line] if mark.line < len(text) else ""
     sign, rest = line[mark.column : mark.column + 1], line[mark.column :].strip()
     if BRACED.match(rest):
-        return mark.line, f'a value that begins with {{ is a map to YAML; write "{rest}"'
+        return Fault(mark.line, f'a value that begins with {{ is a map to YAML; write "{rest}"')
     if not sign or sign not in "[{":
         found = [number for number, line in enumerate(text[: mark.line + 1]) if line.rstrip().endswith(("[", "{"))]
-        return (found[-1], "the brackets that begin here do not end") if found else None
+        return Fault(found[-1], "the brackets that begin here do not end") if found else None
     what, end = ("list", "]") if sign == "[" else ("map", "}")
     comma = "; or a comma is missing before the next part" if "did not find expected ','" in problem else ""
-    return mark.line, f"the {what} that begins here with {sign} does not end; close it with {end}{comma}"
+    return Fault(mark.line, f"the {what} that begins here with {sign} does not end; close it with {end}{comma}")
 
 
-def spoilt(text: list[str], at: int) -> tuple[int, str] | None:
+def spoilt(text: list[str], at: int) -> Fault | None:
     """Colons: one that is missing, one without its space, one too many."""
     for line in (at, at - 1):
         words = text[line].strip() if line >= 0 else ""
         if found := BRACED_VALUE.search(words):
-            return line, f'a value that begins with {{ is a map to YAML; write "{found[1]}"'
+            return Fault(line, f'a value that begins with {{ is a map to YAML; write "{found[1]}"')
         if found := GLUED.match(words):
-            return line, f"a colon wants a space behind it; write {found[1]}: {found[2]}"
+            return Fault(line, f"a colon wants a space behind it; write {found[1]}: {found[2]}")
         if found := TWICE.match(words):
-            return line, f'a value with a colon and a space in it wants quotes; write {found[1]}: "{found[2]}"'
+            return Fault(line, f'a value with a colon and a space in it wants quotes; write {found[1]}: "{found[2]}"')
         if line < at and BARE.match(words):
-            return line, f"a key ends with a colon; write {words}:"
+            return Fault(line, f"a key ends with a colon; write {words}:")
     return None
 
 
-def quoted(text: list[str], at: int) -> tuple[int, str] | None:
+def quoted(text: list[str], at: int) -> Fault | None:
     """Curly quotes in the line of an error or the one before."""
     for line in (at, at - 1):
         found = [one for one in text[line] if one in QUOTES] if 0 <= line < len(text) else []
         if found:
-            straight = text[line].strip().translate({ord(one): other for one, other in QUOTES.items()})
-            return line, f"curly quotes {''.join(found)} are letters to YAML; write {straight}"
+            mended = straightened(text[line])
+            return Fault(line, f"curly quotes {''.join(found)} are letters to YAML; write {mended.strip()}", mended)
     return None
 
 
@@ -136,18 +166,19 @@ class Line:
         return cls(indent, indent + len(found["dashes"]), found["key"], item, not rest)
 
 
-def misplaced(text: list[str], at: int) -> tuple[int, str] | None:
+def misplaced(text: list[str], at: int) -> Fault | None:
     """The fault of a line that begins in a column where nothing that is open begins."""
     for line in (at, at - 1):
         if line < 0 or not text[line].strip() or text[line].lstrip().startswith("#"):
             continue
         if found := indentation(text, line):
-            return line, found
+            message, spaces = found
+            return Fault(line, message, " " * spaces + text[line].lstrip())
     return None
 
 
-def indentation(text: list[str], at: int) -> str | None:
-    """What to write instead, if the line's indentation fits nothing above it."""
+def indentation(text: list[str], at: int) -> tuple[str, int] | None:
+    """What to write instead, and how many spaces, if the line's indentation fits nothing above it."""
     here = Line.of(text[at])
     open_ = levels(text[:at])
     if not open_:
@@ -158,10 +189,11 @@ def indentation(text: list[str], at: int) -> str | None:
         if last.opens:
             return None
         beside = f"`{last.key}:`" if last.key else "the line above"
+        spaces = last.indent if here.item and last.item else last.column
         return (
             f"{name} is indented by {here.indent}, deeper than {beside}, which has a value already; "
-            f"write {last.indent if here.item and last.item else last.column} spaces"
-        )
+            f"write {spaces} spaces"
+        ), spaces
     columns = {one.indent for one in open_ if one.item} if here.item else {one.column for one in open_}
     columns |= {one.column for one in open_ if one.opens} if here.item and not columns else set()
     if here.indent in columns:
@@ -170,7 +202,7 @@ def indentation(text: list[str], at: int) -> str | None:
     named = (f"`{one.key}:`" for one in reversed(open_) if one.key and one.column == nearest)
     items = here.item and any(one.item and one.indent == nearest for one in open_)
     beside = "the items beside it" if items else next(named, "the items beside it")
-    return f"{name} is indented by {here.indent}, and {beside} by {nearest}: write {nearest} spaces"
+    return f"{name} is indented by {here.indent}, and {beside} by {nearest}: write {nearest} spaces", nearest
 
 
 def levels(text: list[str]) -> list[Line]:

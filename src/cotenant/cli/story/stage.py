@@ -19,7 +19,7 @@ from cotenant.cli.story.manifests import FILES
 from cotenant.cli.story.voice import Voice
 from cotenant.local.handle import Handle
 from cotenant.local.plane import LocalControlPlane
-from cotenant.local.proc import alive
+from cotenant.local.proc import alive, dying_with_me
 from cotenant.local.state import Program
 from cotenant.model.denial import Layer, layer
 from cotenant.model.platform import Platform
@@ -60,6 +60,7 @@ class Stage:
         self.platform = platform
         self._kubectl = kubectl
         self._operator: Program | None = None
+        self._tie = dying_with_me()
         self.files = plane.directory / "demo"
         self.files.mkdir(mode=0o700)
         for name, text in FILES.items():
@@ -141,7 +142,14 @@ class Stage:
         # Aliases and defaults of the user's own ~/.kube/kuberc would change what our commands mean.
         environment = {**self.plane.environment(kubeconfig), "KUBECTL_KUBERC": "false", "NO_COLOR": "1"}
         return subprocess.run(
-            argv, cwd=self.files, env=environment, capture_output=True, text=True, timeout=2 * SECONDS, check=False
+            argv,
+            cwd=self.files,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=2 * SECONDS,
+            check=False,
+            preexec_fn=self._tie,  # nothing of the story runs in another thread
         )
 
 

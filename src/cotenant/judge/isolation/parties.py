@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from cotenant.api.builtin import Namespace
 from cotenant.api.keys import POD_SECURITY, SPACE, TENANT, home_of
+from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.model.access import Subject, access
 from cotenant.model.platform import Platform
@@ -69,6 +70,19 @@ def anybody(namespace: str) -> Identity:
     """Whom each pod of a namespace can be: its default ServiceAccount, with the groups that all of them have."""
     one = identity({"kind": "ServiceAccount", "namespace": namespace, "name": "default"}, ())
     return structs.replace(one, member=ANY + namespace)
+
+
+def accounted(namespaces: Iterable[Namespace], spaces: Iterable[Space]) -> tuple[list[Namespace], list[str]]:
+    """The namespaces that are homes or that a Space stands for; and the names of those that only labels call a space."""
+    there = {one.metadata.key for one in spaces}
+    kept, left = [], []
+    for one in namespaces:
+        labels = one.metadata.labels
+        if SPACE not in labels or f"{home_of(labels.get(TENANT, ''))}/{labels[SPACE]}" in there:
+            kept.append(one)
+        else:
+            left.append(one.metadata.name)
+    return kept, sorted(left)
 
 
 def party(

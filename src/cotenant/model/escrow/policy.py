@@ -32,6 +32,8 @@ class Demand(Struct, frozen=True):
     """The smallest amount that helps: one pod's."""
     idle: float = 0.0
     """Seconds since its use or its demand changed."""
+    reserve: int = 0
+    """Kept at hand also while it is idle, as far as it goes: what nobody asks for aloud finds at least that."""
 
 
 class Share(Struct, frozen=True):
@@ -72,6 +74,16 @@ class Claimant(Struct, frozen=True):
         """With what was refused and what is about to come."""
         return self.used + self.demand.refused + self.demand.ahead
 
+    @property
+    def margin(self) -> int:
+        """Kept at hand beyond what is needed."""
+        return max(self.demand.slack, self.demand.reserve) if self.active else self.demand.reserve
+
+    @property
+    def spare(self) -> int:
+        """With the next pod of a space that is at work."""
+        return self.needed + min(self.demand.grain, self.demand.slack) * self.active
+
     def capped(self, amount: int) -> int:
         """Under the ceiling."""
         return amount if self.ceiling is None else min(amount, self.ceiling)
@@ -81,9 +93,11 @@ TIERS: tuple[tuple[Callable[[Claimant], int], bool], ...] = (
     (lambda one: one.floor, False),
     (lambda one: one.used + one.demand.refused, True),
     (lambda one: one.needed, True),
-    (lambda one: one.needed + one.demand.slack if one.active else 0, False),
+    (lambda one: one.spare, True),
+    (lambda one: one.needed + one.margin, False),
 )
-"""What is served before what: guarantees, the refused, those to come, slack; and whether in pieces of a pod."""
+"""What is served before what, and whether in pieces of a pod: guarantees, the refused, those to come, a pod more where
+there is work, then slack and reserves."""
 
 
 def plan_transfers(
@@ -150,7 +164,7 @@ def aim(claimants: list[Claimant], entitlements: Mapping[str, int], capacity: in
 
 def preferred(one: Claimant, entitlement: int) -> int:
     """Grown below the low-water mark, drained when idle or above the ceiling, else as it is."""
-    low = min(entitlement, max(one.floor, one.capped(one.needed + (one.demand.slack + 1) // 2 * one.active)))
+    low = min(entitlement, max(one.floor, one.capped(one.needed + (one.margin + 1) // 2)))
     if one.allocation < low or (not one.active and one.allocation > entitlement):
         return entitlement
     return max(min(one.allocation, entitlement), one.capped(one.allocation))

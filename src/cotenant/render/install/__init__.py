@@ -10,6 +10,7 @@ from cotenant.model.platform import Platform
 from cotenant.render.install.members import member_roles
 from cotenant.render.install.operator import operator, settings
 from cotenant.render.install.policies import GUARD, LEASH, policies
+from cotenant.render.install.quotas import quota_policies
 from cotenant.render.install.rights import operator_rights
 from cotenant.render.install.values import InstallValues, Manifest, manifest
 
@@ -60,7 +61,7 @@ _KEEP = {"helm.sh/resource-policy": "keep"}
 
 def deny(platform: Platform) -> list[Manifest]:
     """The policies that hold without the operator."""
-    return policies(platform)
+    return [*policies(platform), *quota_policies(platform)]
 
 
 def grant(values: InstallValues) -> list[Manifest]:
@@ -69,8 +70,11 @@ def grant(values: InstallValues) -> list[Manifest]:
 
 
 def rights(values: InstallValues) -> list[Manifest]:
-    """What the operator alone has: taken away again by an uninstall, unlike the roles of members."""
-    return [*reversed(operator_rights(values.platform)), settings(values)]
+    """What the operator alone has: taken away again by an uninstall, unlike the roles of members and the settings.
+
+    The settings stay, or coming back would take the roles of the platform away from those who hold them.
+    """
+    return [*reversed(operator_rights(values.platform))]
 
 
 def run(values: InstallValues) -> list[Manifest]:

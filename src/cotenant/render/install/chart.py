@@ -6,7 +6,6 @@ chart is rendered as a marker first; markers become template expressions. The na
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,23 +14,34 @@ import yaml
 
 from cotenant.model.platform import Platform
 from cotenant.render import install
+from cotenant.render.install.operator import KEY, checksum, settings_text
 from cotenant.render.install.rights import bindable
 from cotenant.render.install.values import InstallValues, Manifest
 
 _MARK = "zzz-"
 _PLATFORM = Platform(namespace="zzz-namespace", roles=("zzz-role",))
 _VALUES = InstallValues(
-    image="zzz-image", replicas=88_888, log_level="zzz-log", memory_limit="zzz-memory", platform=_PLATFORM
+    image="zzz-image",
+    replicas=88_888,
+    log_level="zzz-log",
+    memory_limit="zzz-memory",
+    metrics_from="zzz-metrics",
+    platform=_PLATFORM,
 )
+_IMAGE = "image: set it to the operator's image, with registry and tag; docs/how-to/install-on-eks.md builds one"
 EXPRESSIONS = {
     # In CEL, in YAML, and in the JSON of the settings: a list in JSON is right in all three.
     '["cotenant:zzz-role", "cotenant:home-owner", "cotenant:home-viewer"]': '{{ include "cotenant.bindable" . }}',
     "zzz-bindable": '{{ include "cotenant.bindable" . }}',
     "zzz-roles": "{{ toJson .Values.roles }}",
+    # The hash is over the very text that the ConfigMap holds, so both come from one helper.
+    "zzz-settings": '|\n{{ include "cotenant.settings" . | indent 4 }}',
+    checksum(_VALUES): '{{ include "cotenant.settings" . | sha256sum | quote }}',
     "zzz-namespace": "{{ .Release.Namespace }}",
-    "zzz-image": "{{ .Values.image | quote }}",
+    "zzz-image": f'{{{{ required "{_IMAGE}" .Values.image | quote }}}}',
     "zzz-log": "{{ .Values.logLevel | quote }}",
     "zzz-memory": "{{ .Values.memoryLimit | quote }}",
+    "zzz-metrics": "{{ .Values.metricsFrom | quote }}",
     "88888": "{{ .Values.replicas }}",
 }
 """Marker, as it stands in the YAML -> template expression."""
@@ -40,6 +50,10 @@ HELPERS = """{{/* ClusterRoles that the operator may bind, as JSON: one a role o
 {{- $names := list -}}
 {{- range .Values.roles }}{{- $names = append $names (printf "cotenant:%s" .) -}}{{- end -}}
 {{- toJson (concat $names (list "cotenant:home-owner" "cotenant:home-viewer")) -}}
+{{- end -}}
+{{/* What the operator reads from its ConfigMap, as JSON. */}}
+{{- define "cotenant.settings" -}}
+zzz-settings-text
 {{- end -}}
 """
 _HEAD = "{{- /* Generated from src/cotenant/render/install: change that and run make docs. */}}\n"
@@ -53,21 +67,32 @@ def files() -> dict[str, str]:
         "roles.yaml": install.grant(_VALUES),
         "operator.yaml": install.run(_VALUES),
     }
-    return {"_helpers.tpl": HELPERS} | {name: _HEAD + _template(manifests) for name, manifests in parts.items()}
+    settings = _expressed(settings_text(_VALUES))
+    return {"_helpers.tpl": HELPERS.replace("zzz-settings-text", settings)} | {
+        name: _HEAD + _template(manifests) for name, manifests in parts.items()
+    }
 
 
 def _template(manifests: list[Manifest]) -> str:
     text = yaml.dump_all(map(_marked, manifests), Dumper=_Dumper, sort_keys=False, width=10_000)
-    text = re.sub(r'\[\s*"zzz-role"\s*\]', "zzz-roles", text)  # the settings, over several lines
-    for marker, expression in EXPRESSIONS.items():
-        text = text.replace(marker, expression)
+    text = _expressed(text)
     if _MARK in text:
         raise ValueError("a value of the chart stands where no template expression is known for it")
     return text
 
 
+def _expressed(text: str) -> str:
+    """Markers become template expressions."""
+    text = text.replace('["zzz-role"]', "zzz-roles")
+    for marker, expression in EXPRESSIONS.items():
+        text = text.replace(marker, expression)
+    return text
+
+
 def _marked(manifest: Manifest) -> Manifest:
-    """The names that may be bound become one marker: YAML would write the list over several lines."""
+    """The settings, and the names that may be bound, become one marker: YAML would write them over several lines."""
+    if manifest["kind"] == "ConfigMap":
+        return manifest | {"data": {KEY: "zzz-settings"}}
     rules = [
         rule | {"resourceNames": "zzz-bindable"} if rule.get("resourceNames") == bindable(_PLATFORM) else rule
         for rule in manifest.get("rules", ())

@@ -1,4 +1,5 @@
-"""ClusterRoles for members, bound by RoleBindings alone: in a space `cotenant:<role>`, in the home `cotenant:home-<role>`.
+"""ClusterRoles for members, bound by RoleBindings alone: in a space `cotenant:<role>`, in the home
+`cotenant:home-owner` and `cotenant:home-viewer`.
 
 Made for this purpose, never aggregated: whoever may label a ClusterRole could otherwise widen every tenant. Each rule
 names its resources and subresources, so that what a later Kubernetes adds is denied until somebody decides about it.
@@ -73,12 +74,13 @@ _HOME_VIEW = (
     _OWN_NAMESPACE,
     rule("", READ, "resourcequotas", "resourcequotas/status", "events"),
     rule("events.k8s.io", READ, "events"),
-    rule(keys.GROUP, READ, "spaces", "spaces/status", "spacepolicies"),
+    rule(keys.GROUP, READ, "spaces", "spaces/status", "spacepolicies", "tenantledgers"),
 )
 _HOME_OWN = (rule(keys.GROUP, ("create", "update", "patch", "delete"), "spaces"),)
 
 SPACE_ROLES = {"owner": _VIEW + _EDIT + _OWN, "editor": _VIEW + _EDIT, "viewer": _VIEW}
-HOME_ROLES = {"owner": _HOME_VIEW + _HOME_OWN, "editor": _HOME_VIEW, "viewer": _HOME_VIEW}
+HOME_ROLES = {"owner": _HOME_VIEW + _HOME_OWN, "viewer": _HOME_VIEW}
+"""`owner` is for every role of spaces.create, `viewer` for every member: no third set of rights exists in a home."""
 
 
 def member_roles() -> list[Manifest]:

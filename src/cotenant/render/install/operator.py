@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
+from cotenant.api import keys
 from cotenant.render.install.values import NAME, SETTINGS, InstallValues, Manifest, labels, manifest
 
 PORT = 8080
+KEY = "settings.json"
+"""Key of the ConfigMap."""
 _SELECTOR = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "operator"}
 
 
 def settings(values: InstallValues) -> Manifest:
     """The ConfigMap that the operator and the command line read: key `settings.json`, field `platform`."""
-    content = {"platform": msgspec.to_builtins(values.platform)}
-    text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
-    return manifest("v1", "ConfigMap", SETTINGS, values.platform.namespace, data={"settings.json": text})
+    return manifest("v1", "ConfigMap", SETTINGS, values.platform.namespace, data={KEY: settings_text(values) + "\n"})
+
+
+def settings_text(values: InstallValues) -> str:
+    """settings.json without its last newline, one setting a line. Written by hand, for helm must come to the same bytes: they are hashed."""
+    lines = ['  "platform": {\n' + _lines(msgspec.to_builtins(values.platform), "    ") + "\n  }"]
+    if values.tuning:
+        lines.append(_lines(values.tuning, "  "))
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _lines(settings: Mapping[str, Any], indent: str) -> str:
+    return ",\n".join(f"{indent}{json.dumps(key)}: {_compact(value)}" for key, value in settings.items())
+
+
+def _compact(value: Any) -> str:
+    """As helm's toJson writes it."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def operator(values: InstallValues) -> list[Manifest]:
     """What runs: it comes last, so that everything it needs and everything that holds it back is there."""
     namespace = values.platform.namespace
-    return [_network(namespace), _budget(namespace), _deployment(values)]
+    return [_network(values), _budget(namespace), _deployment(values)]
 
 
 def _deployment(values: InstallValues) -> Manifest:
@@ -36,6 +59,9 @@ def _deployment(values: InstallValues) -> Manifest:
     pod = {
         "serviceAccountName": values.platform.service_account,
         "automountServiceAccountToken": True,
+        # Small, and of use to every tenant: the last to go when a node is full.
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"kubernetes.io/os": "linux"},
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532, "seccompProfile": _SECCOMP},
         "topologySpreadConstraints": spread,
         "terminationGracePeriodSeconds": 30,
@@ -47,12 +73,21 @@ def _deployment(values: InstallValues) -> Manifest:
         "selector": {"matchLabels": _SELECTOR},
         # One replica more before one less: the standby is a leader's life insurance.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "template": {"metadata": {"labels": labels() | _SELECTOR}, "spec": pod},
+        "template": {
+            # The operator reads its settings once, at its start: other settings are another template, so it rolls.
+            "metadata": {"labels": labels() | _SELECTOR, "annotations": {keys.SETTINGS_CHECKSUM: checksum(values)}},
+            "spec": pod,
+        },
     }
     return manifest("apps/v1", "Deployment", NAME, values.platform.namespace, labels=_SELECTOR, spec=spec)
 
 
 _SECCOMP = {"type": "RuntimeDefault"}
+
+
+def checksum(values: InstallValues) -> str:
+    """sha256 of the settings, in hex."""
+    return hashlib.sha256(settings_text(values).encode()).hexdigest()
 
 
 def _container(values: InstallValues) -> Manifest:
@@ -63,6 +98,7 @@ def _container(values: InstallValues) -> Manifest:
         "env": [
             {"name": "COTENANT_LOG_LEVEL", "value": values.log_level},
             {"name": "COTENANT_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         ],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "livenessProbe": {
@@ -81,23 +117,35 @@ def _container(values: InstallValues) -> Manifest:
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": _SECCOMP,
         },
+        # Why it ended is its last line on stderr: kubectl describe pod shows it then.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - a path in the container
     }
 
 
 def _budget(namespace: str) -> Manifest:
-    spec = {"minAvailable": 1, "selector": {"matchLabels": _SELECTOR}}
+    # Not minAvailable: with one replica that would stop every drain of its node. A replica that is not ready is no
+    # reason to wait either.
+    spec = {
+        "maxUnavailable": 1,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "selector": {"matchLabels": _SELECTOR},
+    }
     return manifest("policy/v1", "PodDisruptionBudget", NAME, namespace, spec=spec)
 
 
-def _network(namespace: str) -> Manifest:
-    """In: metrics. Out: the API server, whose address a NetworkPolicy cannot name on EKS, and DNS."""
+def _network(values: InstallValues) -> Manifest:
+    """In: metrics, from one namespace; what comes from the pod's own node, such as probes, is always let in.
+
+    Out: the API server, whose address a NetworkPolicy cannot name on EKS, and DNS.
+    """
     tcp = [{"port": port, "protocol": "TCP"} for port in (443, 6443)]
     dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    readers = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": values.metrics_from}}}
     spec = {
         "podSelector": {"matchLabels": _SELECTOR},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [{"namespaceSelector": {}}], "ports": [{"port": PORT, "protocol": "TCP"}]}],
+        "ingress": [{"from": [readers], "ports": [{"port": PORT, "protocol": "TCP"}]}],
         "egress": [{"ports": tcp}, {"ports": dns}],
     }
-    return manifest("networking.k8s.io/v1", "NetworkPolicy", NAME, namespace, spec=spec)
+    return manifest("networking.k8s.io/v1", "NetworkPolicy", NAME, values.platform.namespace, spec=spec)

@@ -128,7 +128,7 @@ def _ours(variable: str) -> str:
 
 
 def _guard(platform: Platform) -> Manifest:
-    """Finalizers, labels and status of Spaces, and SpacePolicies, are the operator's; members have everything else."""
+    """What of Spaces is the operator's, and SpacePolicies and TenantLedgers; members have everything else."""
     collector = "request.userInfo.username == 'system:serviceaccount:kube-system:generic-garbage-collector'"
     cleaner = "request.userInfo.username == 'system:serviceaccount:kube-system:namespace-controller'"
     old = "(oldObject == null ? [] : oldObject.metadata.?finalizers.orValue([]))"
@@ -139,6 +139,7 @@ def _guard(platform: Platform) -> Manifest:
             "resourceRules": [
                 _resources(keys.GROUP, ["CREATE", "UPDATE"], "spaces", "spaces/*"),
                 _resources(keys.GROUP, ["CREATE", "UPDATE", "DELETE"], "spacepolicies", "spacepolicies/*"),
+                _resources(keys.GROUP, ["CREATE", "UPDATE", "DELETE"], "tenantledgers", "tenantledgers/*"),
             ]
         },
         "matchConditions": [
@@ -171,8 +172,9 @@ def _guard(platform: Platform) -> Manifest:
             _denial(
                 f"variables.isSpace || (request.operation == 'DELETE' && ({collector} || {cleaner}) && "
                 "has(namespaceObject.metadata.deletionTimestamp))",
-                "'COTENANT-GUARD-4: SpacePolicies are written by cotenant alone; a platform administrator changes the "
-                "Tenant or its profile, and read them by kubectl get copol -o yaml'",
+                "'COTENANT-GUARD-4: ' + (request.resource.resource == 'spacepolicies' ? 'SpacePolicies' : 'TenantLedgers') + "
+                "' are written by cotenant alone; a platform administrator changes the Tenant or its profile; to read them: "
+                "kubectl get -o yaml'",
             ),
         ],
     }

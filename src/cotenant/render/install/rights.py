@@ -36,11 +36,14 @@ def _cluster_rules(platform: Platform) -> list[Manifest]:
     return [
         rule(keys.GROUP, (*READ, "update", "patch"), "tenants"),
         rule(keys.GROUP, READ, "tenantprofiles"),
-        rule(keys.GROUP, _OWN, "spaces", "spacepolicies"),
+        rule(keys.GROUP, _OWN, "spaces", "spacepolicies", "tenantledgers"),
         rule(keys.GROUP, _STATUS, "tenants/status", "spaces/status"),
         rule(keys.GROUP, ("update",), "tenants/finalizers", "spaces/finalizers"),
         rule("", _OWN, "namespaces", "resourcequotas", "limitranges"),
         rule("", _STATUS, "resourcequotas/status"),
+        # How many pods are about to come, and how large: their quota is to be there first.
+        rule("apps", READ, "deployments", "replicasets", "statefulsets"),
+        rule("batch", READ, "jobs"),
         rule("networking.k8s.io", _OWN, "networkpolicies"),
         rule(_RBAC, _OWN, "rolebindings"),
         rule(_RBAC, READ, "clusterroles"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from cotenant import __version__
 from cotenant.api import keys
@@ -18,13 +19,15 @@ SETTINGS = "cotenant-settings"
 """Name of the ConfigMap that the operator and the command line read."""
 LEASE = "cotenant"
 """Name of the Lease of the leader, in the operator's namespace."""
+IMAGE = f"cotenant:{__version__}"
+"""What `docker build -t` in the documentation makes, before it is pushed anywhere."""
 
 
 class InstallValues(Struct, frozen=True, kw_only=True):
     """What `cotenant install` and the chart turn into manifests. The values left out are right on a plain EKS cluster."""
 
-    image: str = f"cotenant:{__version__}"
-    """Image of the operator, with registry and tag or digest."""
+    image: str = IMAGE
+    """Image of the operator, with registry and tag or digest. The one here names no registry: no node can pull it."""
     replicas: int = 2
     """Replicas of the operator; one leads, the others wait."""
     platform: Platform = Platform()
@@ -33,6 +36,10 @@ class InstallValues(Struct, frozen=True, kw_only=True):
     """debug, info, warning or error."""
     memory_limit: str = "512Mi"
     """Memory limit of the operator's container; 10,000 spaces need less than 400Mi."""
+    metrics_from: str = "monitoring"
+    """Namespace whose pods may read /metrics of the operator. The kubelet's probes come from the node and need none."""
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the operator's process beside the platform, as somebody wrote them into the ConfigMap: kept."""
 
 
 def manifest(api_version: str, kind: str, name: str, /, namespace: str = "", **content: Any) -> Manifest:

@@ -21,6 +21,10 @@ FAULTS = {
         TENANT + "spec:\n  limit: 5\n",
         ["5: spec.limit: is no field of spec; did you mean spec.spaces.limit?"],
     ),
+    "a field that is misspelt, and right elsewhere": (
+        TENANT + "spec:\n  spaces: {limits: 3}\n",
+        ["5: spec.spaces.limits: is no field of spec.spaces; did you mean limit?"],
+    ),
     "a misspelt field": (
         TENANT + "spec:\n  member: []\n",
         ["5: spec.member: is no field of spec; did you mean members?"],

@@ -5,10 +5,13 @@ from msgspec import convert
 from msgspec import inspect as types
 
 from cotenant.api import scalars
+from cotenant.api.limits import ONE_EACH, LimitItem
 from cotenant.api.rule import Rule
 from cotenant.api.schema import KINDS
 from cotenant.api.structural import RULES
 from cotenant.cli.manifests.rules import OFFLINE, TRANSITIONS, broken
+
+ORDER = LimitItem.RULES
 
 
 def rules_of(info):
@@ -48,6 +51,41 @@ def test_every_rule_of_the_definitions_is_known_here_too():
         (scalars.HOST, ["*.example.com", "a.b"], ["Example.com", "*", "a.*.b"]),
         (scalars.LABEL_KEYS, [{"team": "", "a.b/c": ""}], [{"-a": ""}, {"a/b/c": ""}]),
         (scalars.QUOTA_KEYS, [{"pods": 1, "count/jobs.batch": 1}], [{"podz": 1}]),
+        (
+            scalars.WHOLE,
+            [
+                {"pods": 5},
+                {"pods": "2k"},
+                {"requests.cpu": "500m"},
+                {"limits.memory": "1.5Gi"},
+                {"hugepages-2Mi": "1e9"},
+            ],
+            [{"pods": "1m"}, {"pods": "1.5"}, {"count/jobs.batch": "500m"}, {"requests.nvidia.com/gpu": "1e3"}],
+        ),
+        (
+            scalars.BYTES,
+            [{"memory": "128Mi"}, {"requests.storage": 5}, {"cpu": "100m"}, {"pods": "1m"}],
+            [{"memory": "128m"}, {"gold.storageclass.storage.k8s.io/requests.storage": "1u"}],
+        ),
+        (scalars.LIMIT_KEYS, [{"cpu": 1, "nvidia.com/gpu": 1, "hugepages-2Mi": 1}], [{"cpus": 1}, {"pods": 1}]),
+        (ORDER[0], [{"min": {"cpu": "1"}, "defaultRequest": {"cpu": "1000m", "memory": 1}}, {"min": {"cpu": 1}}], []),
+        (ORDER[0], [], [{"min": {"cpu": "2"}, "defaultRequest": {"cpu": "1"}}]),
+        (
+            ORDER[2],
+            [{"default": {"cpu": "1"}, "max": {"memory": 1}}],
+            [{"default": {"cpu": "1"}, "max": {"cpu": "1m"}}],
+        ),
+        (
+            LimitItem.RULES[-2],
+            [{"type": "Container", "default": {}}, {"type": "Pod", "max": {}}],
+            [{"type": "Pod", "defaultRequest": {}}],
+        ),
+        (
+            LimitItem.RULES[-1],
+            [{"type": "PersistentVolumeClaim", "max": {"storage": 1}}, {"type": "Pod"}],
+            [{"type": "PersistentVolumeClaim", "max": {"cpu": 1}}],
+        ),
+        (ONE_EACH, [[{"type": "Pod"}, {"type": "Container"}]], [[{"type": "Pod"}, {"type": "Pod"}]]),
     ],
 )
 def test_a_rule_lets_good_values_through_and_stops_bad_ones(rule, good, bad):

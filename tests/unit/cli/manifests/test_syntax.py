@@ -14,6 +14,14 @@ BROKEN = {
         "\u2018spec\u2019:\n  a: 1\n",
         '1: curly quotes are letters to YAML: \u2018spec\u2019; write "spec"',
     ),
+    "a no-break space behind a colon": (
+        "spec:\n  displayName:\u00a0Backend\n  profile: x\n",
+        "2: a no-break space is a letter to YAML; write an ordinary one: displayName: Backend",
+    ),
+    "no-break spaces as indentation": (
+        "spec:\n\u00a0\u00a0profile: x\n",
+        "2: a no-break space is a letter to YAML; write an ordinary one: profile",
+    ),
     "curly quotes that break the line": (
         "spec:\n  naming: “{tenant}: x”\n",
         '2: curly quotes “” are letters to YAML; write naming: "{tenant}: x"',

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from cotenant.api.builtin import Namespace
+from cotenant.api.meta import ObjectMeta
+from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.judge.isolation.parties import party
+from cotenant.judge.isolation.parties import accounted, party
 from cotenant.model.platform import Platform
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -50,6 +52,15 @@ def test_a_member_with_two_roles_is_one_identity():
 def test_while_a_tenant_is_cordoned_its_members_only_view():
     found = party(tenant({"role": "owner", "user": "bob"}), [], Platform(), NOW, cordoned=True)
     assert found.identities[0].roles == ("viewer",)
+
+
+def test_a_namespace_that_no_space_stands_for_is_left_out_and_named():
+    spaces = [Space(metadata=ObjectMeta(name="dev", namespace=home)) for home in ("home-red", "home-blue")]
+    homes = [namespace("home-red", space=""), namespace("nobodys", tenant="", space="")]
+    given = [*homes, namespace("red-dev"), namespace("red-old", space="old"), namespace("x", tenant="", space="dev")]
+    kept, left = accounted(given, spaces)
+    assert [one.metadata.name for one in kept] == ["home-red", "nobodys", "red-dev"]
+    assert left == ["red-old", "x"]
 
 
 def test_who_cannot_be_tried_is_listed_and_who_has_expired_is_not():

@@ -3,6 +3,7 @@
 A state is six small numbers: two quotas, the ledger, the tenant, and what each of two leaders waits for. A number
 stands for a value; what a value does next is computed once, by `begin` and `advance`, and looked up ever after.
 A request and its answer are one step: nothing can tell whether a leader crashed before or after it heard the answer.
+Any two leaders may also be two tasks of one process, which stores what both want of the ledger in one write.
 
 Versions are "now" or "old": every write makes the snapshots of that object in everybody else's hands old.
 
@@ -15,12 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any
 
 from msgspec.structs import replace
 
 from cotenant.model.escrow import messages as m
 from cotenant.model.escrow import protocol
+from cotenant.model.escrow.merge import merge
+from cotenant.model.escrow.resize import Resize
 from cotenant.model.escrow.values import Entry, Ledger, Quota
 from unit.model.escrow.board import ALL, LEDGER, NAMES, NOW, TENANT, Tenant, answer_to, place_of
 from unit.model.escrow.snapshots import age, blank, brief, holds_old, mirror, possible
@@ -43,6 +47,7 @@ class Rules:
     crash: bool = True
     begin: Callable[..., Any] = protocol.begin
     advance: Callable[..., Any] = protocol.advance
+    merge: Callable[..., Any] = merge
     start: tuple[int, int] = (1, 1)
     reduce: bool = True
     mirror: bool = True
@@ -81,6 +86,7 @@ class Explorer:
         self.ages: dict[tuple[int, int], int] = {}
         self.mirrors: dict[int, int] = {IDLE: IDLE}
         self.nature: dict[int, list[tuple[str, int]]] = {}
+        self.mergers: dict[tuple[int, int, int], list[tuple[int, int, int]]] = {}
         self.busy: set[Any] = set()
         self.places: dict[int, int] = {}
         starts = {rules.begin(intent): intent for intent in rules.intents}
@@ -123,6 +129,7 @@ class Explorer:
 
     def successors(self, state: State) -> Iterator[State]:
         yield from self.happenings(state)
+        yield from self.together(state)
         tried = set()
         for leader in range(4, len(state)):
             task = state[leader]
@@ -220,6 +227,36 @@ class Explorer:
         finally:
             self.busy.discard(step)
 
+    def together(self, state: State) -> Iterator[State]:
+        """Two tasks of one process write the ledger, and both hear that it is stored."""
+        for one, other in permutations(range(4, len(state)), 2):
+            key = state[LEDGER], state[one], state[other]
+            found = self.mergers.get(key)
+            if found is None:
+                found = self.mergers[key] = self.merged(*key)
+            for ledger, *steps in found:
+                after = list(self.written(state, LEDGER, ledger) if ledger != state[LEDGER] else state)
+                after[one], after[other] = steps
+                after[TENANT] = self.watch(ledger, after[TENANT])
+                yield tuple(after)
+
+    def merged(self, ledger: int, one: int, other: int) -> list[tuple[int, int, int]]:
+        """What is stored and how both go on; nothing where one is left out, who might as well have come later."""
+        base, tasks = self.table.values[ledger], [self.table.values[one], self.table.values[other]]
+        if base is None or not all(current(task) for task in tasks):
+            return []
+        found = []
+        for within in {believed(task) for task in tasks}:
+            stored, taken = self.rules.merge(base, [task.request.ledger for task in tasks], within)
+            if len(taken) < len(tasks):
+                continue
+            assert stored.allocated <= stored.limit, "the API server refuses a ledger that allocates too much"
+            told = [replace(task, request=m.PutLedger(stored)) for task in tasks]
+            told = [age(task, LEDGER) for task in told] if stored != base else told
+            steps = [self.settled(self.rules.advance(task, m.Written(NOW))) for task in told]
+            found.append((self.table.number(stored), *(self.table.number(step) for step in steps)))
+        return found
+
     # -- the cluster
 
     def happenings(self, state: State) -> Iterator[State]:
@@ -286,3 +323,15 @@ class Explorer:
             found = self.mirrors[number] = self.table.number(mirror(self.table.values[number]))
             self.mirrors[found] = number
         return found
+
+
+def current(task: Any) -> bool:
+    """Whether a task waits to write a ledger that is still as it knows it."""
+    request = getattr(task, "request", None)
+    return isinstance(request, m.PutLedger) and request.ledger.version == NOW
+
+
+def believed(task: Any) -> int:
+    """The tenant's limit as the process knows it."""
+    goal = getattr(task, "goal", None)
+    return goal.limit.amount if isinstance(goal, Resize) else getattr(goal, "within", 0)

@@ -33,6 +33,10 @@ TRANSFERS = Rules(grows(0, 1, 2) + drains(0, 1) + everyone(Settle))
 UNGUARDED = replace(TRANSFERS, intents=grows(0, 1, 2) + drains(0, 1, guarded=False), native=True)
 """The same without that policy: a charge is bound to status.hard alone."""
 
+CROWDED = Rules(grows(0, 1, within=1) + drains(0, within=1), Tenant(1, 1), leaders=3, start=(1, 0))
+"""Two tasks that write the ledger together, and a third leader against them."""
+CROWDED_WITH_TWO = replace(CROWDED, intents=grows(0, 2) + drains(0, 1), tenant=Tenant(2, 2), start=(1, 1))
+
 OLD, NEW = Limit(2, ""), Limit(1, "0")
 LOWERING = Rules(
     (*grows(2), *drains(0, within=1), Resize(NEW)),
@@ -81,5 +85,9 @@ BAD = {
     "a rebuild that does not fence": replace(LOSS, advance=variants.without_fence),
     "a rebuild that does not close the ledger": replace(LOSS, advance=variants.without_closing),
     "a space that leaves unannounced": replace(LEAVING, advance=variants.without_announcement),
+    "a merged write that leaves out what it confirms": replace(
+        TRANSFERS, merge=variants.merging_all_told_the_last_stored
+    ),
+    "a merged write of two changes of one space": replace(TRANSFERS, merge=variants.merging_what_concerns_one_space),
 }
 """Each lacks one precaution, and must be found to overshoot."""

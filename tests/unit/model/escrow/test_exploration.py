@@ -27,10 +27,12 @@ def explored(rules: Rules, check=broken) -> tuple[Explorer, Result]:
     [
         "TRANSFERS",
         "UNGUARDED",
+        "CROWDED",
         "LOWERING",
         "FLIPPING_BRIEFLY",
         "LOSS",
         "LEAVING",
+        pytest.param("CROWDED_WITH_TWO", marks=in_full),
         pytest.param("LOWERING_IN_FULL", marks=in_full),
         pytest.param("FLIPPING", marks=in_full),
         pytest.param("LOSS_OF_TWO", marks=in_full),

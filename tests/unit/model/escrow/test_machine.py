@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
-from cotenant.model.escrow.messages import Finished
+from cotenant.model.escrow.merge import merge
+from cotenant.model.escrow.messages import Finished, PutLedger
 from cotenant.model.escrow.protocol import advance, begin
 from cotenant.model.escrow.rebuild import Rebuild
 from cotenant.model.escrow.repair import plan_repairs
@@ -21,6 +22,12 @@ SPACES = ["a", "b", "c", "d", "e"]
 spaces = st.sampled_from(SPACES)
 leaders = st.integers(0, 2)
 amounts = st.integers(0, 12)
+
+
+def wants(step, base):
+    """Whether a task waits to store a ledger over the one that is there."""
+    request = getattr(step, "request", None)
+    return isinstance(request, PutLedger) and request.ledger.version == base.version
 
 
 class Play(RuleBasedStateMachine):
@@ -65,6 +72,18 @@ class Play(RuleBasedStateMachine):
                 self.tasks.pop(leader, None)
                 return
             self.tasks[leader] = advance(step, self.cluster.perform(step.request))
+
+    @rule(data=st.data())
+    def several_tasks_of_one_process_write_the_ledger(self, data):
+        base = self.cluster.ledger
+        waiting = {leader: step for leader, step in self.tasks.items() if base and wants(step, base)}
+        if len(waiting) < 2:
+            return
+        order = data.draw(st.permutations(sorted(waiting)))
+        stored, taken = merge(base, [waiting[leader].request.ledger for leader in order], self.within(data))
+        answer = self.cluster.perform(PutLedger(stored))
+        for leader in (order[at] for at in taken):
+            self.tasks[leader] = advance(replace(waiting[leader], request=PutLedger(stored)), answer)
 
     @precondition(lambda self: self.tasks)
     @rule(leader=leaders)

@@ -12,7 +12,13 @@ from cotenant.model.escrow.values import Entry, Ledger, Quota
 
 amounts = st.integers(0, 12)
 demands = st.builds(
-    Demand, amounts, amounts, st.integers(0, 5), st.integers(1, 4), st.sampled_from([0.0, 29.0, 30.0, 99.0])
+    Demand,
+    amounts,
+    amounts,
+    st.integers(0, 5),
+    st.integers(1, 4),
+    st.sampled_from([0.0, 29.0, 30.0, 99.0]),
+    st.sampled_from([0, 0, 1, 3, 8]),
 )
 shares = st.builds(Share, st.integers(0, 6), st.none() | st.integers(0, 15), st.integers(1, 3))
 spaces = st.lists(st.tuples(amounts, amounts, demands, shares), min_size=1, max_size=5)

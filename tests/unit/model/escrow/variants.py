@@ -11,6 +11,7 @@ from cotenant.model.escrow import messages as m
 from cotenant.model.escrow import protocol
 from cotenant.model.escrow.drain import Draining
 from cotenant.model.escrow.grow import Growing
+from cotenant.model.escrow.merge import changes, joined
 from cotenant.model.escrow.protocol import advance
 from cotenant.model.escrow.rebuild import Rebuilding
 from cotenant.model.escrow.values import Ledger
@@ -81,3 +82,19 @@ def advance_ledger_first(task: Any, answer: Any) -> Any:
         case m.Read():
             return advance(advance(task.task, answer), m.Read(task.found))
     return ledger_first(advance(task.task, answer))
+
+
+def merging_all_told_the_last_stored(base: Ledger, wanted: list[Ledger], within: int) -> Any:
+    """One write for all, with what the last one of them wants, and each is told that its own is stored."""
+    return wanted[-1], list(range(len(wanted)))
+
+
+def merging_what_concerns_one_space(base: Ledger, wanted: list[Ledger], within: int) -> Any:
+    """Also two changes of one space: the later one is stored, and both are told of it."""
+    merged = wanted[0]
+    for one in wanted[1:]:
+        both = joined(merged, changes(base, one), min(merged.limit, one.limit))
+        if both.allocated > both.limit or both == base:
+            return merged, [0]
+        merged = both
+    return merged, list(range(len(wanted)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import textwrap
 from pathlib import Path
 
 import jsonschema
@@ -16,6 +19,7 @@ from cotenant.render.install.chart import files, main
 
 CHART = Path(__file__).parents[4] / "charts" / "cotenant"
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+GIVEN = DEFAULTS | {"image": "registry.example.com/cotenant:1"}
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
 
@@ -26,14 +30,24 @@ def filled(values: dict, namespace: str) -> list[dict]:
         '{{ include "cotenant.bindable" . }}': json.dumps(bindable),
         "{{ toJson .Values.roles }}": json.dumps(values["roles"]),
         "{{ .Release.Namespace }}": namespace,
-        "{{ .Values.image | quote }}": json.dumps(values["image"]),
         "{{ .Values.logLevel | quote }}": json.dumps(values["logLevel"]),
         "{{ .Values.memoryLimit | quote }}": json.dumps(values["memoryLimit"]),
+        "{{ .Values.metricsFrom | quote }}": json.dumps(values["metricsFrom"]),
         "{{ .Values.replicas }}": str(values["replicas"]),
+    }
+    settings = (CHART / "templates" / "_helpers.tpl").read_text().partition('define "cotenant.settings" -}}')[2]
+    settings = settings.partition("{{- end -}}")[0].strip()
+    compact = json.dumps(values["roles"], separators=(",", ":"))  # as toJson writes it
+    settings = settings.replace("{{ toJson .Values.roles }}", compact).replace("{{ .Release.Namespace }}", namespace)
+    assert "{{" not in settings
+    meaning |= {
+        '{{ include "cotenant.settings" . | indent 4 }}': textwrap.indent(settings, "    "),
+        '{{ include "cotenant.settings" . | sha256sum | quote }}': hashlib.sha256(settings.encode()).hexdigest(),
     }
     manifests = []
     for path in sorted((CHART / "templates").glob("*.yaml")):
         text = path.read_text().partition("\n")[2]
+        text = re.sub(r'{{ required ".*?" \.Values\.image \| quote }}', json.dumps(values["image"]), text)
         for expression, value in meaning.items():
             text = text.replace(expression, value)
         assert "{{" not in text, path
@@ -42,19 +56,14 @@ def filled(values: dict, namespace: str) -> list[dict]:
 
 
 def comparable(manifests: list[dict]) -> dict:
-    found = {}
-    for manifest in manifests:
-        if "settings.json" in manifest.get("data", {}):
-            manifest |= {"data": json.loads(manifest["data"]["settings.json"])}
-        found[manifest["kind"], manifest["metadata"]["name"]] = manifest
-    return json.loads(json.dumps({" ".join(key): value for key, value in found.items()}))
+    return {f"{m['kind']} {m['metadata']['name']}": json.loads(json.dumps(m)) for m in manifests}
 
 
 @pytest.mark.parametrize(
     ("values", "namespace"),
     [
-        (DEFAULTS, "cotenant-system"),
-        (DEFAULTS | {"roles": ["owner", "developer"], "replicas": 3, "image": "r.example.com/c@sha256:0"}, "tenancy"),
+        (GIVEN, "cotenant-system"),
+        (GIVEN | {"roles": ["owner", "developer"], "replicas": 3, "metricsFrom": "prometheus"}, "tenancy"),
     ],
 )
 def test_the_chart_renders_what_install_applies(values, namespace):
@@ -66,6 +75,7 @@ def test_the_chart_renders_what_install_applies(values, namespace):
             platform=platform,
             log_level=values["logLevel"],
             memory_limit=values["memoryLimit"],
+            metrics_from=values["metricsFrom"],
         )
     )
 
@@ -83,13 +93,23 @@ def test_the_values_left_out_are_those_of_install():
     values = InstallValues()
 
     assert {
-        "image": values.image,
+        "image": "",  # has to be said: the one of InstallValues has no registry
         "replicas": values.replicas,
         "roles": list(values.platform.roles),
         "logLevel": values.log_level,
         "memoryLimit": values.memory_limit,
+        "metricsFrom": values.metrics_from,
     } == DEFAULTS
     assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == __version__
+
+
+def test_without_an_image_the_chart_refuses_with_the_next_step():
+    """A tag without registry would be looked for on docker.io, where anybody may put one."""
+    (line,) = [line for line in (CHART / "templates" / "operator.yaml").read_text().splitlines() if "image:" in line]
+
+    assert line.strip().startswith('image: {{ required "image: set it to')
+    assert (Path(__file__).parents[4] / "docs/how-to/install-on-eks.md").is_file()
+    assert "docs/how-to/install-on-eks.md" in line
 
 
 def test_the_schema_of_the_values_takes_the_right_and_refuses_the_wrong():
@@ -100,7 +120,8 @@ def test_the_schema_of_the_values_takes_the_right_and_refuses_the_wrong():
         {"roles": ["a b"]},
         {"imge": "x"},
         {"logLevel": "loud"},
-        {"image": ""},
+        {"image": " "},
+        {"metricsFrom": ""},
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(DEFAULTS | wrong, SCHEMA)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import json
 
 import kubernetes_validate
 import pytest
 
+from cotenant.cli.settings_source import merged
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, definitions, deny, grant, ground, render, rights, run
 
@@ -76,7 +78,6 @@ def test_only_member_roles_carry_the_label_of_a_role():
         "cotenant:editor": "editor",
         "cotenant:viewer": "viewer",
         "cotenant:home-owner": "home-owner",
-        "cotenant:home-editor": "home-editor",
         "cotenant:home-viewer": "home-viewer",
     }
     assert not any("aggregationRule" in m for m in ROLES)
@@ -111,12 +112,46 @@ def test_two_replicas_survive_a_drained_node():
     deployment, budget = one("Deployment", "cotenant"), one("PodDisruptionBudget", "cotenant")
 
     assert deployment["spec"]["replicas"] == 2
-    assert budget["spec"]["minAvailable"] == 1
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert "minAvailable" not in budget["spec"]  # with one replica it would stop every drain
     selector = deployment["spec"]["selector"]["matchLabels"]
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert budget["spec"]["selector"]["matchLabels"] == selector
     assert selector.items() <= labels.items()
     assert one("NetworkPolicy", "cotenant")["spec"]["podSelector"]["matchLabels"] == selector
+
+
+def checksum(values: InstallValues) -> str:
+    template = run(values)[-1]["spec"]["template"]
+    return template["metadata"]["annotations"]["cotenant.dev/settings-sha256"]
+
+
+def test_other_settings_are_another_pod_template_and_the_same_ones_are_not():
+    plain = InstallValues()
+
+    assert checksum(plain) == checksum(InstallValues(image="other", replicas=3))
+    assert checksum(plain) != checksum(InstallValues(platform=Platform(roles=("owner", "developer"))))
+    assert checksum(plain) != checksum(InstallValues(tuning={"workers": 2}))
+    (settings,) = (m for m in MANIFESTS if m["kind"] == "ConfigMap")
+    text = settings["data"]["settings.json"].removesuffix("\n")
+    assert checksum(plain) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_what_somebody_tuned_by_hand_is_among_the_settings():
+    tuned = grant(InstallValues(tuning={"workers": 2, "leaseDuration": 30.0}))[-1]
+
+    read = merged({}, {}, tuned["data"]["settings.json"])
+    assert (read.workers, read.lease_duration, read.platform) == (2, 30.0, Platform())
+
+
+def test_nobody_but_the_chosen_namespace_reaches_the_operator():
+    (policy,) = (m for m in run(InstallValues(metrics_from="prometheus")) if m["kind"] == "NetworkPolicy")
+
+    (rule,) = policy["spec"]["ingress"]
+    assert rule == {
+        "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "prometheus"}}}],
+        "ports": [{"port": 8080, "protocol": "TCP"}],
+    }
 
 
 def test_helm_keeps_the_definitions():
@@ -147,6 +182,7 @@ def test_what_an_uninstall_takes_away_are_the_operators_rights_not_the_members()
 
     assert ("ClusterRoleBinding", "cotenant-operator") in taken
     assert not [name for _, name in taken if name.startswith("cotenant:")]
+    assert "ConfigMap" not in [kind for kind, _ in taken]  # or a return would forget the roles of the platform
     # The binding goes before the role, so that no moment has a binding to a role that somebody else could make.
     assert taken.index(("ClusterRoleBinding", "cotenant-operator")) < taken.index(("ClusterRole", "cotenant-operator"))
 

@@ -1,0 +1,68 @@
+"""What makes pods, reduced to how many it is about to make and how large they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from cotenant.api.meta import Condition, ObjectMeta
+
+Quantities = dict[str, Any]
+"""Amounts by resource: text or numbers, as somebody wrote them."""
+
+
+class Resources(Struct, gc=False, frozen=True):
+    """`resources` of a container or a pod."""
+
+    requests: Quantities = field(default_factory=dict)
+    limits: Quantities = field(default_factory=dict)
+
+
+class Container(Struct, rename="camel", gc=False, frozen=True):
+    """A container's resources; `restart_policy` Always makes an init container a sidecar."""
+
+    resources: Resources = Resources()
+    restart_policy: str = ""
+
+
+class PodSpec(Struct, rename="camel", gc=False, frozen=True):
+    """What of a pod is charged."""
+
+    containers: list[Container] = field(default_factory=list)
+    init_containers: list[Container] = field(default_factory=list)
+    overhead: Quantities = field(default_factory=dict)
+    resources: Resources = Resources()
+
+
+class Template(Struct, gc=False, frozen=True):
+    """A pod template."""
+
+    spec: PodSpec = PodSpec()
+
+
+class WorkloadSpec(Struct, rename="camel", gc=False, frozen=True):
+    """`spec` of a Deployment, ReplicaSet, StatefulSet or Job."""
+
+    replicas: int | None = None
+    parallelism: int | None = None
+    completions: int | None = None
+    suspend: bool | None = None
+    template: Template = Template()
+
+
+class WorkloadStatus(Struct, rename="camel", gc=False, frozen=True):
+    """`status` of one: the pods that exist, those of a Job by what became of them."""
+
+    replicas: int | None = None
+    active: int | None = None
+    succeeded: int | None = None
+    conditions: list[Condition] | None = None
+
+
+class Workload(Struct, gc=False, frozen=True):
+    """A Deployment, ReplicaSet, StatefulSet or Job."""
+
+    metadata: ObjectMeta
+    spec: WorkloadSpec = WorkloadSpec()
+    status: WorkloadStatus = WorkloadStatus()

@@ -1,0 +1,89 @@
+"""The installation that is there: what it chose, and what the next one changes of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from cotenant.cli import Failure
+from cotenant.kube import resource
+from cotenant.kube.client import Client
+from cotenant.kube.errors import NotFound
+from cotenant.kube.resource import Resource
+from cotenant.model.platform import Platform
+from cotenant.render.install import InstallValues
+from cotenant.render.install.operator import KEY
+from cotenant.render.install.values import IMAGE, NAME, SETTINGS
+
+Found = dict[str, Any]
+
+
+async def running(client: Client) -> InstallValues | None:
+    """What an earlier installation chose, so that repeating it without a flag takes nothing back; None for a first one.
+
+    Failure if its settings cannot be read: nothing may be thrown away that nobody has looked at.
+    """
+    namespace = Platform().namespace
+    found = await _found(client, resource.CONFIG_MAPS, SETTINGS, namespace)
+    if found is None:
+        return None
+    try:
+        content = msgspec.json.decode(found.get("data", {}).get(KEY, "{}"), type=dict[str, Any])
+        platform = msgspec.convert(content.pop("platform", {}), Platform)
+    except msgspec.MsgspecError as error:
+        fix = f"kubectl edit configmap {SETTINGS} -n {namespace}"
+        raise Failure(
+            f"the settings of the installation that runs cannot be read: {error}; mend them: {fix}"
+        ) from error
+    values = InstallValues(platform=platform, tuning=content)
+    deployment = await _found(client, resource.DEPLOYMENTS, NAME, namespace)
+    if deployment is not None:
+        values = _with_deployment(values, deployment["spec"])
+    policy = await _found(client, resource.NETWORK_POLICIES, NAME, namespace)
+    readers = _readers(policy) if policy is not None else None
+    return replace(values, metrics_from=readers) if readers else values
+
+
+def changes(old: InstallValues, new: InstallValues, *, with_operator: bool) -> Iterator[str]:
+    """What the flags change of the installation that runs, one line each."""
+    pairs = [("roles", ", ".join(old.platform.roles), ", ".join(new.platform.roles))]
+    if with_operator:
+        before = "" if old.image == IMAGE else old.image  # the one nobody chose: there was no Deployment
+        pairs += [("image", before, new.image), ("replicas", str(old.replicas), str(new.replicas))]
+        pairs += [("metrics from namespace", old.metrics_from, new.metrics_from)]
+    for name, before, after in pairs:
+        if before and before != after:
+            yield f"{name}: {before} -> {after}"
+
+
+def _with_deployment(values: InstallValues, spec: Found) -> InstallValues:
+    container = spec["template"]["spec"]["containers"][0]
+    level = next((one.get("value") for one in container.get("env", ()) if one["name"] == "COTENANT_LOG_LEVEL"), None)
+    memory = container.get("resources", {}).get("limits", {}).get("memory")
+    return replace(
+        values,
+        image=container["image"],
+        replicas=spec["replicas"] or values.replicas,  # scaled to nothing by hand: an installation is to run
+        log_level=level or values.log_level,
+        memory_limit=memory or values.memory_limit,
+    )
+
+
+def _readers(policy: Found) -> str | None:
+    """The namespace in the NetworkPolicy; None where somebody wrote another one."""
+    try:
+        labels = policy["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"]
+    except (KeyError, IndexError):
+        return None
+    name: str | None = labels.get("kubernetes.io/metadata.name")
+    return name
+
+
+async def _found(client: Client, kind: Resource, name: str, namespace: str) -> Found | None:
+    try:
+        return await client.get(kind, name, namespace)
+    except NotFound:
+        return None

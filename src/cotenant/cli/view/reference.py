@@ -1,0 +1,85 @@
+"""docs/reference/cli.md, from the commands themselves.
+
+`python -m cotenant.cli.view.reference --write FILE` writes it, `--check FILE` compares it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from cotenant.cli import COMMANDS, SECTIONS, cotenant
+
+HEAD = """# Command line
+
+Generated from the commands: change them and run `make docs`.
+
+`cotenant …` and `kubectl cotenant …` are the same program. Data goes to stdout, progress to stderr. `NO_COLOR` is honoured.
+
+| exit code | means |
+| --- | --- |
+| 0 | answered, nothing to report |
+| 1 | answered, there is something: differs, denied, broken |
+| 2 | could not answer |
+| 3 | answered only in part |
+| 130 | Ctrl-C |
+
+`-o json` carries `apiVersion: cli.cotenant.dev/v1`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    root = click.Context(cotenant, info_name="cotenant", help_option_names=["-h", "--help"])
+    parts = [HEAD]
+    for title, entries in SECTIONS.items():
+        parts.append(f"## {title}\n")
+        for name in entries:
+            command = cotenant.get_command(root, name)
+            assert command is not None
+            parts += sections(command, click.Context(command, info_name=name, parent=root))
+    return "\n".join(parts)
+
+
+def sections(command: click.Command, ctx: click.Context) -> Iterator[str]:
+    """One command, and those below it."""
+    usage = " ".join(command.collect_usage_pieces(ctx))
+    yield f"### `{ctx.command_path} {usage}`\n"
+    text = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    yield f"{text}\n"
+    options = [one for one in command.get_params(ctx) if isinstance(one, click.Option) and "--help" not in one.opts]
+    rows = [record for one in options if (record := one.get_help_record(ctx))]
+    if rows:
+        yield "| option | |\n| --- | --- |"
+        yield "\n".join(f"| `{cell(names)}` | {cell(words)} |" for names, words in rows) + "\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            below = command.get_command(ctx, name)
+            if below is not None and not below.hidden:
+                yield from sections(below, click.Context(below, info_name=name, parent=ctx))
+
+
+def cell(text: str) -> str:
+    """Text as it may stand in a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def main(arguments: list[str]) -> int:
+    """`--write FILE` or `--check FILE`; 1 if the page is not what the commands say, 2 for a wrong call."""
+    match arguments:
+        case ["--write", path]:
+            Path(path).write_text(page(), encoding="utf-8")
+            return 0
+        case ["--check", path]:
+            return 0 if Path(path).is_file() and Path(path).read_text(encoding="utf-8") == page() else 1
+        case _:
+            sys.stderr.write(f"{__doc__}\n{len(COMMANDS)} commands\n")
+            return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

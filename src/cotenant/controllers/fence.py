@@ -1,0 +1,107 @@
+"""Proves that the policies that make quotas strict act: we rehearse what they forbid, as dry runs, and want refusals.
+
+Each API server takes policies in by itself, and behind one address there may be several, which tell nobody who they are.
+So every rehearsal is made several times, each over a connection of its own; and all of it again from time to time, for a
+policy may be taken away. A charge that an API server without the policy admits meanwhile is a native one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable
+
+import structlog
+
+from cotenant.api.builtin import Manifest, ResourceQuota
+from cotenant.api.keys import COTENANT, HOME_PREFIX, TENANT
+from cotenant.apply.escrow import KIND, carried, identity
+from cotenant.controllers.world import World
+from cotenant.kube.client import Client
+from cotenant.kube.errors import ApiError, Forbidden, Invalid
+from cotenant.kube.resource import LIMIT_RANGES, RESOURCE_QUOTAS
+from cotenant.model.plan import manifest
+from cotenant.model.quantity import parse
+
+log = structlog.get_logger()
+
+LAW, FIRST = "COTENANT-QUOTA-1", "cotenant-quota-first"
+CANARY = "cotenant-canary"
+ENOUGH = 5
+"""Refusals of each kind in a row."""
+SOON, LATER = 1.0, 300.0
+"""Seconds until the next look: while something is wrong, and while nothing is."""
+
+
+class Fence:
+    """Keeps `world.fenced` true to what was last seen, and calls `changed` when that changes."""
+
+    def __init__(self, client: Client, world: World, changed: Callable[[], None]) -> None:
+        self.client, self.world, self.changed = copy.copy(client), world, changed
+        # A new connection for each request, so that the load balancer chooses anew.
+        self.client.headers = (*client.headers, ("Connection", "close"))
+        self.homes = asyncio.Event()
+        world.fenced = None
+        world.quotas.subscribe(lambda change: self.homes.set() if usable(change.new) else None)
+
+    async def run(self) -> None:
+        """Looks as soon as there is a home to look at, and again from time to time."""
+        while True:
+            await self.homes.wait()
+            home = next((one for one in self.world.quotas.items() if usable(one)), None)
+            if home is None:
+                self.homes.clear()
+                continue
+            await asyncio.sleep(LATER if await self.look(home) else SOON)
+
+    async def look(self, home: ResourceQuota) -> bool:
+        """Tries, and tells whoever waits for it; whether all is well."""
+        try:
+            proven = await self.trial(home)
+        except ApiError as error:
+            log.warning("quota policies could not be tried", error=error.message or error.reason)
+            return False
+        if proven is not self.world.fenced:
+            (log.info if proven else log.error)("quota policies", act=proven)
+            self.world.fenced = proven
+            self.changed()
+        return proven
+
+    async def trial(self, home: ResourceQuota) -> bool:
+        """Whether all rehearsals were refused, and by these policies."""
+        for _ in range(ENOUGH):
+            if not (await self.refused_first(home) and await self.refused_charge(home)):
+                return False
+        return True
+
+    async def refused_first(self, home: ResourceQuota) -> bool:
+        """Something new where no space's quota is: a home."""
+        canary: Manifest = manifest("v1", "LimitRange", CANARY, home.metadata.namespace, spec={"limits": []})
+        try:
+            await self.client.create(LIMIT_RANGES, canary, dry_run=True)
+        except (Forbidden, Invalid) as error:
+            return FIRST in error.message
+        return False
+
+    async def refused_charge(self, home: ResourceQuota) -> bool:
+        """A charge above the limit."""
+        there = await self.client.get(RESOURCE_QUOTAS, COTENANT, home.metadata.namespace, type=ResourceQuota)
+        over = {key: str(int(parse(value)) + 1) for key, value in there.spec.hard.items()}
+        body = {
+            **KIND,
+            "metadata": identity(there) | carried(there.metadata, {}),
+            "spec": {"hard": there.spec.hard},
+            "status": {"hard": there.status.hard, "used": there.status.used | over},
+        }
+        try:
+            await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", dry_run=True)
+        except Forbidden as error:
+            return LAW in error.message
+        return False
+
+
+def usable(quota: ResourceQuota | None) -> bool:
+    """Whether a ResourceQuota is a home's and counted."""
+    if quota is None or not quota.status.used:
+        return False
+    return quota.metadata.namespace == HOME_PREFIX + quota.metadata.labels.get(TENANT, "")

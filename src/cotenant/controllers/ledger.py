@@ -1,0 +1,289 @@
+"""The ledger controller: moves a tenant's quota to where it is needed, and mends what a crash or a hand left.
+
+Look at everything, plan with the escrow's pure functions, carry out, look again; until nothing is left to do or what is
+left waits for others. It writes TenantLedgers, and limits in ResourceQuotas; the quota controller makes those, with 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cotenant.api.keys import COTENANT, SPACE, home_of
+from cotenant.api.ledger import TenantLedger
+from cotenant.api.limits import LimitItem
+from cotenant.api.space import Space
+from cotenant.api.workload import Workload
+from cotenant.apply.escrow import Books, Deed, Escrow, Moot
+from cotenant.controllers.gather import gather_view, ledgers_of
+from cotenant.controllers.status import Patience
+from cotenant.controllers.world import World, spaces_of
+from cotenant.kube.client import Client
+from cotenant.kube.errors import Conflict, NotFound
+from cotenant.kube.resource import TENANT_LEDGERS
+from cotenant.model import pool
+from cotenant.model.demand import Pulse, demands
+from cotenant.model.escrow.drain import Drain
+from cotenant.model.escrow.grow import Grow
+from cotenant.model.escrow.policy import HOLD, plan_transfers
+from cotenant.model.escrow.protocol import Intent
+from cotenant.model.escrow.repair import plan_repairs
+from cotenant.model.escrow.values import Entry, Ledger, Limit, Quota
+from cotenant.model.grain import grain
+from cotenant.model.placement import home_is_ours
+from cotenant.model.platform import Platform
+from cotenant.model.snapshot import TenantView
+from cotenant.model.workload import Coming, charge, coming
+from cotenant.runtime.controller import Result
+
+PASSES = 10
+"""Looks in one go. What is not done then is begun again a moment later, behind other tenants."""
+AGAIN = 1.0
+"""Seconds until a plan that did not get further is tried again, if nothing happens before."""
+TOGETHER = 1.0
+"""Seconds for which a new space waits for others of its tenant that are on their way: one write admits them all."""
+REFRESH = 5.0
+"""Seconds between two writes that only tell what is used."""
+
+
+class Holdings(Struct):
+    """What is known of a tenant's quota at one moment."""
+
+    view: TenantView
+    source: str
+    limits: dict[str, int]
+    books: Books
+    spaces: dict[str, Space | None]
+    """Every namespace of the tenant that lives and has a ResourceQuota, with its Space."""
+    gone: frozenset[str]
+    expected: int
+    """How many spaces there are or are about to be."""
+    coming: dict[str, list[Coming]]
+    """What workloads are about to create, by namespace."""
+    pause: float = 0.0
+    """Seconds for which new spaces still wait for others."""
+
+
+class LedgerController:
+    """Keys are names of tenants."""
+
+    def __init__(
+        self,
+        client: Client,
+        world: World,
+        platform: Platform,
+        now: Callable[[], datetime],
+        guarded: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.client, self.world, self.platform, self.now, self.guarded = client, world, platform, now, guarded
+        self.escrow = Escrow(client, world.remember)
+        self.pulse = Pulses(now)
+        self.told: dict[str, float] = {}
+        self.patience = Patience(now, TOGETHER)
+
+    async def reconcile(self, key: str) -> Result:
+        """Plans and carries out until nothing is left."""
+        found = self.gather(key)
+        if found is None:
+            self.pulse.forget(key)
+            self.patience.over(key)
+            return Result()
+        deeds: list[Deed] = []
+        before: list[tuple[str, Intent]] = []
+        for _ in range(PASSES):
+            intents = [(one, intent) for one in found.limits for intent in self.plan(found, one)]
+            if not intents or intents == before:
+                break
+            deeds, before = await self.escrow.run(found.books, intents), intents
+            found = self.gather(key)
+            if found is None:
+                return Result()
+        trouble = next((deed.error for deed in deeds if deed.error and not isinstance(deed.error, Moot)), None)
+        if trouble:
+            raise trouble
+        if intents:
+            return Result(after=AGAIN)
+        return await self.tidy(found)
+
+    def gather(self, name: str) -> Holdings | None:
+        """From the stores, without awaiting; None while nothing may be moved: no rules, no home, or the tenant goes."""
+        tenant, home = self.world.tenants.get(None, name), self.world.namespaces.get(None, home_of(name))
+        if tenant is None or tenant.metadata.deletion_timestamp or home is None or home.metadata.deletion_timestamp:
+            return None
+        view = gather_view(self.world, tenant, self.platform, self.now())
+        if view is None or not home_is_ours(home, name):
+            return None
+        profile = self.world.profiles.get(None, tenant.spec.profile) if tenant.spec.profile else None
+        limits = pool.limits(view)
+        ledgers = ledgers_of(self.world, view)
+        namespaces = {
+            one.metadata.name: one for one in self.world.namespaces.by("tenant", name) if one.metadata.name != view.home
+        }
+        quotas = {space: one for space in namespaces if (one := self.world.quotas.get(space, COTENANT)) is not None}
+        known = {entry.space for one in ledgers.values() for entry in one.spec.entries}
+        gone = frozenset(known - namespaces.keys())
+        spaces = {
+            space: self.world.spaces.get(view.home, namespaces[space].metadata.labels.get(SPACE, ""))
+            for space in quotas
+            if not namespaces[space].metadata.deletion_timestamp
+        }
+        books = Books(name, limits, ledgers, quotas, gone)
+        count = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
+        return Holdings(view, pool.revision(tenant, profile), limits, books, spaces, gone, count, self.coming(spaces))
+
+    def coming(self, spaces: Iterable[str]) -> dict[str, list[Coming]]:
+        """What workloads are about to create, by namespace; nothing for those that want nothing more."""
+        found = {}
+        for space in spaces:
+            kinds = {kind: store.by("namespace", space) for kind, store in self.world.workloads.items()}
+            owned: dict[str, list[Workload]] = {}
+            for one in kinds["ReplicaSet"]:
+                for owner in one.metadata.owner_references:
+                    owned.setdefault(owner.uid, []).append(one)
+            pods = [
+                coming(kind, one, owned.get(one.metadata.uid, ()))
+                for kind, several in kinds.items()
+                for one in several
+                if not one.metadata.deletion_timestamp
+            ]
+            if wanted := [one for one in pods if one.pods]:
+                found[space] = wanted
+        return found
+
+    def plan(self, found: Holdings, key: str) -> list[Intent]:
+        """What to do next about one key: repairs first, then transfers; what waits for a drain waits for the next look."""
+        books, limit = found.books, Limit(found.limits[key], found.source)
+        ledger = books.ledger(key)
+        # Without a count nothing can be said about it, but that it is new and has nothing yet.
+        quotas = {
+            space: pool.quota(there, key)
+            for space, there in books.quotas.items()
+            if key in there.spec.hard and (there.status.used or not (ledger and ledger.entry(space)))
+        }
+        intents = plan_repairs(ledger, quotas, limit, found.gone)
+        newcomers = {one.space for one in intents if isinstance(one, Grow) and one.admit}
+        if newcomers and (pause := self.awaited(found)):
+            found.pause, newcomers = pause, set()
+        repairs = [one for one in intents if not (isinstance(one, Grow) and one.admit)]
+        if ledger is None or repairs:
+            return [self.unguarded(one) for one in repairs]
+        alive = {space: one for space, one in quotas.items() if space in found.spaces}
+        for space in sorted(newcomers):
+            ledger = ledger.having(Entry(space, 0))
+        moves = begun(self.transfers(found, key, ledger, alive))
+        grown = {one.space for one in moves if isinstance(one, Grow)}
+        admitted: list[Intent] = [
+            replace(one, admit=True) if isinstance(one, Grow) and one.space in newcomers else self.unguarded(one)
+            for one in moves
+        ]
+        return admitted + [Grow(space, 0, limit.amount, admit=True) for space in sorted(newcomers - grown)]
+
+    def awaited(self, found: Holdings) -> float:
+        """Seconds for which the spaces that the tenant has still to get are waited for; 0 once all are there."""
+        if len(found.books.quotas) < found.expected:
+            return self.patience.left(found.view.name)
+        self.patience.over(found.view.name)
+        return 0.0
+
+    def transfers(self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota]) -> list[Grow | Drain]:
+        """Growths and drains for one key."""
+        within = found.limits[key]
+        limits = found.view.rules.limits
+        ages = {space: self.pulse.age(found.books, space) for space in quotas}
+        pulses = {space: expected(found.coming.get(space, ()), key, limits, ages[space]) for space in quotas}
+        piece = max(
+            [grain(found.view.rules, key, within), *(largest(one, key, limits) for one in found.coming.values())]
+        )
+        wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
+        shares = {space: pool.share(found.view, found.spaces[space], key) for space in quotas}
+        return plan_transfers(ledger, quotas, wanted, shares, within)
+
+    def unguarded(self, intent: Intent) -> Intent:
+        """Drains wait for status.hard themselves while the policy that binds charges is not proven."""
+        return replace(intent, guarded=False) if isinstance(intent, Drain) and not self.guarded() else intent
+
+    async def tidy(self, found: Holdings) -> Result:
+        """Tells what is used where that is old, and takes away ledgers of keys that have no limit any more."""
+        slugs = {pool.slug(key) for key in found.limits}
+        for one in list(self.world.ledgers.by("namespace", found.view.home)):
+            if one.metadata.name not in slugs:
+                await self.drop(found, one)
+        wait = found.pause or None
+        for key, there in found.books.ledgers.items():
+            ledger = found.books.ledger(key)
+            assert ledger is not None
+            if pool.content(key, ledger, found.books.used(key))[1] == there.status:
+                continue
+            left = self.told.get(there.metadata.key, 0.0) + REFRESH - self.now().timestamp()
+            if left <= 0:
+                await self.escrow.store_ledger(found.books, key, ledger)
+                self.told[there.metadata.key] = self.now().timestamp()
+            else:
+                wait = min(left, wait or REFRESH)
+        return Result(after=wait)
+
+    async def drop(self, found: Holdings, there: TenantLedger) -> None:
+        """Deletes a ledger, if the tenant has really no limit of its key: whoever knows more recent rules needs it."""
+        limits, _ = await self.escrow.limits(found.view.name)
+        if there.spec.resource in limits:
+            return
+        metadata = there.metadata
+        try:
+            await self.client.delete(
+                TENANT_LEDGERS,
+                metadata.name,
+                metadata.namespace,
+                uid=metadata.uid,
+                resource_version=metadata.resource_version,
+            )
+        except (NotFound, Conflict):
+            return
+
+
+def begun(moves: list[Grow | Drain]) -> list[Grow | Drain]:
+    """What can begin now: growths behind a drain wait for it."""
+    last = max((at for at, one in enumerate(moves) if isinstance(one, Drain)), default=len(moves))
+    return moves[: last + 1]
+
+
+def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: float | None) -> Pulse:
+    """What a space is about to take of a key."""
+    refused = sum(one.pods * charge(one.spec, key, limits) for one in pods if one.refused)
+    ahead = sum(one.pods * charge(one.spec, key, limits) for one in pods if not one.refused)
+    return Pulse(refused=refused, ahead=ahead, age=age)
+
+
+def largest(pods: Iterable[Coming], key: str, limits: list[LimitItem]) -> int:
+    """The largest pod that is about to come."""
+    return max((charge(one.spec, key, limits) for one in pods), default=0)
+
+
+class Pulses:
+    """How long each space has been quiet. In memory alone: after a restart nobody is known to be idle for a while."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now, self.started = now, now().timestamp()
+        self.seen: dict[str, dict[str, tuple[dict[str, str], float | None]]] = {}
+
+    def age(self, books: Books, space: str) -> float | None:
+        """Seconds since its use changed, or since it was made; None where nobody was here to see."""
+        tenant, there, moment = self.seen.setdefault(books.tenant, {}), books.quotas[space], self.now().timestamp()
+        used, since = tenant.get(space, (None, None))
+        if used is None:
+            made = there.metadata.creation_timestamp
+            born = datetime.fromisoformat(made).timestamp() if made else moment
+            since = born if moment - born < HOLD else None
+            tenant[space] = dict(there.status.used), since
+        elif used != there.status.used:
+            since = moment
+            tenant[space] = dict(there.status.used), since
+        if since is None:
+            return moment - self.started if moment - self.started >= HOLD else None
+        return moment - since
+
+    def forget(self, tenant: str) -> None:
+        """The tenant is gone."""
+        self.seen.pop(tenant, None)

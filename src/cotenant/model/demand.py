@@ -1,0 +1,65 @@
+"""What each space wants of one resource beyond what it uses: what is known to come, and what is kept at hand.
+
+Slack is generous while there is plenty: a space that is at work holds half of an equal share of what nobody uses, and
+the pool the rest. So most pods find their quota without a transfer. What the idle hold stays where it is until somebody
+needs it; then those that have been quiet longest give first, all but a reserve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from cotenant.model.escrow.policy import HOLD, Demand
+from cotenant.model.escrow.values import Ledger, Quota
+
+BRIEF = 3.0
+"""Seconds after which a space counts as idle when there are only a few pods left for all."""
+QUIETEST = 3600.0
+"""Seconds after which nobody is told from those that have been quiet for longer."""
+FEW = 4
+"""Pods that an active space holds even where that is more than half of its share."""
+
+
+class Pulse(Struct, frozen=True):
+    """What a space is known to want, in base units, and how long it has been quiet.
+
+    `age`: seconds since its use or its workloads changed; None where nobody has seen that yet.
+    """
+
+    refused: int = 0
+    ahead: int = 0
+    age: float | None = None
+
+
+def demands(
+    ledger: Ledger,
+    quotas: Mapping[str, Quota],
+    pulses: Mapping[str, Pulse],
+    *,
+    grain: int,
+    within: int,
+    expected: int = 0,
+) -> dict[str, Demand]:
+    """The Demand of each space in the ledger.
+
+    `grain` is one pod's part of the resource, `within` the tenant's limit, `expected` how many spaces there will be.
+    """
+    spaces = [entry.space for entry in ledger.entries if entry.space in quotas]
+    count = max(1, len(spaces), expected)
+    seen = {space: pulses.get(space, Pulse()) for space in spaces}
+    wanted = sum(quotas[space].used + seen[space].refused + seen[space].ahead for space in spaces)
+    spare = max(0, min(ledger.limit, within) - wanted)
+    share = spare // count
+    generous = spare if count == 1 else min(share, max(share // 2, FEW * grain))
+    slack, reserve = max(grain, generous), max(grain, share // 4)
+    hold = HOLD if spare >= 2 * grain * count else BRIEF
+    return {space: demand(one, slack, reserve, grain, hold) for space, one in seen.items()}
+
+
+def demand(one: Pulse, slack: int, reserve: int, grain: int, hold: float) -> Demand:
+    """One space's. Nobody counts as idle for the policy, which would take all of it: it is cut as far as others need."""
+    quiet = min(one.age or 0.0, QUIETEST)
+    at_work = one.age is not None and one.age < hold
+    return Demand(one.refused, one.ahead, slack if at_work else 0, grain, quiet / QUIETEST * (HOLD - 1), reserve)

@@ -1,0 +1,127 @@
+"""A tenant's quota as one pool for all its spaces: which keys it has, where each ledger is, what a space may count on."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from hashlib import blake2b
+from operator import attrgetter
+
+from cotenant.api.builtin import ResourceQuota
+from cotenant.api.ledger import LedgerEntry, LedgerSpec, LedgerStatus, TenantLedger
+from cotenant.api.profile import TenantProfile
+from cotenant.api.space import Space
+from cotenant.api.tenant import Tenant
+from cotenant.model import allowance
+from cotenant.model.escrow.policy import Share
+from cotenant.model.escrow.units import limit_of, text_of, use_of
+from cotenant.model.escrow.values import Entry, Ledger, Quota
+from cotenant.model.snapshot import TenantView
+
+FILLER = {"replicationcontrollers": "1000000000"}
+"""What a quota that limits nothing says: with an empty one the API server would never count, and admit no pod."""
+BINARY = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20))
+
+
+def slug(key: str) -> str:
+    """Name of the TenantLedger of a quota key: the key where that is a name, else much like it and unique."""
+    plain = key.removeprefix("count/")
+    if "/" not in plain and plain == plain.lower():
+        return key.replace("/", "-")
+    return f"{key.lower().replace('/', '-').replace('_', '-')}-{blake2b(key.encode(), digest_size=3).hexdigest()}"
+
+
+def limits(view: TenantView) -> dict[str, int]:
+    """The tenant's limit of each pooled key, in base units."""
+    return {key: limit_of(key, amount) for key, amount in sorted(view.rules.hard.items())}
+
+
+def revision(tenant: Tenant, profile: TenantProfile | None) -> str:
+    """Which tenant, and profile, a limit was read from."""
+    seen = [tenant.metadata, *([profile.metadata] if profile and tenant.spec.profile else [])]
+    return "/".join(f"{one.uid}.{one.generation}" for one in seen)
+
+
+def fixed(view: TenantView, space: Space) -> allowance.Hard:
+    """What the quota of a space says of keys that are not pooled: ceilings, and what is not allowed at all."""
+    found = {key: value for key, value in allowance.hard(view, space).items() if key not in view.rules.hard}
+    return found if found or view.rules.hard else dict(FILLER)
+
+
+def wanted(view: TenantView, space: Space, there: ResourceQuota | None) -> allowance.Hard:
+    """spec.hard of a space beside what is moved: pooled keys as they are, and 0 at birth.
+
+    Born with more, a quota could not be told from one that still knows a ledger that was lost.
+    """
+    have = there.spec.hard if there else {}
+    pooled = {key: have.get(key, "0") for key in view.rules.hard}
+    return dict(sorted((fixed(view, space) | pooled).items()))
+
+
+def share(view: TenantView, space: Space | None, key: str) -> Share:
+    """What a space may count on and not exceed of a pooled key. A namespace whose Space is gone counts on nothing."""
+    if space is None:
+        return Share()
+    own = (space.spec.quota.min if space.spec.quota else None) or {}
+    floors = [limit_of(key, found[key]) for found in (view.rules.space_min, own) if key in found]
+    ceiling = limit_of(key, allowance.hard(view, space)[key])
+    return Share(floor=min(ceiling, max(floors, default=0)), ceiling=ceiling)
+
+
+def quota(there: ResourceQuota, key: str) -> Quota:
+    """One key of a ResourceQuota. The space is the namespace: two may carry the same label."""
+    hard, status = there.spec.hard, there.status
+    counted = key in status.used and key in status.hard
+    return Quota(
+        space=there.metadata.namespace,
+        hard=limit_of(key, hard.get(key, "0")),
+        enforced=limit_of(key, status.hard[key]) if counted else None,
+        used=use_of(key, status.used.get(key, "0")),
+        version=there.metadata.resource_version,
+    )
+
+
+def ledger(there: TenantLedger) -> Ledger:
+    """As the protocol sees it."""
+    entries = tuple(Entry(one.space, one.allocation, one.drain) for one in there.spec.entries)
+    spec = there.spec
+    return Ledger(spec.limit, entries, there.metadata.resource_version, spec.rebuilding, spec.source)
+
+
+def content(key: str, wanted: Ledger, used: int) -> tuple[LedgerSpec, LedgerStatus]:
+    """The content of the object. `used` is what the spaces use together, as far as is known."""
+    entries = [LedgerEntry(space=one.space, allocation=one.allocation, drain=one.drain) for one in wanted.entries]
+    spec = LedgerSpec(
+        resource=key, limit=wanted.limit, entries=entries, rebuilding=wanted.rebuilding, source=wanted.source
+    )
+    figures = (wanted.limit, used, wanted.allocated, wanted.limit - wanted.allocated)
+    limit, use, allocated, headroom = (spelled(key, figure) for figure in figures)
+    return spec, LedgerStatus(limit=limit, used=use, allocated=allocated, headroom=headroom)
+
+
+def spelled(key: str, base: int) -> str:
+    """An amount for people: bytes in the largest unit that is exact."""
+    if "memory" in key or "storage" in key or "hugepages" in key:
+        return next((f"{base // size}{unit}" for unit, size in BINARY if base and base % size == 0), str(base))
+    return text_of(key, base)
+
+
+def served(found: TenantLedger | None, there: ResourceQuota, key: str) -> bool:
+    """Whether a space has been given its first share of a key, or was told that there is none.
+
+    A key that Kubernetes does not count is not waited for: it knows no such resource, or has not discovered it yet.
+    """
+    if there.status.used and key not in there.status.used:
+        return True
+    entry = None if found is None or found.spec.rebuilding else entry_of(found, there.metadata.namespace)
+    if entry is None:
+        return False
+    seen = quota(there, key)
+    waits = seen.hard == 0 and entry.allocation > 0 and entry.drain is None
+    return seen.enforced is not None and not waits and not (seen.enforced == 0 and seen.hard > 0)
+
+
+def entry_of(found: TenantLedger, space: str) -> LedgerEntry | None:
+    """The entry of a space; they are sorted."""
+    entries = found.spec.entries
+    at = bisect_left(entries, space, key=attrgetter("space"))
+    return entries[at] if at < len(entries) and entries[at].space == space else None

@@ -1,0 +1,116 @@
+"""What workloads are about to take: pods that they want and do not have yet, and how much each is charged for.
+
+As `PodUsageFunc` charges, kubernetes pkg/quota/v1/evaluator/core/pods.go: containers and sidecars added up, or the
+largest init container if that is more; overhead on top; resources of the whole pod instead where it names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from msgspec import Struct
+
+from cotenant.api.limits import LimitItem
+from cotenant.api.workload import Container, PodSpec, Quantities, Workload
+from cotenant.model.escrow.units import scale
+from cotenant.model.limits import filled
+from cotenant.model.quantity import parse
+
+Amounts = dict[str, Fraction]
+PODS = ("pods", "count/pods")
+WHOLE = ("cpu", "memory", "ephemeral-storage")
+"""Resources that a quota may name without `requests.`."""
+
+
+class Coming(Struct, frozen=True):
+    """Pods of one template that are about to be created; `refused`: that were tried and not admitted."""
+
+    pods: int
+    spec: PodSpec
+    refused: bool = False
+
+
+def coming(kind: str, one: Workload, owned: Iterable[Workload] = ()) -> Coming:
+    """What a workload is about to create. `owned`: the ReplicaSets of a Deployment, which create its pods."""
+    spec, status = one.spec, one.status
+    template = spec.template.spec
+    if kind == "Job":
+        wanted = 1 if spec.parallelism is None else spec.parallelism
+        if spec.completions is not None:
+            wanted = min(wanted, spec.completions - (status.succeeded or 0))
+        return Coming(0 if spec.suspend else max(0, wanted - (status.active or 0)), template)
+    replicas = 1 if spec.replicas is None else spec.replicas
+    if kind == "Deployment":
+        return Coming(max(0, replicas - sum(set_.spec.replicas or 0 for set_ in owned)), template)
+    return Coming(max(0, replicas - (status.replicas or 0)), template, refused(one))
+
+
+def refused(one: Workload) -> bool:
+    """Whether the last try to create a pod met a quota."""
+    return any(
+        found.type == "ReplicaFailure" and found.status == "True" and "exceeded quota" in found.message
+        for found in one.status.conditions or ()
+    )
+
+
+def charge(spec: PodSpec, key: str, limits: Iterable[LimitItem] = ()) -> int:
+    """What one pod is charged of a quota key, in base units, rounded up; 0 for what pods are not charged for.
+
+    `limits`: the LimitRange of its namespace, which fills in what containers leave out.
+    """
+    if key in PODS:
+        return 1
+    part, _, name = key.rpartition(".") if key in ("requests.cpu", "requests.memory") else key.partition(".")
+    if key in WHOLE:
+        part, name = "requests", key
+    if part not in ("requests", "limits") or name == "storage":
+        return 0
+    items = [filled(item) for item in limits if item.type == "Container"]
+    total = together(spec, part, name, items)
+    return -int(-total * scale(key) // 1)
+
+
+def together(spec: PodSpec, part: str, name: str, items: list[dict[str, object]]) -> Fraction:
+    """Of one resource, for the whole pod."""
+
+    def of(container: Container) -> Fraction:
+        return amount(container, part, name, items)
+
+    sidecars = Fraction(0)
+    peak = Fraction(0)
+    for one in spec.init_containers:
+        if one.restart_policy == "Always":
+            sidecars += of(one)
+            peak = max(peak, sidecars)
+        else:
+            peak = max(peak, sidecars + of(one))
+    running = sidecars + sum((of(one) for one in spec.containers), Fraction(0))
+    whole = spec.resources.requests if part == "requests" else spec.resources.limits
+    needed = read(whole, name) if name in whole else max(running, peak)
+    return needed + read(spec.overhead, name)
+
+
+def amount(container: Container, part: str, name: str, items: list[dict[str, object]]) -> Fraction:
+    """Of one container, with what the API server fills in: a request is the limit where only that is named."""
+    have = container.resources
+    own = (have.requests, have.limits) if part == "requests" else (have.limits,)
+    fields = ("defaultRequest", "default") if part == "requests" else ("default",)
+    for found in own:
+        if name in found:
+            return read(found, name)
+    for field in fields:
+        for item in items:
+            given = item.get(field)
+            if isinstance(given, dict) and name in given:
+                return read(given, name)
+    return Fraction(0)
+
+
+def read(amounts: Mapping[str, object] | Quantities, name: str) -> Fraction:
+    """A quantity that somebody wrote; nothing where it is none: the API server refuses such a pod."""
+    value = amounts.get(name, 0)
+    try:
+        return max(Fraction(0), parse(value if isinstance(value, int) else str(value)))
+    except ValueError:
+        return Fraction(0)

@@ -1,0 +1,1 @@
+"""What `verify` does: the tenants are gathered, every attempt is tried, the judge hears the answers."""

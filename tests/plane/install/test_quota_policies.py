@@ -1,0 +1,175 @@
+"""What refuses without an operator: a charge above spec.hard, a workload before its quota, a second quota."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from cotenant.kube import resource
+from cotenant.kube.errors import ApiError, Forbidden, Invalid
+from cotenant.render.install.quotas import CANARY
+
+pytestmark = pytest.mark.cluster
+OURS = {"app.kubernetes.io/managed-by": "cotenant", "cotenant.dev/tenant": "acme", "cotenant.dev/space": "dev"}
+LIMITS = {"apiVersion": "v1", "kind": "LimitRange", "spec": {"limits": [{"type": "Container"}]}}
+
+
+def quota(namespace: str, name: str = "cotenant", **hard: str) -> dict:
+    metadata = {"name": name, "namespace": namespace, "labels": OURS}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": hard}}
+
+
+def pod(namespace: str, name: str = "p") -> dict:
+    containers = [{"name": "c", "image": "nginx"}]
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}}
+
+
+async def denied(call, *words: str, by: type[ApiError] = Forbidden) -> str:
+    with pytest.raises(by) as refusal:
+        await call
+    assert all(word in refusal.value.message for word in words), refusal.value.message
+    return refusal.value.message
+
+
+async def counted(admin, namespace: str) -> dict:
+    """The quota once the quota controller has counted it."""
+    async with asyncio.timeout(15):
+        while (
+            not (found := await admin.get(resource.RESOURCE_QUOTAS, "cotenant", namespace))
+            .get("status", {})
+            .get("used")
+        ):
+            await asyncio.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+async def space(in_force, make_namespace, operator, admin):
+    """A namespace with our quota `pods: 2`, in force."""
+    namespace = await make_namespace("acme")
+    await operator.create(resource.RESOURCE_QUOTAS, quota(namespace, pods="2"))
+    await counted(admin, namespace)
+    return namespace
+
+
+@pytest.fixture
+async def in_force(admin, installed, make_namespace):
+    """Returns when the policies have reached the API server."""
+    namespace = await make_namespace("acme")
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": namespace}}
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                await admin.create(resource.SERVICES, service | {"spec": {"ports": [{"port": 80}]}}, dry_run=True)
+            except Invalid:
+                return
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [
+        pod("x"),
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}},
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "c"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        },
+    ],
+    ids=lambda one: one["kind"],
+)
+async def test_nothing_runs_in_a_tenants_namespace_without_its_quota(in_force, admin, make_namespace, workload):
+    namespace = await make_namespace("acme")
+    wanted = workload | {"metadata": {"name": workload["metadata"]["name"], "namespace": namespace}}
+    # 422: a missing parameter is no denial in words of ours (KEP-3488).
+    await denied(admin.create(resource.resource_of(workload), wanted), "cotenant-quota-first", by=Invalid)
+
+
+async def test_what_has_nothing_to_do_with_a_tenant_is_not_asked(admin, make_namespace):
+    namespace = await make_namespace()
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": namespace}}
+    await admin.create(resource.SERVICES, service | {"spec": {"ports": [{"port": 80}]}})
+    await admin.create(resource.RESOURCE_QUOTAS, quota(namespace, "theirs", pods="2"))
+    await admin.merge(resource.RESOURCE_QUOTAS, "theirs", {"spec": {"hard": {"pods": "5"}}}, namespace)
+    await admin.delete(resource.RESOURCE_QUOTAS, "theirs", namespace)
+
+
+async def test_pods_run_once_the_quota_is_counted(admin, space):
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await admin.create(resource.PODS, pod(space))
+                return
+            except Forbidden:  # there is no default ServiceAccount yet
+                await asyncio.sleep(0.05)
+
+
+async def test_the_operators_rehearsals_are_refused_so_that_it_knows_that_the_policies_act(
+    operator, space, make_namespace
+):
+    there = await operator.get(resource.RESOURCE_QUOTAS, "cotenant", space)
+    over = there | {"status": there["status"] | {"used": {"pods": "3"}}}
+    message = await denied(
+        operator.replace(resource.RESOURCE_QUOTAS, over, subresource="status", dry_run=True), "COTENANT-QUOTA-1"
+    )
+    assert f"tenant acme: pods 3 > 2 in namespace {space}; " in message
+    assert "kubectl get tenantledgers -n home-acme" in message
+
+    home = await make_namespace("acme")
+    canary = LIMITS | {"metadata": {"name": CANARY, "namespace": home}}
+    await denied(operator.create(resource.LIMIT_RANGES, canary, dry_run=True), "cotenant-quota-first", by=Invalid)
+    await operator.create(resource.LIMIT_RANGES, LIMITS | {"metadata": {"name": "cotenant", "namespace": home}})
+
+
+async def test_use_that_falls_or_stays_above_the_limit_may_be_written(operator, admin, space):
+    server = admin.as_user("system:apiserver", ["system:masters"])
+    there = await operator.get(resource.RESOURCE_QUOTAS, "cotenant", space)
+    await operator.replace(
+        resource.RESOURCE_QUOTAS,
+        there | {"status": {"hard": {"pods": "2"}, "used": {"pods": "9"}}},
+        subresource="status",
+    )
+    there = await operator.get(resource.RESOURCE_QUOTAS, "cotenant", space)
+    for used in ("9", "8"):
+        there = await server.replace(
+            resource.RESOURCE_QUOTAS,
+            there | {"status": {"hard": {"pods": "2"}, "used": {"pods": used}}},
+            subresource="status",
+        )
+    body = there | {"status": {"hard": {"pods": "2"}, "used": {"pods": "9"}}}
+    await denied(server.replace(resource.RESOURCE_QUOTAS, body, subresource="status"), "COTENANT-QUOTA-1", "9 > 2")
+
+
+async def test_nobody_but_cotenant_writes_the_quota_of_a_space_or_adds_one(admin, space):
+    hard = {"spec": {"hard": {"pods": "3"}}}
+    await denied(admin.create(resource.RESOURCE_QUOTAS, quota(space, "second", pods="9")), "COTENANT-QUOTA-3")
+    await denied(admin.merge(resource.RESOURCE_QUOTAS, "cotenant", hard, space), "COTENANT-QUOTA-4")
+    await denied(
+        admin.merge(
+            resource.RESOURCE_QUOTAS, "cotenant", {"metadata": {"labels": {"cotenant.dev/space": None}}}, space
+        ),
+        "COTENANT-QUOTA-4",
+    )
+    used = {"status": {"used": {"pods": "0"}}}
+    await denied(
+        admin.merge(resource.RESOURCE_QUOTAS, "cotenant", used, space, subresource="status"), "COTENANT-QUOTA-4"
+    )
+    await denied(admin.delete(resource.RESOURCE_QUOTAS, "cotenant", space), "COTENANT-QUOTA-5")
+    await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", {"metadata": {"annotations": {"note": "x"}}}, space)
+
+
+async def test_a_namespace_with_its_quota_can_be_deleted(admin, space):
+    from cotenant.kube.errors import NotFound
+
+    await admin.delete(resource.NAMESPACES, space)
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await admin.get(resource.NAMESPACES, space)
+            except NotFound:
+                return
+            await asyncio.sleep(0.2)

@@ -1,0 +1,173 @@
+"""One limit for all spaces of a tenant, on the real API server with two of them, and kubectl."""
+
+from __future__ import annotations
+
+import pytest
+
+from vocabulary import (
+    Team,
+    condition,
+    deployment,
+    eventually,
+    expect_condition,
+    expect_created,
+    expect_denied,
+    expect_ready,
+    given_space,
+    given_tenant,
+    never,
+    pod,
+)
+
+pytestmark = pytest.mark.cluster
+
+
+def hard(team: Team, space: str, key: str = "pods") -> int:
+    return int(team.cluster.there("ResourceQuota", "cotenant", team.namespace(space))["spec"]["hard"][key])
+
+
+def ledger(team: Team, name: str = "pods") -> dict:
+    return team.cluster.there("TenantLedger", name, team.home)
+
+
+def pods(team: Team, *spaces: str) -> int:
+    return sum(len(team.cluster.names("Pod", team.namespace(space))) for space in spaces)
+
+
+def test_pods_of_all_spaces_together_stay_within_the_limit_and_reach_it(cluster):
+    team = given_tenant(cluster, "pool", spaces=["a", "b", "c"], quota={"hard": {"pods": 6}})
+    expect_ready(team, "a", "b", "c")
+
+    for number in range(6):
+        # A bare pod meets what was moved a moment ago at the latest when it is tried again.
+        eventually(lambda name=f"p{number}": team.owner.apply(pod(name, team.namespace("a"))).ok, within=20, every=0.2)
+
+    assert pods(team, "a") == 6
+    for space in ("a", "b", "c"):
+        expect_denied(team.owner.apply(pod("more", team.namespace(space))), by="quota")
+    assert sum(hard(team, space) for space in ("a", "b", "c")) <= 6
+
+
+def test_a_deployment_that_needs_what_others_hold_gets_it(cluster):
+    team = given_tenant(cluster, "moved", spaces=["a", "b"], quota={"hard": {"pods": 20}})
+    expect_ready(team, "a", "b")
+
+    expect_created(team.owner.apply(deployment("web", team.namespace("a"), replicas=19)))
+
+    eventually(lambda: pods(team, "a") == 19, within=20)
+    assert hard(team, "a") + hard(team, "b") <= 20
+    # And back, without anybody deciding about it.
+    assert team.owner.kubectl("delete", "deployment", "web", "-n", team.namespace("a")).ok
+    expect_created(team.owner.apply(deployment("web", team.namespace("b"), replicas=19)))
+    eventually(lambda: pods(team, "b") == 19, within=30)
+
+
+def test_all_keys_of_a_deployment_move_together(cluster):
+    team = given_tenant(
+        cluster,
+        "wide",
+        spaces=["a", "b"],
+        quota={"hard": {"pods": 20, "requests.cpu": "4", "limits.memory": "8Gi", "count/pods": 30}},
+        limits=[
+            {"type": "Container", "default": {"cpu": "500m", "memory": "512Mi"}, "defaultRequest": {"cpu": "250m"}}
+        ],
+    )
+    expect_ready(team, "a", "b")
+    expect_created(team.owner.apply(deployment("web", team.namespace("a"), replicas=15)))
+    eventually(lambda: pods(team, "a") == 15, within=20)
+    assert ledger(team, "limits.memory")["spec"]["limit"] == 8 * 2**30
+
+
+def test_members_read_what_is_left_and_write_none_of_it(cluster):
+    team = given_tenant(cluster, "seen", spaces=["a"], quota={"hard": {"requests.memory": "8Gi", "pods": 4}})
+    expect_ready(team, "a")
+    expect_created(team.owner.apply(pod("p", team.namespace("a"), resources={"requests": {"memory": "1Gi"}})))
+
+    def shown() -> bool:
+        lines = team.owner.kubectl("get", "cotl", "-n", team.home).out.splitlines()
+        row = next(line.split() for line in lines if line.startswith("requests.memory"))
+        return row[1:6] == ["requests.memory", "8Gi", "1Gi", "8Gi", "0"]
+
+    eventually(shown, within=15)
+    answer = team.owner.kubectl("patch", "cotl", "pods", "--type=merge", "-p", '{"spec":{"limit":9}}', "-n", team.home)
+    expect_denied(answer, by="RBAC")
+    answer = cluster.admin.kubectl(
+        "patch", "cotl", "pods", "--type=merge", "-p", '{"spec":{"limit":9}}', "-n", team.home
+    )
+    expect_denied(answer, saying="COTENANT-GUARD-4: TenantLedgers are written by cotenant alone")
+
+
+def test_more_than_the_limit_cannot_be_allocated_by_anybody(cluster):
+    team = given_tenant(cluster, "sum", spaces=["a"], quota={"hard": {"pods": 4}})
+    expect_ready(team, "a")
+    there = ledger(team)
+    there["spec"]["entries"].append({"space": "other", "allocation": 1})
+    path = f"/apis/cotenant.dev/v1alpha1/namespaces/{team.home}/tenantledgers/pods"
+    operator = {
+        "Impersonate-User": "system:serviceaccount:cotenant-system:cotenant",
+        "Impersonate-Group": "system:masters",
+    }
+    status, answer = cluster.plane.wire().json("PUT", path, there, **operator)
+    assert status == 422 and "more than the limit" in answer["message"]
+
+
+def test_a_ledger_that_is_lost_comes_back(cluster):
+    team = given_tenant(cluster, "lost", spaces=["a", "b"], quota={"hard": {"pods": 8}})
+    expect_ready(team, "a", "b")
+    before = ledger(team)
+    path = f"/apis/cotenant.dev/v1alpha1/namespaces/{team.home}/tenantledgers/pods"
+    operator = {
+        "Impersonate-User": "system:serviceaccount:cotenant-system:cotenant",
+        "Impersonate-Group": "system:masters",
+    }
+    assert cluster.plane.wire().json("DELETE", path, None, **operator)[0] == 200
+
+    def back() -> bool:
+        found = ledger(team)
+        return (
+            found["metadata"]["uid"] != before["metadata"]["uid"]
+            and found["spec"]["entries"] == before["spec"]["entries"]
+        )
+
+    eventually(back)
+    assert ledger(team)["spec"]["limit"] == 8
+
+
+def test_the_share_of_a_deleted_space_comes_back_when_its_namespace_is_gone(cluster):
+    team = given_tenant(cluster, "freed", quota={"hard": {"pods": 6}})
+    given_space(team, "a")
+    space = given_space(team, "b", deletionPolicy="Delete")
+    expect_created(team.owner.apply(pod("p", space)))
+    cluster.annotate("Space", "b", team.home, confirm_delete="b")
+    assert team.owner.kubectl("delete", "cosp", "b", "-n", team.home, "--wait=false").ok
+
+    eventually(lambda: cluster.get("Namespace", space) is None, within=30)
+    eventually(lambda: [one["space"] for one in ledger(team)["spec"]["entries"]] == [team.namespace("a")])
+
+
+def test_a_limit_lowered_below_use_gives_nothing_more_and_takes_nothing(cluster):
+    team = given_tenant(cluster, "lower", spaces=["a", "b"], quota={"hard": {"pods": 8}})
+    expect_ready(team, "a", "b")
+    expect_created(team.owner.apply(deployment("web", team.namespace("a"), replicas=4)))
+    eventually(lambda: pods(team, "a") == 4)
+
+    team.change(quota={"hard": {"pods": 2}})
+
+    expect_condition(team.tenant, "Converging", "pods: 4 used, limit 2", of="QuotaSynced")
+    for space in ("a", "b"):
+        eventually(lambda here=space: not team.owner.apply(pod("more", team.namespace(here))).ok)
+    never(lambda: pods(team, "a", "b") != 4, during=1)
+    assert team.owner.kubectl("scale", "deployment", "web", "--replicas=1", "-n", team.namespace("a")).ok
+    eventually(lambda: condition(team.tenant(), "QuotaSynced")[:2] == ("True", "Synced"), within=20)
+    assert ledger(team)["spec"]["limit"] == 2
+
+
+def test_without_an_operator_everything_holds_and_nothing_grows(cluster):
+    team = given_tenant(cluster, "alone", spaces=["a", "b"], quota={"hard": {"pods": 8}})
+    expect_ready(team, "a", "b")
+    cluster.operator.kill()
+    held = {space: hard(team, space) for space in ("a", "b")}
+    for space, amount in held.items():
+        made = [team.owner.apply(pod(f"p{n}", team.namespace(space))).ok for n in range(amount + 1)]
+        assert sum(made) == amount
+    assert pods(team, "a", "b") <= 8

@@ -1,0 +1,350 @@
+"""The ledger controller on a cluster in a dict: who gets how much, and what it costs in requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unit.controllers.play import Play
+
+PODS = {"quota": {"hard": {"pods": 8}}}
+
+
+def hard(play: Play, space: str, key: str = "pods") -> int:
+    return int(play.cluster.there("ResourceQuota", "cotenant", f"red-{space}")["spec"]["hard"][key])
+
+
+def total(play: Play) -> int:
+    return sum(hard(play, name.removeprefix("red-")) for name in spaces(play))
+
+
+def spaces(play: Play) -> list[str]:
+    return sorted(key[1] for key in play.cluster.objects if key[0] == "ResourceQuota" and key[1] != "home-red")
+
+
+def ledger(play: Play, name: str = "pods") -> dict[str, Any]:
+    found: dict[str, Any] = play.cluster.there("TenantLedger", name, "home-red")["spec"]
+    return found
+
+
+def allocated(play: Play) -> dict[str, int]:
+    return {one["space"]: one["allocation"] for one in ledger(play).get("entries", ())}
+
+
+async def opened(play: Play, *names: str, **spec: Any) -> None:
+    """Tenant red with these spaces, everything in place; a minute later."""
+    play.tenant(**(PODS | spec))
+    await play.one("tenant", "red")
+    for name in names:
+        play.space(name)
+    await play.settle()
+    play.wait(60)
+    await play.one("ledger", "red")
+    play.cluster.calls.clear()
+
+
+async def uses(play: Play, space: str, amount: int) -> None:
+    """Charges, as the API server makes them: never above status.hard."""
+    there = play.cluster.there("ResourceQuota", "cotenant", f"red-{space}")
+    assert amount <= int(there["status"]["hard"]["pods"]), "refused"
+    play.cluster.change("ResourceQuota", "cotenant", f"red-{space}", status={"used": {"pods": str(amount)}})
+    await play.one("ledger", "red")
+
+
+async def test_the_only_space_holds_all_there_is(play: Play) -> None:
+    await opened(play, "dev")
+    assert hard(play, "dev") == 8
+    assert (ledger(play)["limit"], allocated(play)) == (8, {"red-dev": 8})
+
+
+async def test_several_spaces_never_hold_more_than_there_is(play: Play) -> None:
+    await opened(play, "a", "b", "c")
+    assert 0 < total(play) <= 8
+    assert all(hard(play, name) > 0 for name in "abc")
+
+
+async def test_a_space_finds_its_first_share_before_it_is_opened(play: Play) -> None:
+    await opened(play, "dev")
+    assert play.ready()["status"] == "True"
+    assert play.cluster.there("ResourceQuota", "cotenant", "red-dev")["status"]["hard"]["pods"] == "8"
+
+
+async def test_one_space_can_use_the_whole_limit_pod_by_pod(play: Play) -> None:
+    await opened(play, "a", "b", "c")
+    for count in range(1, 9):
+        await uses(play, "a", count)
+        play.wait(4)
+        assert total(play) <= 8
+    assert hard(play, "a") == 8
+
+
+async def test_what_is_left_idle_comes_back_where_others_work(play: Play) -> None:
+    await opened(play, "a", "b")
+    await uses(play, "a", 1)
+    for count in range(2, 8):
+        play.wait(1)
+        await uses(play, "a", count)
+    assert hard(play, "a") >= 7
+    assert total(play) <= 8
+
+
+async def test_nothing_is_written_while_nothing_changes(play: Play) -> None:
+    await opened(play, "a", "b", "c")
+    for _ in range(5):
+        play.wait(120)
+        await play.one("ledger", "red")
+    assert play.cluster.writes() == []
+
+
+async def test_a_restart_writes_nothing(play: Play) -> None:
+    await opened(play, "a", "b")
+    again = Play()
+    again.cluster, again.time = play.cluster, play.time
+    fresh = Play.__new__(Play)
+    fresh.__dict__ |= again.__dict__
+    play.ledgers.pulse.seen.clear()
+    play.ledgers.pulse.started = play.now().timestamp()
+    for _ in range(3):
+        await play.one("ledger", "red")
+        play.wait(31)
+    assert play.cluster.writes() == []
+
+
+async def test_a_new_space_costs_one_write_of_the_ledger_and_two_of_its_quota(play: Play) -> None:
+    await opened(play, "a", "b", quota={"hard": {"pods": 20, "secrets": 20, "requests.cpu": "8"}})
+    play.space("c")
+    await play.one("space", "home-red/c")
+    await play.one("quota", "red-c")
+    play.counts("red-c")
+    await play.one("ledger", "red")
+    writes = [one for one in play.cluster.writes() if "ResourceQuota" in one or "TenantLedger" in one]
+    assert writes == [
+        "create ResourceQuota cotenant",
+        "replace TenantLedger pods",
+        "replace TenantLedger requests.cpu",
+        "replace TenantLedger secrets",
+        "replace ResourceQuota cotenant",
+        "replace/status ResourceQuota cotenant",
+    ]
+
+
+async def test_several_new_spaces_are_one_write_of_the_ledger(play: Play) -> None:
+    await opened(play, "a", quota={"hard": {"pods": 40}, "space": {"max": {"pods": 10}}})
+    for name in "bcd":
+        play.space(name)
+        await play.one("space", f"home-red/{name}")
+        await play.one("quota", f"red-{name}")
+        play.counts(f"red-{name}")
+    play.cluster.calls.clear()
+    await play.one("ledger", "red")
+    writes = play.cluster.writes()
+    assert writes.count("replace TenantLedger pods") == 1
+    assert writes.count("replace ResourceQuota cotenant") == 3
+
+
+async def test_a_lowered_limit_takes_back_at_once_what_is_not_used(play: Play) -> None:
+    await opened(play, "a", "b")
+    await uses(play, "a", 2)
+    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"pods": 3}}}, metadata={"generation": 2})
+    await play.one("ledger", "red")
+    assert total(play) <= 3
+    assert ledger(play)["limit"] == 3
+
+
+async def test_a_limit_below_use_evicts_nothing_and_gives_nothing(play: Play) -> None:
+    await opened(play, "a", "b")
+    await uses(play, "a", 3)
+    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"pods": 1}}}, metadata={"generation": 2})
+    await play.one("ledger", "red")
+    assert (hard(play, "a"), hard(play, "b")) == (3, 0)
+    assert ledger(play)["limit"] == 3
+    await play.one("tenant", "red")
+    assert play.condition("Tenant", "red", "QuotaSynced")["reason"] == "Converging"
+
+
+async def test_a_share_comes_back_only_when_the_namespace_is_gone(play: Play) -> None:
+    await opened(play, "a", "b")
+    await uses(play, "b", 2)
+    held = allocated(play)["red-b"]
+    play.cluster.change("Namespace", "red-b", metadata={"deletionTimestamp": "2026-11-21T10:00:00Z"})
+    await play.one("ledger", "red")
+    assert allocated(play)["red-b"] == held
+    play.cluster.vanish("ResourceQuota", "cotenant", "red-b")
+    await play.one("ledger", "red")
+    assert allocated(play)["red-b"] == held
+    play.cluster.vanish("Namespace", "red-b")
+    await play.one("ledger", "red")
+    assert "red-b" not in allocated(play)
+
+
+async def test_a_store_that_missed_a_namespace_gives_nothing_away(play: Play) -> None:
+    await opened(play, "a", "b")
+    there = play.world.namespaces.get(None, "red-b")
+    assert there is not None
+    play.world.namespaces.remove("red-b")
+    await play.ledgers.reconcile("red")
+    assert "red-b" in allocated(play)
+
+
+async def test_a_lost_ledger_is_rebuilt_from_what_the_quotas_hold(play: Play) -> None:
+    await opened(play, "a", "b")
+    await uses(play, "a", 2)
+    before = allocated(play)
+    play.cluster.vanish("TenantLedger", "pods", "home-red")
+    await play.one("ledger", "red")
+    assert allocated(play) == before
+    assert ledger(play)["limit"] == 8
+
+
+async def test_a_quota_that_somebody_raised_is_brought_back(play: Play) -> None:
+    await opened(play, "a", "b")
+    before = hard(play, "a")
+    play.cluster.change("ResourceQuota", "cotenant", "red-a", spec={"hard": {"pods": "99"}})
+    await play.one("ledger", "red")
+    assert hard(play, "a") == before
+
+
+async def test_floors_are_kept_and_ceilings_not_exceeded(play: Play) -> None:
+    await opened(play, "a", "b", quota={"hard": {"pods": 8}, "space": {"min": {"pods": 2}, "max": {"pods": 4}}})
+    for count in range(1, 5):
+        await uses(play, "a", count)
+        play.wait(4)
+    assert (hard(play, "a"), hard(play, "b") >= 2) == (4, True)
+
+
+async def test_a_key_that_is_dropped_takes_its_ledger_along(play: Play) -> None:
+    await opened(play, "a", quota={"hard": {"pods": 8, "secrets": 4}})
+    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"secrets": None}}}, metadata={"generation": 2})
+    await play.one("quota", "red-a")
+    await play.one("ledger", "red")
+    assert play.cluster.names("TenantLedger", "home-red") == ["pods"]
+    assert "secrets" not in play.cluster.there("ResourceQuota", "cotenant", "red-a")["spec"]["hard"]
+
+
+async def test_a_key_is_not_dropped_by_rules_that_are_old(play: Play) -> None:
+    await opened(play, "a", quota={"hard": {"pods": 8, "secrets": 4}})
+    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"secrets": None}}}, metadata={"generation": 2})
+    play.sync()
+    play.cluster.change("Tenant", "red", spec={"quota": {"hard": {"secrets": 4}}}, metadata={"generation": 3})
+    await play.quotas.reconcile("red-a")
+    await play.ledgers.reconcile("red")
+    assert "secrets" in play.cluster.there("ResourceQuota", "cotenant", "red-a")["spec"]["hard"]
+    assert play.cluster.names("TenantLedger", "home-red") == ["pods", "secrets"]
+
+
+async def test_nothing_is_moved_while_the_profile_is_missing(play: Play) -> None:
+    await opened(play, "a")
+    play.cluster.change("Tenant", "red", spec={"profile": "gone"}, metadata={"generation": 2})
+    await play.one("ledger", "red")
+    assert play.cluster.writes() == []
+
+
+@pytest.mark.parametrize("verb", ["replace", "replace/status"])
+async def test_a_write_that_fails_leaves_nothing_that_the_next_look_does_not_finish(play: Play, verb: str) -> None:
+    await opened(play, "a", "b")
+    play.cluster.refuse(verb, "ResourceQuota")
+    with pytest.raises(Exception, match="webhook said no"):
+        await uses(play, "a", hard(play, "a"))
+    play.cluster.allow()
+    await play.one("ledger", "red")
+    assert hard(play, "a") == allocated(play)["red-a"] > 2
+    there = play.cluster.there("ResourceQuota", "cotenant", "red-a")
+    assert there["status"]["hard"]["pods"] == there["spec"]["hard"]["pods"]
+
+
+def sets(play: Play, space: str, replicas: int, *, refused: bool = False, **status: Any) -> None:
+    """A ReplicaSet of pods without requests."""
+    message = 'pods "w-x" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=1, limited: pods=1'
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    spec = {"replicas": replicas, "template": {"spec": {"containers": [{"resources": {}}]}}}
+    found = status | ({"conditions": [condition]} if refused else {})
+    play.cluster.put("ReplicaSet", "w", f"red-{space}", spec=spec, status=found)
+
+
+async def test_a_workload_finds_its_quota_before_its_pods_come(play: Play) -> None:
+    await opened(play, "a", "b", quota={"hard": {"pods": 60}})
+    sets(play, "a", 50)
+    await play.one("ledger", "red")
+    assert hard(play, "a") >= 50
+    assert total(play) <= 60
+
+
+async def test_who_was_refused_is_served_before_who_may_come(play: Play) -> None:
+    await opened(play, "a", "b", "c", quota={"hard": {"pods": 6}})
+    sets(play, "b", 20)
+    sets(play, "a", 3, refused=True)
+    await play.one("ledger", "red")
+    assert hard(play, "a") >= 3
+    assert total(play) == 6
+
+
+async def test_a_workload_that_was_scaled_down_leaves_its_quota_to_others(play: Play) -> None:
+    await opened(play, "a", "b", quota={"hard": {"pods": 10}})
+    sets(play, "a", 9)
+    await play.one("ledger", "red")
+    assert hard(play, "a") >= 9
+    sets(play, "a", 0)
+    sets(play, "b", 9)
+    await play.one("ledger", "red")
+    assert hard(play, "b") >= 9
+    assert total(play) <= 10
+
+
+async def started(play: Play, *names: str) -> None:
+    """Tenant red with an empty ledger, and these spaces declared; none is there yet."""
+    play.tenant(**PODS, spaces={"limit": 5, "declared": list(names)})
+    for what, key in (("tenant", "red"), ("quota", "home-red"), ("tenant", "red"), ("ledger", "red")):
+        await play.one(what, key)
+    play.cluster.writes()
+
+
+async def made(play: Play, name: str, *, counted: bool = True) -> Any:
+    """The space's namespace and quota; what the ledger controller said of it."""
+    await play.one("space", f"home-red/{name}")
+    await play.one("quota", f"red-{name}")
+    if counted:
+        play.counts(f"red-{name}")
+    return await play.one("ledger", "red")
+
+
+def ledgers_written(play: Play) -> list[str]:
+    return [one for one in play.cluster.writes() if "TenantLedger" in one]
+
+
+async def test_spaces_that_are_declared_together_are_admitted_in_one_write(play: Play) -> None:
+    await started(play, "a", "b", "c")
+    for name in "abc":
+        await made(play, name)
+    assert ledgers_written(play) == ["replace TenantLedger pods"]
+    assert sorted(allocated(play)) == ["red-a", "red-b", "red-c"]
+
+
+async def test_a_space_that_never_comes_holds_the_others_up_for_a_moment_only(play: Play) -> None:
+    await started(play, "a", "b", "c")
+    after = (await made(play, "a")).after
+    assert ledgers_written(play) == []
+    assert 0 < after <= 1
+    play.wait(after)
+    await play.one("ledger", "red")
+    assert ledgers_written(play) == ["replace TenantLedger pods"]
+    assert hard(play, "a") > 0
+
+
+async def test_a_new_quota_is_raised_without_waiting_for_its_first_count(play: Play) -> None:
+    await started(play, "a")
+    await made(play, "a", counted=False)
+    assert hard(play, "a") == 8
+    assert "replace/status ResourceQuota cotenant" not in play.cluster.writes()
+    play.counts("red-a")
+    await play.one("ledger", "red")
+    assert play.cluster.writes() == []
+
+
+async def test_a_tenant_without_a_limit_has_no_ledger(play: Play) -> None:
+    play.tenant()
+    await play.one("tenant", "red")
+    play.space("dev")
+    await play.settle()
+    assert play.cluster.names("TenantLedger", "home-red") == []
+    assert play.ready()["status"] == "True"

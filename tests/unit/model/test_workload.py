@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from cotenant.api.limits import LimitItem
+from cotenant.api.workload import PodSpec, Workload
+from cotenant.model.workload import charge, coming
+
+SMALL = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "200m", "memory": "1Gi"}}
+
+
+def pod(*containers: Any, init: Any = (), **more: Any) -> PodSpec:
+    wire = {"containers": [{"resources": one} for one in containers], "initContainers": list(init), **more}
+    return msgspec.convert(wire, PodSpec)
+
+
+def workload(status: Any = None, **spec: Any) -> Workload:
+    return msgspec.convert({"metadata": {"name": "w"}, "spec": spec, "status": status or {}}, Workload)
+
+
+@pytest.mark.parametrize(
+    ("key", "amount"),
+    [
+        ("pods", 1),
+        ("count/pods", 1),
+        ("cpu", 200),
+        ("requests.cpu", 200),
+        ("limits.cpu", 400),
+        ("memory", 2 * 64 * 2**20),
+        ("limits.memory", 2 * 2**30),
+        ("requests.nvidia.com/gpu", 0),
+        ("secrets", 0),
+        ("requests.storage", 0),
+        ("count/jobs.batch", 0),
+        ("services.nodeports", 0),
+    ],
+)
+def test_a_pod_is_charged_for_all_its_containers(key: str, amount: int) -> None:
+    assert charge(pod(SMALL, SMALL), key) == amount
+
+
+def test_a_device_is_charged_by_its_request() -> None:
+    assert charge(pod({"limits": {"nvidia.com/gpu": 2}}), "requests.nvidia.com/gpu") == 2
+
+
+def test_a_container_that_names_only_a_limit_requests_as_much() -> None:
+    assert charge(pod({"limits": {"cpu": 1}}), "requests.cpu") == 1000
+
+
+def test_what_a_container_leaves_out_is_filled_in() -> None:
+    items = msgspec.convert(
+        [{"type": "Container", "default": {"cpu": "2"}, "defaultRequest": {"cpu": "1"}}], list[LimitItem]
+    )
+    assert (charge(pod({}), "requests.cpu", items), charge(pod({}), "limits.cpu", items)) == (1000, 2000)
+
+
+def test_the_largest_init_container_counts_where_it_is_more_and_sidecars_always() -> None:
+    big, side = (
+        {"resources": {"requests": {"cpu": "1"}}},
+        {"resources": {"requests": {"cpu": "50m"}}, "restartPolicy": "Always"},
+    )
+    assert charge(pod(SMALL, init=[big]), "requests.cpu") == 1000
+    assert charge(pod(SMALL, init=[side]), "requests.cpu") == 150
+    assert charge(pod(SMALL, init=[side, big]), "requests.cpu") == 1050
+
+
+def test_overhead_comes_on_top_and_resources_of_the_pod_come_first() -> None:
+    assert charge(pod(SMALL, overhead={"cpu": "10m"}), "requests.cpu") == 110
+    assert charge(pod(SMALL, resources={"requests": {"cpu": "3"}}), "requests.cpu") == 3000
+
+
+def test_what_is_no_quantity_is_nothing() -> None:
+    assert charge(pod({"requests": {"cpu": "lots"}}), "requests.cpu") == 0
+
+
+def test_a_fraction_is_rounded_up() -> None:
+    assert charge(pod({"requests": {"cpu": "0.5m"}}), "requests.cpu") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "pods"),
+    [
+        ("ReplicaSet", workload(replicas=5, status={"replicas": 2}), 3),
+        ("ReplicaSet", workload(replicas=2, status={"replicas": 5}), 0),
+        ("ReplicaSet", workload(replicas=0), 0),
+        ("StatefulSet", workload(replicas=3), 3),
+        ("StatefulSet", workload(), 1),
+        ("Job", workload(), 1),
+        ("Job", workload(parallelism=4, completions=10, status={"active": 1, "succeeded": 8}), 1),
+        ("Job", workload(parallelism=4, status={"active": 4}), 0),
+        ("Job", workload(parallelism=4, suspend=True), 0),
+        ("Deployment", workload(replicas=50), 50),
+    ],
+)
+def test_what_is_wanted_and_not_there_is_about_to_come(kind: str, one: Workload, pods: int) -> None:
+    assert coming(kind, one).pods == pods
+
+
+def test_the_pods_of_a_deployment_are_made_by_its_replica_sets() -> None:
+    sets = [workload(replicas=3), workload(replicas=1)]
+    assert coming("Deployment", workload(replicas=5), sets).pods == 1
+    assert coming("Deployment", workload(replicas=3), sets).pods == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "refused"),
+    [
+        ("True", 'pods "x" is forbidden: exceeded quota: cotenant, requested: pods=1', True),
+        ("True", 'pods "x" is forbidden: violates PodSecurity', False),
+        ("False", "exceeded quota", False),
+    ],
+)
+def test_a_replica_set_says_that_it_met_a_quota(status: str, message: str, refused: bool) -> None:
+    condition = {"type": "ReplicaFailure", "status": status, "reason": "FailedCreate", "message": message}
+    assert coming("ReplicaSet", workload(replicas=2, status={"conditions": [condition]})).refused is refused
