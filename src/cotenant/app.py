@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 
-from cotenant.controllers.fence import Fence
+from cotenant.api.keys import HEARTBEAT
+from cotenant.controllers.fence import Fence, StrictFence
 from cotenant.controllers.leash import Leash
+from cotenant.controllers.refunds import StrictAccounting
 from cotenant.controllers.wiring import controllers, look_again, reflectors
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import LEASES, Resource
 from cotenant.kube.transport import Transport
 from cotenant.runtime.events import Recorder
+from cotenant.runtime.heartbeat import Heartbeat
 from cotenant.runtime.identity import identity
 from cotenant.runtime.leader import Leader
 from cotenant.runtime.manager import Manager
@@ -76,6 +79,17 @@ def compose(
     leash = Leash(Client(election.transport), platform)
     fence = Fence(Client(election.transport), world, lambda: look_again(found, world))
     manager.services += [leash.run, fence.run]
+    if platform.strict_accounting:
+        beat = Heartbeat(
+            Client(election.transport), namespace=platform.namespace, name=HEARTBEAT, identity=name, now=clock
+        )
+        quiet = StrictFence(Client(election.transport), world, lambda: look_again(found, world))
+        manager.services += [beat.run, quiet.run]
+        # Without rate limit: who waits for room waits for this.
+        strict = StrictAccounting(
+            Client(election.transport, observe=client.observe, guard=client.guard), clock, metrics=metrics
+        )
+        manager.while_leading.append(strict.run)
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
     return manager

@@ -38,6 +38,13 @@ STRICT = "strict"
 REFUNDED = "cotenant.dev/refunded"
 """Annotation on a strict ResourceQuota: `pods=123`, up to which revision deletions have been decided upon."""
 
+FROZEN = "cotenant.dev/frozen"
+"""Annotation on a strict ResourceQuota: since when spec.hard is held at what is used, for a recount of two seconds."""
+REHEARSAL = "cotenant.dev/rehearsal"
+"""Annotation in a dry run of the operator's, by which it sees that the policy of strict accounting acts."""
+HEARTBEAT = "cotenant-heartbeat"
+"""Name of the Lease that every replica renews, the parameter of that policy."""
+
 POD_SECURITY = "pod-security.kubernetes.io"
 HOME_PREFIX = "home-"
 POLICY = "policy"

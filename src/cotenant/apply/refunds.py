@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from cotenant.api.keys import QUOTA_MANAGER, REFUNDED
+from cotenant.api.keys import FROZEN, QUOTA_MANAGER, REFUNDED
 from cotenant.kube import errors
 from cotenant.kube.client import Client
 from cotenant.kube.resource import ALL, RESOURCE_QUOTAS, Resource
@@ -36,21 +36,18 @@ class Refunds:
         self.client, self.namespace, self.name, self.now = client, namespace, name, now
 
     async def refund(self, found: Manifest, refund: Refund) -> Manifest:
-        """Writes `used` and its mark. Raises Conflict."""
+        """Writes `used` and its mark; a recount that is over lets go of what it held. Raises Conflict."""
         assert int(found["metadata"]["resourceVersion"]) == refund.revision
-        body = bound(found, {REFUNDED: text(refund.refunded)})
+        body = bound(found, {REFUNDED: text(refund.refunded), FROZEN: None})
         body["status"] = found["status"] | {"used": {key: write(amount) for key, amount in refund.used}}
         return await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", manager=QUOTA_MANAGER)
 
     async def recount(self, goal: r.Recount, known: Stored | None = None, most: int = 30) -> bool:
-        """One recount to its end; whether it got there. After so many requests what it lowered is raised again."""
+        """One recount; whether it got to its end within so many requests."""
         step: r.Step = r.begin(goal, known)
-        for number in range(most + 10):
+        for _ in range(most):
             if isinstance(step, r.Finished):
-                return step.done
-            if number == most and not step.thawing:
-                step = r.abandon(step)
-                continue
+                break
             try:
                 answer = await self.perform(step.request)
             except errors.Conflict:
@@ -58,7 +55,11 @@ class Refunds:
             except errors.NotFound:
                 answer = r.NotFound()
             step = r.advance(step, answer)
-        return False
+        return isinstance(step, r.Finished) and step.done
+
+    async def thaw(self, found: Manifest) -> Manifest:
+        """Takes off the mark of a recount that did not get to its end. Raises Conflict."""
+        return await self.client.replace(RESOURCE_QUOTAS, bound(found, {FROZEN: None}), manager=QUOTA_MANAGER)
 
     async def perform(self, request: r.Request) -> r.Answer:
         """One request of a recount. Raises ApiError."""
@@ -70,8 +71,8 @@ class Refunds:
                 return r.Waited()
             case r.ListObjects(kinds):
                 return await self.list(kinds)
-            case r.PutHard(hard, revision):
-                return r.Written(await self.bind(hard, revision))
+            case r.Freeze(hard, revision):
+                return r.Written(await self.freeze(hard, revision))
             case Refund():
                 answer = await self.refund(await self.get(request.revision), request)
                 return r.Written(int(answer["metadata"]["resourceVersion"]))
@@ -83,11 +84,12 @@ class Refunds:
             raise errors.Conflict(409, "Conflict", f"the quota is not at revision {revision} any more")
         return found
 
-    async def bind(self, hard: Pairs, revision: int) -> int:
-        """spec.hard, then status.hard."""
+    async def freeze(self, hard: Pairs, revision: int) -> int:
+        """The mark and spec.hard, then status.hard."""
         found = await self.get(revision)
         amounts = {key: write(amount) for key, amount in hard}
-        body = bound(found, {}) | {"spec": found["spec"] | {"hard": amounts}}
+        mark = {FROZEN: self.now().isoformat(timespec="seconds")}
+        body = bound(found, mark) | {"spec": found["spec"] | {"hard": amounts}}
         made = await self.client.replace(RESOURCE_QUOTAS, body, manager=QUOTA_MANAGER)
         body = bound(made, {}) | {"status": made["status"] | {"hard": amounts}}
         made = await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", manager=QUOTA_MANAGER)
@@ -107,8 +109,12 @@ class Refunds:
         return r.Listed(pairs(added(*total)), marks(revisions))
 
 
-def bound(found: Manifest, annotations: dict[str, str]) -> Manifest:
-    """The object as it was read, with its version. A PUT of status replaces labels and annotations too."""
+def bound(found: Manifest, annotations: Mapping[str, str | None]) -> Manifest:
+    """The object as it was read, with its version; None takes an annotation off.
+
+    A PUT of status replaces labels and annotations too.
+    """
     metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
-    metadata["annotations"] = (metadata.get("annotations") or {}) | annotations
+    notes = {**(metadata.get("annotations") or {}), **annotations}
+    metadata["annotations"] = {key: value for key, value in notes.items() if value is not None}
     return found | {"metadata": metadata}

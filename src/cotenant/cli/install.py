@@ -67,6 +67,8 @@ async def install(
     await applied.all("policies", objects.deny(values.platform))
     if wait:
         unproven = await _proven(client, values.platform, progress)
+    if not values.platform.strict_accounting:
+        await applied.none("strict accounting", objects.optional(values.platform))
     await applied.all("roles and settings", objects.grant(values))
     if with_operator:
         await applied.all("operator", objects.run(values))
@@ -115,10 +117,12 @@ class Choices(Struct, frozen=True):
     replicas: int | None
     roles: tuple[str, ...] | None
     metrics_from: str | None
+    strict: bool | None = None
 
     def over(self, values: InstallValues) -> InstallValues:
         """The values with what the flags say."""
-        platform = values.platform if self.roles is None else replace(values.platform, roles=self.roles)
+        facts = {"roles": self.roles, "strict_accounting": self.strict}
+        platform = replace(values.platform, **{name: value for name, value in facts.items() if value is not None})
         chosen = {"image": self.image, "replicas": self.replicas, "metrics_from": self.metrics_from}
         return replace(values, platform=platform, **{name: value for name, value in chosen.items() if value})
 
@@ -141,6 +145,12 @@ class Choices(Struct, frozen=True):
 @click.option("--replicas", type=click.IntRange(1, 9), help="Replicas of the operator. At first: 2.")
 @click.option("--roles", "names", metavar="A,B", help="Roles that members may have, besides owner, editor and viewer.")
 @click.option("--metrics-from", metavar="NAMESPACE", help="Whose pods may read the metrics. At first: monitoring.")
+@click.option(
+    "--strict-accounting/--no-strict-accounting",
+    "strict",
+    default=None,
+    help="Whether tenants may have quota.accounting: strict. The operator then reads pods. At first: no.",
+)
 @click.option("--no-operator", is_flag=True, help="Everything but the Deployment: run `cotenant operator` yourself.")
 @cluster_flags
 def command(
@@ -152,15 +162,16 @@ def command(
     replicas: int | None,
     names: str | None,
     metrics_from: str | None,
+    strict: bool | None,
     no_operator: bool,
     **flags: Any,
 ) -> None:
     """Put cotenant into a cluster, or bring it up to date.
 
-    Applies the same objects as the chart; nothing that exists is deleted. What an earlier installation chose stays
-    unless a flag says otherwise. Exit 0: done; 2: it could not be done, or the operator does not come up.
+    Applies the same objects as the chart; nothing that exists is deleted, but what --no-strict-accounting takes back.
+    What an earlier installation chose stays unless a flag says otherwise. Exit 0: done; 2: it could not be done, or the operator does not come up.
     """
-    choices = Choices(image, replicas, None if names is None else _roles(names), metrics_from)
+    choices = Choices(image, replicas, None if names is None else _roles(names), metrics_from, strict)
     if render:
         _render(choices.over(InstallValues()), with_operator=not no_operator)
         return
@@ -206,7 +217,10 @@ async def _announce(
         say(f"warning: {warning}")
     manifests = objects.render(values, with_operator=with_operator)
     operator = f"operator {values.image}" if with_operator else "no operator"
-    say(f"cluster {cluster.name}: applying {len(manifests)} objects, {operator}; nothing that exists is deleted")
+    strict = [one is not None and one.platform.strict_accounting for one in (old, values)]
+    kept = "nothing that exists is deleted"
+    kept += ", but what strict accounting needs" if strict == [True, False] else ""
+    say(f"cluster {cluster.name}: applying {len(manifests)} objects, {operator}; {kept}")
     for line in changes(old, values, with_operator=with_operator) if old else ():
         say(f"  {line}")
     say(f"  objects: {await forecast(client, manifests)}")

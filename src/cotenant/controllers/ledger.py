@@ -157,11 +157,14 @@ class LedgerController:
         """What to do next about one key: repairs first, then transfers; what waits for a drain waits for the next look."""
         books, limit = found.books, Limit(found.limits[key], found.source)
         ledger = books.ledger(key)
-        # Without a count nothing can be said about it, but that it is new and has nothing yet.
+        # Without a count nothing can be said about it, but that it is new and has nothing yet. One that is being
+        # recounted is left alone: that takes two seconds, and what it held comes back then.
         quotas = {
             space: pool.quota(there, key)
             for space, there in books.quotas.items()
-            if key in there.spec.hard and (there.status.used or not (ledger and ledger.entry(space)))
+            if key in there.spec.hard
+            and not pool.frozen(there)
+            and (there.status.used or not (ledger and ledger.entry(space)))
         }
         intents = plan_repairs(ledger, quotas, limit, found.gone)
         newcomers = {one.space for one in intents if isinstance(one, Grow) and one.admit}

@@ -1,21 +1,23 @@
 """Strict accounting at work: hears of every counted object that ends, and gives its charge back once.
 
-One watch a kind and one of the quotas that carry the label, over all namespaces or one. A write takes together what
-ended within BATCH seconds. What refunds cannot know (creates that failed, a leader that died) is left to the recount.
+One watch a kind and one of the quotas that carry the label, over all namespaces or one; nothing is watched while there is
+no such quota. A write takes together what ended within BATCH seconds. What refunds cannot know (creates that failed, a
+leader that died) is left to the recount. A space in which nothing happens costs nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from fractions import Fraction
 
 import structlog
 
 from cotenant.api.builtin import Manifest
-from cotenant.api.keys import ACCOUNTING, STRICT
+from cotenant.api.keys import ACCOUNTING, FROZEN, STRICT
 from cotenant.apply.refunds import COUNTED, Refunds, stored
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, Conflict
@@ -28,6 +30,7 @@ from cotenant.model.refund.values import Release
 from cotenant.model.usage.amounts import added
 from cotenant.model.usage.objects import kind_of
 from cotenant.runtime.feed import Feed
+from cotenant.runtime.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -36,6 +39,7 @@ BATCH = 0.05
 FREEZE_AFTER = 15.0
 """Seconds a leak may last in a space that is never quiet before creates are held up for a recount."""
 TICK = 0.5
+"""Seconds between two looks at a space that has a leak, or a pod that is overdue by the clock alone."""
 
 
 class Account:
@@ -48,6 +52,7 @@ class Account:
         self.changed = asyncio.Event()
         self.moved = 0.0
         self.leaking: float | None = None
+        self.restless = False
         self.task: asyncio.Task[None] | None = None
 
     def close(self) -> None:
@@ -59,16 +64,26 @@ class Account:
 class StrictAccounting:
     """Runs until cancelled. Only the leader may; a second one does no harm (see the explorer)."""
 
-    def __init__(self, client: Client, now: Callable[[], datetime], namespace: str | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        now: Callable[[], datetime],
+        namespace: str | None = None,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.client, self.now, self.namespace = client, now, namespace
+        self.metrics = metrics or Metrics()
         self.accounts: dict[str, Account] = {}
-        self.tracks: dict[str, dict[str, dict[str, Track]]] = defaultdict(lambda: defaultdict(dict))
+        self.tracks: dict[str, dict[str, dict[str, Track]]] = defaultdict(dict)
+        """By kind, namespace and uid."""
         self.latest: dict[str, int] = {}
         self.feeds: dict[str, asyncio.Task[None]] = {}
-        self.written = self.conflicts = self.recounts = 0
 
     async def run(self) -> None:
-        """Follows quotas, and every kind that one of them counts."""
+        """Follows quotas, and every kind that one of them counts. What an earlier run knew is forgotten."""
+        for known in (self.accounts, self.tracks, self.latest, self.feeds):
+            known.clear()
         label = f"{ACCOUNTING}={STRICT}"
         feed = Feed(self.client, RESOURCE_QUOTAS, self.quotas, self.quota, namespace=self.namespace, labels=label)
         try:
@@ -131,20 +146,21 @@ class StrictAccounting:
         """A list: what is missing vanished some time since the last event."""
         there = {one["metadata"]["uid"] for one in items}
         since = self.latest.get(kind, 0) + 1
-        for namespace, tracks in self.tracks[kind].items():
-            for uid in tracks.keys() - there:
-                self.ended(namespace, gone(kind, tracks.pop(uid), since, revision, self.now()))
+        for namespace in list(self.tracks[kind]):
+            for uid in self.tracks[kind].get(namespace, {}).keys() - there:
+                self.vanished(kind, namespace, uid, since, revision)
         for one in items:
             self.seen(kind, one, since, revision)
         self.latest[kind] = revision
+        for account in self.accounts.values():
+            account.changed.set()
 
     def event(self, kind: str, type: str, found: Manifest) -> None:
         """One event of a watch."""
         metadata = found["metadata"]
         revision = int(metadata["resourceVersion"])
         if type == "DELETED":
-            if track := self.tracks[kind][metadata["namespace"]].pop(metadata["uid"], None):
-                self.ended(metadata["namespace"], gone(kind, track, revision, revision, self.now()))
+            self.vanished(kind, metadata["namespace"], metadata["uid"], revision, revision)
         else:
             self.seen(kind, found, revision, revision)
         self.latest[kind] = revision
@@ -152,10 +168,22 @@ class StrictAccounting:
     def seen(self, kind: str, found: Manifest, since: int, revision: int) -> None:
         """An object that is there."""
         metadata = found["metadata"]
-        tracks = self.tracks[kind][metadata["namespace"]]
-        track, release = seen(kind, tracks.get(metadata["uid"]), found, since, revision, self.now())
-        tracks[metadata["uid"]] = track
-        self.ended(metadata["namespace"], release)
+        namespace, uid = metadata["namespace"], metadata["uid"]
+        tracks = self.tracks[kind].setdefault(namespace, {})
+        before = tracks.get(uid)
+        track, release = seen(kind, before, found, since, revision, self.now())
+        tracks[uid] = track
+        self.ended(namespace, release)
+        if track != before and (account := self.accounts.get(namespace)):
+            account.changed.set()
+
+    def vanished(self, kind: str, namespace: str, uid: str, since: int, until: int) -> None:
+        """An object that is gone, after revision `since - 1` and not after `until`."""
+        tracks = self.tracks[kind].get(namespace, {})
+        if track := tracks.pop(uid, None):
+            self.ended(namespace, gone(kind, track, since, until, self.now()))
+        if not tracks:
+            self.tracks[kind].pop(namespace, None)
 
     def ended(self, namespace: str, release: Release | None) -> None:
         """A charge that has ended."""
@@ -169,11 +197,9 @@ class StrictAccounting:
     async def keep(self, namespace: str, account: Account) -> None:
         """Gives back what has ended, and recounts what nobody can know."""
         while True:
-            try:
-                async with asyncio.timeout(TICK):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK if account.restless else None):
                     await account.changed.wait()
-            except TimeoutError:
-                pass
             if account.book.pending:
                 await asyncio.sleep(BATCH)
             account.changed.clear()
@@ -181,9 +207,11 @@ class StrictAccounting:
                 if not await self.refund(account):
                     await self.mend(namespace, account)
             except Conflict:
-                self.conflicts += 1  # the watch brings the newer revision, and that wakes us again
+                # The watch brings the newer revision, and that wakes us again.
+                self.metrics.refund_conflicts.inc()
             except ApiError as error:
                 log.warning("no refund", namespace=namespace, error=str(error))
+                account.restless = True
                 await asyncio.sleep(TICK)
 
     async def refund(self, account: Account) -> bool:
@@ -196,30 +224,44 @@ class StrictAccounting:
         account.book = books.settled(account.book, refund, revision)
         if int(account.manifest["metadata"]["resourceVersion"]) < revision:
             account.manifest, account.moved = answer, clock()
-        self.written += 1
+        self.metrics.refunds.inc()
         return True
 
     async def mend(self, namespace: str, account: Account) -> None:
         """A recount where more or less is charged than exists, once it has been quiet; a frozen one if it never is."""
         known = account.book.stored
+        if known is not None and FROZEN in account.manifest["metadata"].get("annotations", {}):
+            # Nobody else recounts here: the mark is of one that did not get to its end.
+            await account.refunds.thaw(account.manifest)
         if known is None or not books.leaked(account.book, self.exists(namespace), self.latest):
-            account.leaking = None
+            account.leaking, account.restless = None, self.going(namespace)
             return
+        account.restless = True
         account.leaking = account.leaking or clock()
         if clock() - account.moved >= WAIT:
             done = await account.refunds.recount(Recount(), known)
         elif clock() - account.leaking >= FREEZE_AFTER:
+            self.metrics.freezes.inc()
             done = await account.refunds.recount(Recount(freeze=True))
         else:
             return
-        self.recounts += done
+        self.metrics.recounts.labels("done" if done else "overtaken").inc()
         account.leaking = None if done else account.leaking
         log.info("recounted", namespace=namespace, done=done)
 
     def exists(self, namespace: str) -> dict[str, Fraction]:
         """What we have seen that is there, as the quota controller would count it."""
         now = self.now()
-        return added(*[track.counts(now) for kind in self.latest for track in self.tracks[kind][namespace].values()])
+        return added(*[track.counts(now) for track in self.known(namespace)])
+
+    def going(self, namespace: str) -> bool:
+        """Whether a pod is on its way out, so that the clock alone may take it off the books."""
+        return any(track.manifest is not None for track in self.known(namespace))
+
+    def known(self, namespace: str) -> Iterator[Track]:
+        """What is counted in a namespace."""
+        for kind in self.latest:
+            yield from self.tracks[kind].get(namespace, {}).values()
 
 
 def clock() -> float:

@@ -61,7 +61,8 @@ TYPES: dict[str, Any] = {
 class World:
     """The stores. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
 
-    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked.
+    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked. `strict`: the
+    same of the policy of strict accounting.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class World:
         self.workloads: Mapping[str, Store[Workload]] = {kind: Store() for kind in WORKLOADS}
         self.echoing = False
         self.fenced: bool | None = True
+        self.strict: bool | None = None
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():
             store.subscribe(self.bury)

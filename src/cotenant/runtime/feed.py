@@ -70,9 +70,12 @@ class Feed:
                 await self._watch()
             except Gone:
                 self._version = ""
+            except Forbidden as error:
+                log.info("feed closed", resource=str(self._resource), error=str(error))
+                await asyncio.sleep(CLOSED)
             except (ApiError, msgspec.DecodeError) as error:
                 log.warning("feed broken", resource=str(self._resource), error=str(error))
-                await asyncio.sleep(CLOSED if isinstance(error, Forbidden) else PAUSE)
+                await asyncio.sleep(PAUSE)
 
     async def _list(self) -> None:
         found = await self._client.list(self._resource, self._namespace, labels=self._labels)

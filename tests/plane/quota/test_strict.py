@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cotenant.model.refund.managers import strangers
 
 from cotenant.api.keys import ACCOUNTING, REFUNDED, STRICT
 from cotenant.kube.resource import (
@@ -25,7 +26,6 @@ from cotenant.kube.resource import (
     VALIDATING_POLICY_BINDINGS,
 )
 from cotenant.model.platform import Platform
-from cotenant.model.refund.managers import strangers
 from cotenant.render.install.strict import strict
 from plane.quota.churn import Field, churn
 from vocabulary import eventually

@@ -57,6 +57,10 @@ async def played(monkeypatch):
     work.accounts[SPACE].close()
 
 
+def count(counter: Any) -> float:
+    return counter.collect()[0].samples[0].value
+
+
 async def until(fact: Any) -> None:
     async with asyncio.timeout(3):
         while not fact():
@@ -77,7 +81,7 @@ async def test_a_conflict_waits_for_the_watch(played) -> None:
     cluster, work = played
     cluster.stored = quota(15, "4")
     work.event("pods", "DELETED", pod("a", 20))
-    await until(lambda: work.conflicts)
+    await until(lambda: count(work.metrics.refund_conflicts))
     assert cluster.writes == []
     work.quota("MODIFIED", quota(15, "4"))
     await until(lambda: cluster.writes)

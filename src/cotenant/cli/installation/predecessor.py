@@ -49,7 +49,10 @@ async def running(client: Client) -> InstallValues | None:
 
 def changes(old: InstallValues, new: InstallValues, *, with_operator: bool) -> Iterator[str]:
     """What the flags change of the installation that runs, one line each."""
-    pairs = [("roles", ", ".join(old.platform.roles), ", ".join(new.platform.roles))]
+    pairs = [
+        ("roles", ", ".join(old.platform.roles), ", ".join(new.platform.roles)),
+        ("strict accounting", *("on" if one.platform.strict_accounting else "off" for one in (old, new))),
+    ]
     if with_operator:
         before = "" if old.image == IMAGE else old.image  # the one nobody chose: there was no Deployment
         pairs += [("image", before, new.image), ("replicas", str(old.replicas), str(new.replicas))]

@@ -2,7 +2,9 @@
 
 Read the quota; wait until whatever was admitted before is stored or has failed; list; write, bound to the revision
 that was read. Whatever is admitted, refunded or lowered meanwhile changes that revision. In a space that is never quiet
-spec.hard comes down to `used` first, so that nothing can be admitted during the wait.
+spec.hard comes down to `used` first, so that nothing can be admitted during the wait. That write leaves a mark, by which
+whoever raises limits keeps off; the mark goes with the last write, and the escrow gives back what the space holds: a
+recount does not know what that is by then.
 """
 
 from __future__ import annotations
@@ -42,14 +44,17 @@ class ListObjects(Struct, frozen=True):
     kinds: tuple[str, ...]
 
 
-class PutHard(Struct, frozen=True):
-    """spec.hard, then status.hard, where `revision` is still the stored one. Answers: Written, Conflict, NotFound."""
+class Freeze(Struct, frozen=True):
+    """The mark and spec.hard, then status.hard, where `revision` is still the stored one.
+
+    Answers: Written, Conflict, NotFound.
+    """
 
     hard: Pairs
     revision: int
 
 
-Request = GetQuota | Wait | ListObjects | PutHard | Refund
+Request = GetQuota | Wait | ListObjects | Freeze | Refund
 
 
 class Read(Struct, frozen=True):
@@ -93,17 +98,11 @@ class Finished(Struct, frozen=True):
 
 
 class Recounting(Struct, frozen=True):
-    """Waits for the answer to `request`.
-
-    `hard` is what to restore, where it was lowered; `thawing`: that is all that is left to do.
-    """
+    """Waits for the answer to `request`. One that is dropped leaves nothing behind but perhaps its mark."""
 
     goal: Recount
     request: Request
     stored: Stored | None = None
-    hard: Pairs | None = None
-    thawing: bool = False
-    done: bool = False
 
 
 Step = Recounting | Finished
@@ -122,22 +121,18 @@ def advance(task: Recounting, answer: Answer) -> Step:
     match task.request, answer:
         case _, NotFound():
             return Finished(done=False)
-        case GetQuota(), Read(found) if task.thawing and task.hard is not None:
-            return replace(task, request=PutHard(task.hard, found.revision))
         case GetQuota(), Read(found):
             return freeze(task, found) if goal.freeze else waiting(task, found)
-        case PutHard(), Written() if task.thawing:
-            return Finished(task.done)
-        case PutHard(hard), Written(revision) if stored is not None:
+        case Freeze(hard), Written(revision) if stored is not None:
             return waiting(task, replace(stored, revision=revision, hard=hard))
-        case PutHard(), Conflict():
+        case Freeze(), Conflict():
             return replace(task, request=GetQuota())
         case Wait(), Waited() if stored is not None:
             return replace(task, request=listing(stored))
         case ListObjects(), Listed(exists, revisions) if stored is not None:
             return replace(task, request=result(stored, dict(exists), dict(revisions)))
-        case Refund(), Written(revision):
-            return thaw(task, revision, done=True)
+        case Refund(), Written():
+            return Finished(done=True)
         case Refund(), Conflict():
             return replace(task, request=GetQuota()) if goal.freeze else Finished(done=False)
     raise TypeError(f"{type(answer).__name__} answers no {type(task.request).__name__}")
@@ -149,25 +144,12 @@ def freeze(task: Recounting, stored: Stored) -> Recounting:
     low = tuple((key, min(amount, used.get(key, amount))) for key, amount in stored.hard)
     if low == stored.hard:
         return waiting(task, stored)
-    hard = stored.hard if task.hard is None else task.hard
-    return replace(task, request=PutHard(low, stored.revision), stored=stored, hard=hard)
+    return replace(task, request=Freeze(low, stored.revision), stored=stored)
 
 
 def waiting(task: Recounting, stored: Stored) -> Recounting:
     """Lets what was admitted before come to its end."""
     return replace(task, request=Wait(task.goal.wait), stored=stored)
-
-
-def thaw(task: Recounting, revision: int, *, done: bool) -> Step:
-    """Gives back the room that was taken for the recount."""
-    if task.hard is None:
-        return Finished(done)
-    return replace(task, request=PutHard(task.hard, revision), thawing=True, done=done)
-
-
-def abandon(task: Recounting) -> Step:
-    """Whoever drives it has no more patience: what was lowered for it is raised again."""
-    return Finished(done=False) if task.hard is None else replace(task, request=GetQuota(), thawing=True)
 
 
 def listing(stored: Stored) -> ListObjects:

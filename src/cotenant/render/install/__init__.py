@@ -12,6 +12,7 @@ from cotenant.render.install.operator import operator, settings
 from cotenant.render.install.policies import GUARD, LEASH, policies
 from cotenant.render.install.quotas import quota_policies
 from cotenant.render.install.rights import operator_rights
+from cotenant.render.install.strict import strict, strict_rights
 from cotenant.render.install.values import InstallValues, Manifest, manifest
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "deny",
     "grant",
     "ground",
+    "optional",
     "render",
     "rights",
     "run",
@@ -61,12 +63,19 @@ _KEEP = {"helm.sh/resource-policy": "keep"}
 
 def deny(platform: Platform) -> list[Manifest]:
     """The policies that hold without the operator."""
-    return [*policies(platform), *quota_policies(platform)]
+    more = strict(platform) if platform.strict_accounting else []
+    return [*policies(platform), *quota_policies(platform), *more]
 
 
 def grant(values: InstallValues) -> list[Manifest]:
     """Roles of members, rights of the operator, its settings."""
-    return [*member_roles(), *operator_rights(values.platform), settings(values)]
+    more = strict_rights(values.platform) if values.platform.strict_accounting else []
+    return [*member_roles(), *operator_rights(values.platform), *more, settings(values)]
+
+
+def optional(platform: Platform) -> list[Manifest]:
+    """What strict accounting adds, the grant last: taken away again where an installation does not want it any more."""
+    return [*strict(platform), *strict_rights(platform)]
 
 
 def rights(values: InstallValues) -> list[Manifest]:
@@ -74,7 +83,7 @@ def rights(values: InstallValues) -> list[Manifest]:
 
     The settings stay, or coming back would take the roles of the platform away from those who hold them.
     """
-    return [*reversed(operator_rights(values.platform))]
+    return [*reversed([*operator_rights(values.platform), *strict_rights(values.platform)])]
 
 
 def run(values: InstallValues) -> list[Manifest]:

@@ -19,6 +19,7 @@ SETTINGS = "cotenant-settings"
 """Name of the ConfigMap that the operator and the command line read."""
 LEASE = "cotenant"
 """Name of the Lease of the leader, in the operator's namespace."""
+HEARTBEAT = keys.HEARTBEAT
 IMAGE = f"cotenant:{__version__}"
 """What `docker build -t` in the documentation makes, before it is pushed anywhere."""
 

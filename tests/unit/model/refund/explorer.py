@@ -35,6 +35,8 @@ class Rules(Struct, frozen=True):
     freeze: bool = False
     quiet: bool = True
     """The policy: the quota controller lowers only when every create has ended and it has heard of all."""
+    forgetful: bool = False
+    """A policy that knows of charges alone, and forgets them when a refund takes their field over."""
     patient: bool = True
     """A recount waits for creates under way."""
     bound: bool = True
@@ -63,6 +65,8 @@ class World(Struct, frozen=True):
     leaders: tuple[Leader, ...]
     budget: tuple[float, ...]
     now: int
+    taken: bool = False
+    """The last write of `used` was an operator's."""
 
     @property
     def used(self) -> int:
@@ -148,14 +152,19 @@ class Explorer:
             one if number == writer or one.quotas is None else replace(one, quotas=(*one.quotas, stored))
             for number, one in enumerate(world.leaders)
         ]
-        return replace(world, stored=stored, leaders=tuple(leaders), now=now)
+        taken = self.rules.forgetful and "refunded" in more
+        return replace(world, stored=stored, leaders=tuple(leaders), now=now, taken=taken)
 
     def controller(self, world: World) -> Iterator[tuple[str, World]]:
         if world.unheard:
             heard = world.heard + (1 if world.unheard[0] else -1)
             yield "hear", replace(world, heard=heard, unheard=world.unheard[1:])
         calm = not world.coming and not any(world.unheard)
-        if world.heard != world.used and (world.heard > world.used or calm or not self.rules.quiet):
+        if self.rules.freeze and dict(world.stored.hard)[KIND] < self.rules.limit:
+            # The escrow should wait until the mark is gone. Whatever it does, the limit holds.
+            yield "raise", self.store(world, hard=((KIND, float(self.rules.limit)),))
+        free = calm or world.taken or not self.rules.quiet
+        if world.heard != world.used and (world.heard > world.used or free):
             yield "count", self.store(world, used=world.heard)
 
     # -- an operator
@@ -208,7 +217,7 @@ class Explorer:
                 return (recounts.Waited() if over or not self.rules.patient else None), world
             case recounts.ListObjects():
                 return recounts.Listed(((KIND, float(world.exists)),), ((KIND, world.now),)), world
-            case recounts.PutHard(hard) if current:
+            case recounts.Freeze(hard) if current:
                 after = self.store(world, hard=hard)
                 return recounts.Written(after.stored.revision), after
             case Refund() if current or not self.rules.bound:

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotenant.model.refund.book import Book, ended, leaked, plan, settled, watched
-from cotenant.model.refund.managers import strangers
 from cotenant.model.refund.values import Refund, Release, Stored, marks, pairs, parsed, text
 
 
@@ -107,13 +106,3 @@ def test_marks_are_read_as_they_were_written(found: dict[str, int]) -> None:
 
 def test_marks_that_were_spoilt_are_no_marks() -> None:
     assert parsed("pods=1,,x,=3,services=-1,secrets=nine") == (("pods", 1),)
-
-
-def test_strict_is_refused_where_nobody_can_tell_who_wrote() -> None:
-    status = [
-        {"manager": one, "subresource": "status", "time": "2026-01-01T00:00:00Z"} for one in ("kube-apiserver", "kcm")
-    ]
-    found = strangers(status)
-    assert found is not None
-    assert "written by kcm, kube-apiserver and not by kube-controller-manager" in found
-    assert "written by nobody" in (strangers([]) or "")

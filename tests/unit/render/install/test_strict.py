@@ -1,7 +1,14 @@
 from __future__ import annotations
 
 from cotenant.model.platform import Platform
-from cotenant.render.install.strict import strict
+from cotenant.render.install import InstallValues, optional, render, rights
+from cotenant.render.install.strict import strict, strict_rights
+
+CHOSEN = Platform(strict_accounting=True)
+
+
+def named(manifests: list[dict]) -> set[tuple[str, str]]:
+    return {(one["kind"], one["metadata"]["name"]) for one in manifests}
 
 
 def test_strict_quotas_alone_and_the_quota_controller_alone_are_bound() -> None:
@@ -9,9 +16,12 @@ def test_strict_quotas_alone_and_the_quota_controller_alone_are_bound() -> None:
     spec = policy["spec"]
     assert spec["matchConstraints"]["objectSelector"] == {"matchLabels": {"cotenant.dev/accounting": "strict"}}
     assert spec["failurePolicy"] == "Fail"
-    assert "resourcequota-controller" in spec["matchConditions"][0]["expression"]
+    who = spec["matchConditions"][0]["expression"]
+    assert "resourcequota-controller" in who
+    # Ourselves in rehearsals alone: a refund may always lower.
+    assert "'system:serviceaccount:here:cotenant' && request.?dryRun" in who
     reference = binding["spec"]["paramRef"]
-    assert reference == {"name": "cotenant", "namespace": "here", "parameterNotFoundAction": "Allow"}
+    assert reference == {"name": "cotenant-heartbeat", "namespace": "here", "parameterNotFoundAction": "Allow"}
     assert binding["spec"]["policyName"] == policy["metadata"]["name"]
 
 
@@ -19,3 +29,28 @@ def test_a_refusal_says_who_gives_room_back() -> None:
     (validation,) = strict(Platform())[0]["spec"]["validations"]
     assert validation["message"].startswith("COTENANT-STRICT-1: ")
     assert "cotenant gives back what is deleted" in validation["message"]
+
+
+def test_nobody_reads_pods_where_nobody_asked_for_strict_accounting() -> None:
+    plain = named(render(InstallValues()))
+    chosen = named(render(InstallValues(platform=CHOSEN)))
+    assert chosen - plain == named(optional(CHOSEN))
+    assert plain < chosen
+
+
+def test_it_reads_what_is_counted_and_writes_its_sign_of_life_alone() -> None:
+    cluster, own, *bindings = strict_rights(CHOSEN)
+    assert cluster["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["pods", "services", "persistentvolumeclaims"],
+            "verbs": ["get", "list", "watch"],
+        }
+    ]
+    assert [rule["resourceNames"] for rule in own["rules"]] == [["cotenant-heartbeat"]]
+    assert own["metadata"]["namespace"] == "cotenant-system"
+    assert {one["subjects"][0]["name"] for one in bindings} == {"cotenant"}
+
+
+def test_an_uninstall_takes_these_rights_too_whatever_was_chosen() -> None:
+    assert named(strict_rights(Platform())) <= named(rights(InstallValues()))
