@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-import uuid
 from collections import Counter
 from contextlib import closing
 from typing import Any
 
-from cotenant.kube.resource import NAMESPACES, PODS, RESOURCE_QUOTAS
+from cotenant.kube.resource import PODS, RESOURCE_QUOTAS, TENANT_LEDGERS
 from cotenant.local.handle import Handle
 from cotenant.local.wire import Wire, strict_context
-from vocabulary import eventually
+from installation import Cluster
+from vocabulary import Team, condition, eventually, expect_ready, given_tenant
 
 NOW = {"gracePeriodSeconds": 0}
 POD = {
@@ -22,6 +22,10 @@ POD = {
         "automountServiceAccountToken": False,
         "containers": [{"name": "c", "image": "x"}],
     }
+}
+OPERATOR = {
+    "Impersonate-User": "system:serviceaccount:cotenant-system:cotenant",
+    "Impersonate-Group": "system:masters",
 }
 
 
@@ -33,17 +37,24 @@ def connect(plane: Handle, server: int = 0) -> Wire:
 
 
 class Field:
-    """A namespace with one ResourceQuota."""
+    """The one space of a tenant, which therefore holds the tenant's whole quota."""
 
-    def __init__(self, plane: Handle, hard: dict[str, str], labels: dict[str, str]) -> None:
-        self.plane, self.wire, self.name = plane, connect(plane), f"field-{uuid.uuid4().hex[:6]}"
-        self.wire.expect("POST", NAMESPACES.path(), {"metadata": {"name": self.name}})
-        quota = {"metadata": {"name": "cotenant", "labels": labels}, "spec": {"hard": hard}}
-        self.wire.expect("POST", RESOURCE_QUOTAS.path(self.name), quota)
-        eventually(lambda: self.quota()["status"].get("used"))
+    def __init__(self, cluster: Cluster, hard: dict[str, str], accounting: str = "strict", **spec: Any) -> None:
+        self.cluster, self.plane, self.wire = cluster, cluster.plane, connect(cluster.plane)
+        quota = {"hard": hard, "accounting": accounting}
+        self.team: Team = given_tenant(cluster, "field", spaces=["a"], quota=quota, **spec)
+        expect_ready(self.team, "a", within=30)
+        self.name = self.team.namespace("a")
+        eventually(lambda: hard.items() <= self.quota()["spec"]["hard"].items(), within=30)
         account = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
         eventually(lambda: self.wire.json("GET", account)[0] == 200)
+        if accounting == "strict":
+            self.proven()
         self.witnesses: list[Witness] = []
+
+    def proven(self) -> None:
+        """Waits until its condition says that it is in force."""
+        eventually(lambda: condition(self.team.tenant(), "StrictAccounting")[:2] == ("True", "Strict"), within=20)
 
     def witness(self, limit: int) -> Witness:
         self.witnesses.append(Witness(self, limit))
@@ -52,7 +63,6 @@ class Field:
     def close(self) -> None:
         for one in self.witnesses:
             one.close()
-        self.wire.json("DELETE", NAMESPACES.path(name=self.name))
         self.wire.close()
 
     def quota(self) -> dict[str, Any]:
@@ -60,6 +70,20 @@ class Field:
 
     def used(self, key: str = "pods") -> str:
         return self.quota()["status"]["used"][key]
+
+    def leak(self, amount: int) -> None:
+        """Charges what nobody has created, as if a create had failed, or an operator died."""
+
+        def written() -> bool:
+            quota = self.quota()
+            quota["status"]["used"]["pods"] = str(amount)
+            path = RESOURCE_QUOTAS.path(self.name, "cotenant", "status")
+            return self.wire.json("PUT", path + "?fieldManager=cotenant-quota", quota, **OPERATOR)[0] == 200
+
+        eventually(written)
+
+    def ledger(self) -> dict[str, Any]:
+        return self.wire.expect("GET", TENANT_LEDGERS.path(self.team.home, "pods"))
 
     def create(self, name: str, wire: Wire | None = None) -> tuple[int, str]:
         """HTTP status and, of a refusal, its text."""
@@ -77,10 +101,12 @@ class Field:
 class Witness:
     """Counts pods in the order of etcd: `most` at once, and revisions `above` the limit."""
 
-    def __init__(self, field: Field, limit: int) -> None:
-        self.limit, self.most, self.above, self.count, self.ended = limit, 0, 0, 0, False
-        self.field = field
-        self.version = field.wire.expect("GET", PODS.path(field.name))["metadata"]["resourceVersion"]
+    def __init__(self, field: Field, limit: int, path: str = "") -> None:
+        self.limit, self.most, self.above, self.ended = limit, 0, 0, False
+        self.field, self.path = field, path or PODS.path(field.name)
+        there = field.wire.expect("GET", self.path)
+        self.count = len(there["items"])
+        self.version = there["metadata"]["resourceVersion"]
         self.thread = threading.Thread(target=self.follow, daemon=True)
         self.thread.start()
 
@@ -88,7 +114,7 @@ class Witness:
         with closing(connect(self.field.plane)) as wire:
             while not self.ended:
                 query = f"watch=1&allowWatchBookmarks=true&timeoutSeconds=2&resourceVersion={self.version}"
-                for line in wire.watch(f"{PODS.path(self.field.name)}?{query}", idle=60):
+                for line in wire.watch(f"{self.path}?{query}", idle=60):
                     self.take(json.loads(line))
 
     def take(self, event: dict[str, Any]) -> None:
@@ -129,3 +155,21 @@ def churn(field: Field, seconds: float, clients: int = 12) -> Counter[str]:
     for one in threads:
         one.join()
     return found
+
+
+def trickle(field: Field, seconds: float) -> tuple[int, float]:
+    """One create and delete a second: how many creates, and how long the longest wait for room was, in seconds."""
+    waiting = longest = 0.0
+    turn, begun = 0, time.monotonic()
+    while time.monotonic() < begun + seconds:
+        asked = time.monotonic()
+        status, _ = field.create(f"t{turn}")
+        turn += 1
+        if status == 201:
+            waiting = 0.0
+            field.delete(f"t{turn - 1}")
+        else:
+            waiting = waiting or asked
+            longest = max(longest, time.monotonic() - waiting + 1)
+        time.sleep(max(0.0, 1 - (time.monotonic() - asked)))
+    return turn, longest
