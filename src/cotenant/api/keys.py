@@ -45,6 +45,8 @@ REHEARSAL = "cotenant.dev/rehearsal"
 HEARTBEAT = "cotenant-heartbeat"
 """Name of the Lease that every replica renews, the parameter of that policy."""
 
+HELM_KEEPS = {"helm.sh/resource-policy": "keep"}
+"""Annotation on what stays when a release is uninstalled, or does not render it any more."""
 POD_SECURITY = "pod-security.kubernetes.io"
 HOME_PREFIX = "home-"
 POLICY = "policy"

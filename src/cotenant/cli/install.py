@@ -68,7 +68,7 @@ async def install(
     if wait:
         unproven = await _proven(client, values.platform, progress)
     if not values.platform.strict_accounting:
-        await applied.none("strict accounting", objects.optional(values.platform))
+        await applied.none("strict accounting", objects.refused(values.platform))
     await applied.all("roles and settings", objects.grant(values))
     if with_operator:
         await applied.all("operator", objects.run(values))
@@ -219,7 +219,7 @@ async def _announce(
     operator = f"operator {values.image}" if with_operator else "no operator"
     strict = [one is not None and one.platform.strict_accounting for one in (old, values)]
     kept = "nothing that exists is deleted"
-    kept += ", but what strict accounting needs" if strict == [True, False] else ""
+    kept += ", but the rights of strict accounting" if strict == [True, False] else ""
     say(f"cluster {cluster.name}: applying {len(manifests)} objects, {operator}; {kept}")
     for line in changes(old, values, with_operator=with_operator) if old else ():
         say(f"  {line}")

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 from msgspec import Struct
-from msgspec.structs import replace
 
 from cotenant.api import keys
 from cotenant.cli import Failure
@@ -53,8 +52,7 @@ async def uninstall(client: Client, platform: Platform, *, progress: Progress = 
     rights = await _remove(client, objects.rights(values))
     await _revoked(client, platform)
     progress(f"rights of the operator: {rights} objects removed")
-    everything = replace(platform, strict_accounting=True)  # whatever was chosen once
-    policies = await _remove(client, list(reversed(objects.deny(everything))))
+    policies = await _remove(client, list(reversed(objects.deny(platform))))
     progress(f"policies: {policies} objects removed")
     released = await _release(client, resource.SPACES, keys.SPACE_FINALIZER)
     released += await _release(client, resource.TENANTS, keys.TENANT_FINALIZER)

@@ -73,7 +73,8 @@ def seen_to_act(found: TenantSnapshot) -> Finding | None:
         return Finding("AccountingPending", "whether the policy cotenant-strict acts has not been tried yet", "Unknown")
     return Finding(
         "AccountingNotProven",
-        "the policy cotenant-strict was not seen to act, so real objects may exceed the limit; run: cotenant install",
+        "the policy cotenant-strict was not seen to act, so real objects may exceed the limit; run: cotenant install; if its "
+        "binding was ever deleted, the API servers have to be restarted",
     )
 
 

@@ -37,7 +37,7 @@ REASONS: dict[str, str] = {
     # StrictAccounting
     "Strict": "Nothing to do.",
     "AccountingPending": "Wait; a quota is marked within a second, and the policy tried as soon as one is.",
-    "AccountingNotProven": "Run cotenant install. Until the policy acts, Kubernetes counts as ever.",
+    "AccountingNotProven": "Run cotenant install. Until the policy acts, Kubernetes counts as ever. An API server that has seen the policy's binding deleted reads its Lease again only after a restart.",
     # NetworkIsolated
     "EnforcementNotProven": "The NetworkPolicies are in place. Whether the cluster's network enforces them has not been shown.",
     "NotIsolated": "spec.network.isolation is none.",

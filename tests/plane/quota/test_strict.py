@@ -6,6 +6,8 @@ import itertools
 import threading
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 
@@ -17,11 +19,10 @@ from cotenant.kube.resource import (
     SECRETS,
     SERVICES,
     SPACES,
-    VALIDATING_POLICIES,
     VALIDATING_POLICY_BINDINGS,
 )
-from cotenant.render.install.strict import DEAD, strict
-from installation import PLATFORM, Operator
+from cotenant.render.install.strict import DEAD, POLICY
+from installation import Operator
 from plane.quota.churn import OPERATOR, Field, Witness, churn, connect, trickle
 from soak.scene import Replica
 from vocabulary import condition, deployment, eventually, expect_condition, never, space_of
@@ -58,7 +59,7 @@ def alive(cluster):
 
     def begin() -> None:
         cluster.operator.kill()
-        renewed(cluster, "2999-01-01")
+        renewed(cluster, f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}")
 
     yield begin
     renewed(cluster, "2001-01-01")
@@ -140,10 +141,11 @@ def test_a_deployment_rolls_about_as_fast_as_under_a_native_quota(cluster, recor
             field.wire.expect("POST", DEPLOYMENTS.path(field.name), deployment("web", field.name, replicas=20))
             eventually(lambda here=field: len(here.pods()) == 20, within=60)
             rolled(field)
-        times = [(rolled(one), rolled(other)) for _ in range(4)]
+        times = [(rolled(one), rolled(other)) for _ in range(5)]
         killed = rolled(one, operator_dies=True)
         record_property("rolled", f"strict, native {times}; killed {killed}")
-        ours, theirs = (sum(part) for part in zip(*times, strict=True))
+        # Not the mean: a ReplicaSet that was refused a few times in a row waits for seconds, natively too.
+        ours, theirs = (median(part) for part in zip(*times, strict=True))
         assert ours <= 1.5 * theirs
         assert killed <= 60
 
@@ -291,7 +293,7 @@ def test_a_leak_in_a_space_that_is_never_quiet_is_mended_behind_a_closed_door(fi
     assert any(held_while_mended() for _ in range(3))
     eventually(lambda: field.quota()["spec"]["hard"]["pods"] == HARD["pods"])
     assert field.ledger()["spec"]["entries"][0]["allocation"] == LIMIT
-    assert FROZEN not in field.quota()["metadata"]["annotations"]
+    assert FROZEN not in field.quota()["metadata"].get("annotations", {})
     eventually(lambda: field.create("free")[0] == 201)
 
 
@@ -304,12 +306,12 @@ def test_a_mark_that_a_dead_operator_left_is_taken_off_by_the_next(field) -> Non
     assert field.wire.json("PUT", path, quota, **OPERATOR)[0] == 200
     field.cluster.operator.start()
     eventually(lambda: field.quota()["spec"]["hard"]["pods"] == HARD["pods"], within=30)
-    assert FROZEN not in field.quota()["metadata"]["annotations"]
+    assert FROZEN not in field.quota()["metadata"].get("annotations", {})
 
 
 def test_every_kind_gives_back_what_it_was_charged(cluster) -> None:
     hard = {"pods": "5", "count/pods": "5", "services": "5", "services.loadbalancers": "5", "secrets": "5"}
-    kinds = {"types": ["ClusterIP", "LoadBalancer"]}
+    kinds = {"types": ["ClusterIP", "NodePort", "LoadBalancer"]}
     with closing(Field(cluster, hard, services=kinds)) as field:
         service = {"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}
         field.wire.expect("POST", SERVICES.path(field.name), service)
@@ -342,9 +344,7 @@ def test_strict_and_native_can_be_changed_under_load(field) -> None:
     time.sleep(2)
     field.team.change(quota={"accounting": "native"})
     eventually(lambda: label() is None)
-    assert condition(field.team.tenant(), "StrictAccounting") == ("", "", "") or eventually(
-        lambda: condition(field.team.tenant(), "StrictAccounting") == ("", "", "")
-    )
+    eventually(lambda: condition(field.team.tenant(), "StrictAccounting") == ("", "", ""))
     time.sleep(2)
     field.team.change(quota={"accounting": "strict"})
     eventually(lambda: label() == STRICT)
@@ -362,18 +362,16 @@ def test_strict_and_native_can_be_changed_under_load(field) -> None:
 
 
 def test_a_policy_that_does_not_act_is_told(field) -> None:
-    wire = field.cluster.plane.wire()
-    policy, binding = strict(PLATFORM)
-    wire.expect("DELETE", VALIDATING_POLICY_BINDINGS.path(name=binding["metadata"]["name"]))
+    wire, path = field.cluster.plane.wire(), VALIDATING_POLICY_BINDINGS.path(name=POLICY)
+    wire.expect("PATCH", path, {"spec": {"validationActions": ["Audit"]}})
     try:
         time.sleep(2)
         field.cluster.operator.kill()
         field.cluster.operator.start()
         expect_condition(field.team.tenant, "AccountingNotProven", "run: cotenant install", of="StrictAccounting")
     finally:
-        field.cluster.apply(binding)
+        wire.expect("PATCH", path, {"spec": {"validationActions": ["Deny"]}})
     field.proven()
-    assert wire.json("GET", VALIDATING_POLICIES.path(name=policy["metadata"]["name"]))[0] == 200
 
 
 def test_a_tenant_that_did_not_ask_has_neither_label_nor_condition(native) -> None:

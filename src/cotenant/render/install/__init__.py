@@ -25,6 +25,7 @@ __all__ = [
     "grant",
     "ground",
     "optional",
+    "refused",
     "render",
     "rights",
     "run",
@@ -55,10 +56,7 @@ def ground(values: InstallValues) -> list[Manifest]:
 
 def definitions() -> list[Manifest]:
     """The CustomResourceDefinitions. helm leaves them behind: without them every Tenant and Space would be gone."""
-    return [crd | {"metadata": crd["metadata"] | {"annotations": _KEEP}} for crd in schema.crds()]
-
-
-_KEEP = {"helm.sh/resource-policy": "keep"}
+    return [crd | {"metadata": crd["metadata"] | {"annotations": keys.HELM_KEEPS}} for crd in schema.crds()]
 
 
 def deny(platform: Platform) -> list[Manifest]:
@@ -74,8 +72,13 @@ def grant(values: InstallValues) -> list[Manifest]:
 
 
 def optional(platform: Platform) -> list[Manifest]:
-    """What strict accounting adds, the grant last: taken away again where an installation does not want it any more."""
+    """What strict accounting adds, the grant last."""
     return [*strict(platform), *strict_rights(platform)]
+
+
+def refused(platform: Platform) -> list[Manifest]:
+    """What an installation without strict accounting takes away again: the rights. Its policy does nothing then."""
+    return strict_rights(platform)
 
 
 def rights(values: InstallValues) -> list[Manifest]:

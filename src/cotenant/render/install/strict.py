@@ -7,6 +7,9 @@ Of every writer, not of the API server alone: a refund takes the field over, and
 
 Without an operator that gives refunds, the controller's back-off would keep a quiet space tight for minutes. So the
 sign of life of the operators is the policy's parameter: where it stops, native quota is what there is.
+
+Policy and binding, once made, are never deleted, by no uninstall either: an API server stops its watch of Leases with the
+last binding and cannot begin it again (seen on 1.36: the parameter stays as it was until the API server restarts).
 """
 
 from __future__ import annotations
@@ -36,8 +39,8 @@ def strict(platform: Platform, *, lease: str = HEARTBEAT, dead: str = DEAD) -> l
         "paramRef": {"name": lease, "namespace": platform.namespace, "parameterNotFoundAction": "Allow"},
     }
     return [
-        manifest(_API, "ValidatingAdmissionPolicy", POLICY, spec=_policy(platform, dead)),
-        manifest(_API, "ValidatingAdmissionPolicyBinding", POLICY, spec=binding),
+        manifest(_API, "ValidatingAdmissionPolicy", POLICY, annotations=keys.HELM_KEEPS, spec=_policy(platform, dead)),
+        manifest(_API, "ValidatingAdmissionPolicyBinding", POLICY, annotations=keys.HELM_KEEPS, spec=binding),
     ]
 
 
