@@ -50,7 +50,7 @@ format: $(READY) ## format the code
 bench: setup ## ratios and counts against a plain script in the same run, held against tests/bench/ranges.yaml
 	$(BIN)/python -m tests.bench
 
-bench-10k: setup ## the same with 10,000 spaces; takes about ten minutes (TENANTS=100 for 500 spaces)
+bench-10k: setup ## the same with 10,000 spaces; takes about half an hour (TENANTS=100 for 500 spaces)
 	$(BIN)/python -m tests.bench --ten-thousand $(if $(TENANTS),--tenants $(TENANTS))
 
 soak: setup ## a tenant's limit under load, with two operators that are killed at random; SOAK="--without law" must fail

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +12,9 @@ from installation import Cluster
 # A busy machine is no reason to fail: what is slow is measured by the benches.
 settings.register_profile("cotenant", settings.default, deadline=None)
 settings.load_profile("cotenant")
+
+# Shells ignore Ctrl-C in what they run in the background, and everything started from there would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _CLUSTER = pytest.StashKey[Cluster]()
 _LOG_START = pytest.StashKey[int]()

@@ -76,7 +76,7 @@ def compose(
         while_leading=[recorder.run],
         requirement=partial(require, Client(election.transport), needed(settings, [one.resource for one in watching])),
     )
-    leash = Leash(Client(election.transport), platform)
+    leash = Leash(Client(election.transport), platform, metrics)
     fence = Fence(Client(election.transport), world, lambda: look_again(found, world))
     manager.services += [leash.run, fence.run]
     if platform.strict_accounting:

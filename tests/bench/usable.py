@@ -6,10 +6,11 @@ import asyncio
 import time
 
 from tests.bench.plane import Bench
+from tests.bench.script import tenant
 
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError
-from cotenant.kube.resource import PODS, SPACES
+from cotenant.kube.resource import PODS, SPACES, TENANTS
 from cotenant.kube.transport import Transport
 
 POD = {
@@ -38,6 +39,21 @@ async def usable(member: Client, tenant: str, name: str) -> float:
             await asyncio.sleep(0.005)
         else:
             return time.monotonic() - began
+
+
+async def first(bench: Bench) -> float:
+    """Milliseconds from a Tenant, on a plane that never had one, to the first pod in a Space that its owner made."""
+    member, began = await owner(bench, "first"), time.monotonic()
+    await bench.client.create(TENANTS, tenant("first", 0))
+    while True:
+        try:
+            await usable(member, "first", "dev")
+            break
+        except ApiError:  # the Space is refused until the home is open
+            await asyncio.sleep(0.005)
+    taken = 1000 * (time.monotonic() - began)
+    await member.close()
+    return taken
 
 
 async def latencies(bench: Bench, tenants: int) -> list[float]:

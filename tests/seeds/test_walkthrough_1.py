@@ -282,12 +282,16 @@ def test_s1_26_dns_is_open_over_udp_and_tcp_although_egress_is_closed(cluster, s
 
 
 def test_s1_26_no_egress_reaches_another_tenant(cluster, sides):
-    for policy in cluster.list("NetworkPolicy", "tenant-a", labels="app.kubernetes.io/managed-by=cotenant"):
-        peers = [to for rule in policy["spec"].get("egress", []) for to in rule["to"]]
-        selectors = [to["namespaceSelector"] for to in peers if "namespaceSelector" in to]
-        assert all(one.get("matchLabels") == {"kubernetes.io/metadata.name": "kube-system"} for one in selectors)
-        blocks = [to["ipBlock"] for to in peers if to.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"]
-        assert all("10.0.0.0/8" in block["except"] and "169.254.0.0/16" in block["except"] for block in blocks)
+    found = cluster.list("NetworkPolicy", "tenant-a", labels="app.kubernetes.io/managed-by=cotenant")
+    specs = {one["metadata"]["name"]: one["spec"] for one in found}
+    assert specs["cotenant-default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+    peers = [to for spec in specs.values() for rule in spec.get("egress", []) for to in rule["to"]]
+    assert {"podSelector": {}} in peers  # pods of the same namespace
+    selectors = [to["namespaceSelector"] for to in peers if "namespaceSelector" in to]
+    assert selectors == [{"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}]
+    (internet,) = [to["ipBlock"] for to in peers if to.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"]
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(internet["except"])
 
 
 def test_s1_27_default_deny_covers_every_pod(cluster, sides):

@@ -60,7 +60,7 @@ LABEL_KEYS = Rule(
     "self.all(k, k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$'))",
     "a label key is a name such as team, or a prefix and a name such as kubernetes.io/metadata.name",
 )
-_PLAIN_KEYS = [
+PLAIN_KEYS = [
     "cpu",
     "memory",
     "ephemeral-storage",
@@ -82,7 +82,7 @@ _PLAIN_KEYS = [
     "resourcequotas",
 ]
 QUOTA_KEYS = Rule(
-    f"self.all(k, k.contains('/') || k in {_PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
+    f"self.all(k, k.contains('/') || k in {PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
     "every key must be a resource as in a ResourceQuota, such as requests.cpu, limits.memory, pods or count/jobs.batch",
 )
 _BYTES = "(!k.startsWith('count/') && (k.endsWith('memory') || k.endsWith('storage') || k.contains('hugepages-')))"

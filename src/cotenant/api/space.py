@@ -35,7 +35,7 @@ class SpaceStatus(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     phase: Annotated[str, Meta(max_length=32)] = ""
     """Pending, Ready, Failed or Terminating: the conditions in one word."""
     conditions: Conditions = []
-    """Ready; docs/reference/conditions.md lists every reason."""
+    """Ready and QuotaSynced; docs/reference/conditions.md lists every reason."""
 
 
 class Space(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

@@ -127,7 +127,7 @@ class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """What the tenant may use over all its spaces."""
 
     hard: QuotaAmounts | None = None
-    """Limits by resource, keys and values as in a ResourceQuota, summed over all spaces of the tenant."""
+    """Limits by resource, keys and values as in a ResourceQuota, for all spaces of the tenant together."""
     space: SpaceBounds | None = None
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
@@ -291,7 +291,7 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     enforcement: Literal["observe", "warn", "enforce"] | None = None
     """What happens to what breaks a rule: counted, warned about, or refused. Built in: enforce."""
     cordoned: bool | None = None
-    """While true, members keep reading and change nothing."""
+    """While true, members change nothing: those with a built-in role only view, a role of the platform's own gives nothing."""
     deletion_policy: Literal["Orphan", "Delete"] | None = None
     """What deleting the tenant does to its namespaces. Delete also wants the annotation cotenant.dev/confirm-delete: <name>. Built in: Orphan."""
 

@@ -17,12 +17,12 @@ from cotenant.cli import ANSWERED, FAILED, Failure, complain
 from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags, duration
 from cotenant.cli.cluster.standing import home_tenant, required
 from cotenant.cli.manifests import KINDS, fields
-from cotenant.cli.manifests.problem import spelled
 from cotenant.cli.view.output import say, yaml_text
 from cotenant.judge.tenant import condition_of
 from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
 from cotenant.kube.resource import SPACES, TENANTS, Resource
+from cotenant.model.document import spelled
 
 MANAGER = "cotenant-cli"
 SUBJECTS = {"group": "group", "user": "user", "iam-role": "iamRole", "iam-user": "iamUser"}

@@ -86,9 +86,9 @@ def space(
 ) -> int:
     """Delete a space. Its namespace stays with all that is in it, or goes with --contents=delete.
 
-    A namespace that stays is released at once by an administrator. Deleted by a member, the space stays, and counts,
-    until an administrator does so. It asks for the name; scripts say --yes. Exit 0; 2 if it was not deleted, or is
-    still going when the time is over.
+    A namespace that stays is released at once by an administrator, and members lose their rights in it. Deleted by a
+    member, the space stays, and counts, until an administrator does so. It asks for the name; scripts say --yes.
+    Exit 0; 2 if it was not deleted, or is still going when the time is over.
     """
     if owner and flags["namespace"]:
         raise click.UsageError("--tenant and -n exclude each other")
@@ -108,12 +108,16 @@ def space(
         await deletion_wish(client, SPACES, found, fate)
         await client.delete(SPACES, name, home, uid=found.metadata.uid)
         namespace = found.status.namespace if fate == "orphan" else ""
-        if namespace and not await release(client, found):
+        released = bool(namespace) and await release(client, found)
+        if namespace and not released:
             say(f"namespace {namespace} waits for an administrator to release it; until then the space counts")
             click.echo(f"space.{GROUP}/{name} deletion asked for")
             return ANSWERED
+        if released:
+            await take(client, namespace)
         code = await farewell(client, SPACES, found, patience if wait else 0.0)
-        if namespace and await bound(client, namespace):
+        # Once more: the operator may have put one back that it saw gone before it saw the namespace released.
+        if released and not await take(client, namespace):
             say(f"its members keep their rights in it until you take them: {TAKE.format(namespace)}")
         return code
 
@@ -145,8 +149,8 @@ def space_effect(found: Space, fate: str) -> list[str]:
         return [f"space {name} goes; it has no namespace"]
     if fate == "delete":
         return [f"space {name} goes", f"DELETED with everything in it: 1 namespace ({namespace})"]
-    kept = f"kept: namespace {namespace} with workloads, quota, network policies and role bindings of its members"
-    return [f"space {name} goes", kept]
+    kept = f"kept: namespace {namespace} with workloads, quota and network policies"
+    return [f"space {name} goes: its members lose their rights in it once it is released", kept]
 
 
 def confirm(cluster: Cluster, name: str, effect: list[str], *, yes: bool) -> None:
@@ -185,7 +189,8 @@ async def release(client: Client, found: Space) -> bool:
     name = found.status.namespace
     try:
         namespace = await client.get(NAMESPACES, name, type=Namespace)
-        if namespace.metadata.labels.get(SPACE) != found.metadata.name:
+        labels = namespace.metadata.labels
+        if (home_of(labels.get(TENANT, "")), labels.get(SPACE)) != (found.metadata.namespace, found.metadata.name):
             return True
         gone = {"labels": {TENANT: None, SPACE: None}, "annotations": {ADOPT: None}}
         patch = {"metadata": gone | {"uid": namespace.metadata.uid}}
@@ -198,12 +203,22 @@ async def release(client: Client, found: Space) -> bool:
     return True
 
 
-async def bound(client: Client, namespace: str) -> bool:
-    """Whether bindings of ours are left in a namespace that is nobody's now."""
+async def take(client: Client, namespace: str) -> bool:
+    """Deletes our bindings in a namespace that is nobody's now; False where the caller may not, and some may be left."""
     try:
-        return bool((await client.list(ROLE_BINDINGS, namespace, labels=OURS)).items)
+        if TENANT in (await client.get(NAMESPACES, namespace, type=Namespace)).metadata.labels:
+            return True
+        listed = (await client.list(ROLE_BINDINGS, namespace, labels=OURS)).items
+        ours = [one["metadata"] for one in listed if one["metadata"]["name"].startswith(f"{COTENANT}-")]
+        for one in ours:
+            await client.delete(ROLE_BINDINGS, one["name"], namespace, uid=one["uid"])
+    except NotFound:
+        return True
     except Forbidden:
         return False
+    if ours:
+        say(f"its members lost their rights in {namespace}: {len(ours)} role bindings deleted")
+    return True
 
 
 async def farewell(client: Client, resource: Resource, found: Tenant | Space, patience: float) -> int:

@@ -14,6 +14,8 @@ from cotenant.api import keys
 from cotenant.api.schema import crds
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
 from cotenant.cli.cluster.survey import Facts, survey
+from cotenant.cli.delete import TAKE
+from cotenant.cli.view.inventory import RELEASE
 from cotenant.cli.view.output import document, output_flag, say, write
 from cotenant.render.install import GUARD, LEASH
 
@@ -30,6 +32,7 @@ TOOLS = {
 }
 NETWORK_POLICY = """aws eks update-addon --cluster-name CLUSTER --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":"true"}'"""
 INSTALL = "cotenant install"
+LEFT = "left behind"
 
 
 class Finding(Struct, frozen=True):
@@ -44,7 +47,9 @@ class Finding(Struct, frozen=True):
 def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
     """Every finding, in the order in which one would look. before: nothing is installed yet."""
     parts = [_version(facts), *_policies_served(facts), *_network(facts), *_tools(facts), *_namespaces(facts)]
-    parts += _rights(facts) if before else [*_definitions(facts), *_policies(facts), *_operator(facts, now)]
+    parts += (
+        _rights(facts) if before else [*_definitions(facts), *_policies(facts), *_operator(facts, now), *_left(facts)]
+    )
     return parts
 
 
@@ -160,10 +165,11 @@ def _policies(facts: Facts) -> Iterable[Finding]:
             yield Finding("ok", "policies", f"{name} is there and bound")
         elif state is not None:
             yield Finding("FAIL", "policies", f"{name} is {state}: nothing is denied", INSTALL)
-    if facts.guard_denies is False:
-        yield Finding("FAIL", "policies", f"{GUARD} let through, as a dry run, what it must deny", INSTALL)
-    elif facts.guard_denies:
-        yield Finding("ok", "policies", f"{GUARD} denies, tried as a dry run")
+    for name, denies in facts.denies.items():
+        if denies:
+            yield Finding("ok", "policies", f"{name} denies, tried as a dry run")
+        else:
+            yield Finding("FAIL", "policies", f"{name} let through, as a dry run, what it must deny", INSTALL)
 
 
 def _operator(facts: Facts, now: datetime) -> Iterable[Finding]:
@@ -177,6 +183,24 @@ def _operator(facts: Facts, now: datetime) -> Iterable[Finding]:
         yield Finding("FAIL", "operator", detail, logs)
     else:
         yield Finding("ok", "operator", f"{facts.holder} leads")
+
+
+def _left(facts: Facts) -> Iterable[Finding]:
+    """What nobody owns any more, and who still has rights there."""
+    if facts.astray is None:
+        return
+    for name in facts.astray:
+        detail = f"namespace {name} carries a tenant's label and no Space stands for it"
+        yield Finding("WARN", LEFT, detail, RELEASE.format(name))
+    for tenant, names in facts.bygone.items():
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        detail = f"tenant {tenant} is gone, {shown} kept: a tenant of this name takes them up again"
+        yield Finding("WARN", LEFT, detail, f"nobody's again with: {RELEASE.format(' '.join(names[:5]))}")
+    for name, count in (facts.bound or {}).items():
+        detail = f"{name} is of no tenant, and {count} role bindings of ours give rights in it"
+        yield Finding("WARN", LEFT, detail, TAKE.format(name))
+    if facts.bound is not None and not (facts.astray or facts.bygone or facts.bound):
+        yield Finding("ok", LEFT, "no namespace and no role binding without a tenant")
 
 
 def exit_code(findings: Iterable[Finding], *, partly: bool) -> int:

@@ -14,12 +14,12 @@ from cotenant.api.keys import GROUP
 from cotenant.cli import ANSWERED, FAILED, PARTLY, SOMETHING
 from cotenant.cli.manifests import SUFFIXES, Manifests, accept, sources
 from cotenant.cli.manifests.mending import read
-from cotenant.cli.manifests.problem import Problem
 from cotenant.cli.view.output import document, paint, say, table, write
 from cotenant.judge.lint.bundle import Broken, Bundle, Script
 from cotenant.judge.lint.catalogue import FAULTY, RULES
 from cotenant.judge.lint.edit import applied
 from cotenant.judge.lint.report import Report, Trap, faulty, lint
+from cotenant.model.document import Problem
 
 SHELLS = (".sh", ".bash")
 TEMPLATE = "{{"

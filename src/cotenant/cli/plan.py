@@ -15,7 +15,6 @@ from cotenant.cli import ANSWERED, SOMETHING
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags, parts
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.manifests import FILES, Manifests, load, refuse
-from cotenant.cli.manifests.problem import Document, Problem, parsed
 from cotenant.cli.settings_source import platform
 from cotenant.cli.view.forecast import Forecast
 from cotenant.cli.view.impact import Impact, impact, lines, report
@@ -23,6 +22,7 @@ from cotenant.cli.view.output import document, output_flag, paint, say, write
 from cotenant.kube.client import Client
 from cotenant.kube.errors import BadRequest, Forbidden, Invalid, NotFound
 from cotenant.kube.resource import resource_of
+from cotenant.model.document import Document, Problem, parsed
 
 MANAGER = "cotenant-plan"
 COLOURS = {"+": "green", "-": "red", "!": "yellow"}

@@ -12,7 +12,8 @@ from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags
 from cotenant.cli.cluster.standing import Standing, nowhere, policy, roles_in, spaces_of, standing
 from cotenant.cli.view.output import document, output_flag, write
 from cotenant.kube.errors import Forbidden
-from cotenant.kube.resource import SELF_SUBJECT_REVIEWS, TENANTS
+from cotenant.kube.resource import SELF_SUBJECT_REVIEWS, SPACES, TENANTS
+from cotenant.runtime.rights import Right, lacking
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
@@ -85,10 +86,9 @@ async def belongings(cluster: Cluster, found: Standing, me: Identity) -> None:
     me.spaces = {one["metadata"]["name"]: one.get("status", {}).get("namespace", "") for one in spaces}
     there = found.namespace if found.space else next((name for name in me.spaces.values() if name), "")
     me.roles = await roles_in(client, there, me.user, me.groups) if there else []
-    if not there:
-        # Without a space there is only the home: it knows who may make one, not by which role.
-        home = await roles_in(client, found.home, me.user, me.groups)
-        me.roles = ["may create spaces"] if "create" in home else []
+    if not me.roles and not await lacking(client, [Right("create", SPACES, found.home)]):
+        # Members read RoleBindings in spaces alone. Without one the API server still tells what they may do at home.
+        me.roles = ["may create spaces"]
     rules = await policy(client, found.home)
     me.limit = rules.status.limit if rules and rules.status else None
 
@@ -103,7 +103,7 @@ def lines(me: Identity) -> list[tuple[str, str]]:
         count = f"{len(spaces)} of {me.limit}: " if me.limit is not None else ""
         found += [
             ("Tenant", f"{me.tenant} (home {me.home})"),
-            ("Roles", ", ".join(me.roles) or "none of the tenant's"),
+            ("Roles", ", ".join(me.roles) or "none that you can see"),
             ("Spaces", count + (", ".join(spaces) or "none yet")),
         ]
     return found

@@ -12,22 +12,25 @@ from cotenant.kube.errors import ApiError, Forbidden
 from cotenant.kube.resource import LIMIT_RANGES, SELF_SUBJECT_REVIEWS
 from cotenant.model.plan import manifest
 from cotenant.model.platform import Platform
+from cotenant.runtime.metrics import Metrics
 
 log = structlog.get_logger()
 
 MARK = "COTENANT-LEASH"
 ENOUGH = 3
 """Refusals in a row: behind one address there may be several API servers, each with a cache of its own."""
-SOON = 1.0
+SOON, LATER = 1.0, 60.0
+"""Seconds until the next trial, while it is not proven and while it is. A dry run: it writes nothing."""
 CANARY: Manifest = manifest("v1", "LimitRange", "cotenant-canary", "default", spec={"limits": [{"type": "Container"}]})
 """Something that RBAC lets us make anywhere, in a namespace that is nobody's. Only ever a dry run."""
 
 
 class Leash:
-    """Asks until the policy has refused. `problems` is empty once it is proven."""
+    """Asks until the policy has refused, and again from time to time. `problems` is empty while it is proven."""
 
-    def __init__(self, client: Client, platform: Platform) -> None:
-        self.client, self.platform = client, platform
+    def __init__(self, client: Client, platform: Platform, metrics: Metrics) -> None:
+        self.client, self.platform, self.metrics = client, platform, metrics
+        self.ours = True
         self.problem = "the policy cotenant-leash has not been tried yet"
 
     def problems(self) -> list[str]:
@@ -35,11 +38,14 @@ class Leash:
         return [self.problem] if self.problem else []
 
     async def run(self) -> None:
-        """Tries until it is proven."""
-        while problem := await self.trial():
-            self.problem = problem
-            await asyncio.sleep(SOON)
-        self.problem = ""
+        """Tries for as long as the operator runs; for nobody else, for whom the leash is not."""
+        while self.ours:
+            before, self.problem = self.problem, await self.trial()
+            self.metrics.leashed.set(0 if self.problem or not self.ours else 1)
+            if self.problem and not before:
+                log.error("leash lost", problem=self.problem)
+            if self.ours:
+                await asyncio.sleep(SOON if self.problem else LATER)
 
     async def trial(self) -> str:
         """One trial; what is wrong, or "" if the leash holds or is not for us."""
@@ -49,6 +55,7 @@ class Leash:
             )
             name = who["status"]["userInfo"].get("username", "")
             if name != self.platform.operator:
+                self.ours = False
                 log.warning("no leash: it is for the operator's own ServiceAccount", identity=name)
                 return ""
             for _ in range(ENOUGH):

@@ -31,6 +31,7 @@ from cotenant.model.escrow.grow import Grow
 from cotenant.model.escrow.policy import HOLD, plan_transfers
 from cotenant.model.escrow.protocol import Intent
 from cotenant.model.escrow.repair import plan_repairs
+from cotenant.model.escrow.settle import Settle
 from cotenant.model.escrow.values import Entry, Ledger, Limit, Quota
 from cotenant.model.grain import grain
 from cotenant.model.placement import home_is_ours
@@ -43,8 +44,10 @@ PASSES = 10
 """Looks in one go. What is not done then is begun again a moment later, behind other tenants."""
 AGAIN = 1.0
 """Seconds until a plan that did not get further is tried again, if nothing happens before."""
-TOGETHER = 1.0
-"""Seconds for which a new space waits for others of its tenant that are on their way: one write admits them all."""
+TOGETHER, MOST = 1.0, 5.0
+"""Seconds for which a new space waits for the next one of its tenant that is on its way, and for all of them together:
+one write admits them all.
+"""
 REFRESH = 5.0
 """Seconds between two writes that only tell what is used."""
 
@@ -64,7 +67,9 @@ class Holdings(Struct):
     coming: dict[str, list[Coming]]
     """What workloads are about to create, by namespace."""
     pause: float = 0.0
-    """Seconds for which new spaces still wait for others."""
+    """Seconds until something that still waits for others is done without them."""
+    counting: bool = False
+    """Whether the quota controller has still to bring a first share into force."""
 
 
 class LedgerController:
@@ -82,19 +87,22 @@ class LedgerController:
         self.escrow = Escrow(client, world.remember)
         self.pulse = Pulses(now)
         self.told: dict[str, float] = {}
-        self.patience = Patience(now, TOGETHER)
+        self.company, self.counting = Company(now), Patience(now, AGAIN)
 
     async def reconcile(self, key: str) -> Result:
         """Plans and carries out until nothing is left."""
         found = self.gather(key)
         if found is None:
             self.pulse.forget(key)
-            self.patience.over(key)
+            self.company.complete(key)
+            self.counting.over(key)
             return Result()
         deeds: list[Deed] = []
         before: list[tuple[str, Intent]] = []
         for _ in range(PASSES):
             intents = [(one, intent) for one in found.limits for intent in self.plan(found, one)]
+            if not found.counting:
+                self.counting.over(key)
             if not intents or intents == before:
                 break
             deeds, before = await self.escrow.run(found.books, intents), intents
@@ -157,19 +165,17 @@ class LedgerController:
         """What to do next about one key: repairs first, then transfers; what waits for a drain waits for the next look."""
         books, limit = found.books, Limit(found.limits[key], found.source)
         ledger = books.ledger(key)
-        # Without a count nothing can be said about it, but that it is new and has nothing yet. One that is being
-        # recounted is left alone: that takes two seconds, and what it held comes back then.
+        # Without a count nothing can be said about it, and nothing may run there; its first one would only be a conflict.
+        # One that is being recounted is left alone: that takes two seconds, and what it held comes back then.
         quotas = {
             space: pool.quota(there, key)
             for space, there in books.quotas.items()
-            if key in there.spec.hard
-            and not pool.frozen(there)
-            and (there.status.used or not (ledger and ledger.entry(space)))
+            if key in there.spec.hard and there.status.used and not pool.frozen(there)
         }
-        intents = plan_repairs(ledger, quotas, limit, found.gone)
+        intents = self.uncounted(found, quotas, plan_repairs(ledger, quotas, limit, found.gone))
         newcomers = {one.space for one in intents if isinstance(one, Grow) and one.admit}
         if newcomers and (pause := self.awaited(found)):
-            found.pause, newcomers = pause, set()
+            found.pause, newcomers = max(found.pause, pause), set()
         repairs = [one for one in intents if not (isinstance(one, Grow) and one.admit)]
         if ledger is None or repairs:
             return [self.unguarded(one) for one in repairs]
@@ -184,11 +190,22 @@ class LedgerController:
         ]
         return admitted + [Grow(space, 0, limit.amount, admit=True) for space in sorted(newcomers - grown)]
 
+    def uncounted(self, found: Holdings, quotas: Mapping[str, Quota], intents: list[Intent]) -> list[Intent]:
+        """Without what the quota controller is about to do: to bring a first share into force. It gets a second for it."""
+        mine = [one for one in intents if not (isinstance(one, Settle) and quotas[one.space].first)]
+        if len(mine) == len(intents):
+            return intents
+        found.counting = True
+        left = self.counting.left(found.view.name)
+        found.pause = max(found.pause, left)
+        return mine if left else intents
+
     def awaited(self, found: Holdings) -> float:
-        """Seconds for which the spaces that the tenant has still to get are waited for; 0 once all are there."""
-        if len(found.books.quotas) < found.expected:
-            return self.patience.left(found.view.name)
-        self.patience.over(found.view.name)
+        """Seconds for which the spaces that the tenant has still to get are waited for; 0 once all are there and counted."""
+        counted = sum(1 for one in found.books.quotas.values() if one.status.used)
+        if counted < found.expected:
+            return self.company.left(found.view.name, counted)
+        self.company.complete(found.view.name)
         return 0.0
 
     def transfers(self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota]) -> list[Grow | Drain]:
@@ -262,6 +279,27 @@ def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: flo
 def largest(pods: Iterable[Coming], key: str, limits: list[LimitItem]) -> int:
     """The largest pod that is about to come."""
     return max((charge(one.spec, key, limits) for one in pods), default=0)
+
+
+class Company:
+    """For how long those that are there wait for those that are not: TOGETHER from the last one, MOST from the first."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.last, self.first = Patience(now, TOGETHER), Patience(now, MOST)
+        self.there: dict[str, int] = {}
+
+    def left(self, key: str, there: int) -> float:
+        """Seconds, of a tenant that has got so many by now."""
+        if self.there.get(key) != there:
+            self.there[key] = there
+            self.last.over(key)
+        return min(self.last.left(key), self.first.left(key))
+
+    def complete(self, key: str) -> None:
+        """All are there, or the tenant is gone."""
+        self.there.pop(key, None)
+        self.last.over(key)
+        self.first.over(key)
 
 
 class Pulses:

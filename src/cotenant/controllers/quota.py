@@ -17,6 +17,7 @@ from cotenant.api.keys import ACCOUNTING, COTENANT, FROZEN, QUOTA_MANAGER, SPACE
 from cotenant.api.space import Space
 from cotenant.apply.escrow import Escrow, Moot
 from cotenant.controllers.gather import gather_view, namespace_of
+from cotenant.controllers.status import Patience
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists
@@ -31,6 +32,8 @@ from cotenant.render.quota import quota
 from cotenant.runtime.controller import Result
 
 SOON = 1.0
+OTHERS = 0.25
+"""Seconds for the quota controller's first write, and for a charge to reach us: a count before them is one for nothing."""
 QUIET = 3.0
 """Seconds without a charge after which a home's count may be lowered to what a live list finds."""
 
@@ -60,6 +63,7 @@ class QuotaController:
         self.client, self.world, self.platform, self.now = client, world, platform, now
         self.escrow = Escrow(client, world.remember)
         self.quiet: dict[str, tuple[str, float]] = {}
+        self.patience = Patience(now, OTHERS)
 
     async def reconcile(self, key: str) -> Result:
         """Brings spec.hard to what the rules say, and the count of a home to what is there."""
@@ -67,6 +71,7 @@ class QuotaController:
         wanted = self.wanted(key, there)
         if wanted is None:
             self.quiet.pop(key, None)
+            self.patience.over(key)
             return Result()
         if there is None:
             there = await self.create(key, wanted)
@@ -130,15 +135,19 @@ class QuotaController:
     async def count(self, key: str, there: ResourceQuota, wanted: Wanted) -> Result:
         """A home's status: limit and count, as soon as it exists and whenever its count is wrong.
 
-        Raising the count is safe at once. Lowering it waits for quiet: a Space that was charged a moment ago may not
-        be in the list yet.
+        Raising the count is safe at any time. Lowering it waits for quiet: a Space that was charged a moment ago may
+        not be in the list yet.
         """
         used = there.status.used.get(allowance.SPACES)
         have = len(self.world.spaces.by("namespace", key))
         ready = used is not None and same(there.status.hard, wanted.hard)
         if ready and used is not None and parse(used) == have:
             self.quiet.pop(key, None)
+            self.patience.over(key)
             return Result()
+        early = not there.status.used or (ready and used is not None and parse(used) < have)
+        if early and (left := self.patience.left(key)):
+            return Result(after=left)
         rested = self.rested(key, there)
         if ready and used is not None and parse(used) > have and not rested:
             return Result(after=QUIET)

@@ -75,7 +75,8 @@ class SpaceController:
             await self.still_there(found.space.metadata)
             found = replace(found, space=convert(held, Space))
             self.remember(held)
-        if any(step.ref.kind == "RoleBinding" for step in plan.steps):
+        if not plan.waiting or any(step.ref.kind == "RoleBinding" for step in plan.steps):
+            # Complete: also where there are no members, what is in it may be somebody's from now on.
             self.newborns.opened(key)
         outcome = await self.engine.run(plan)
         for one in outcome.done:

@@ -34,6 +34,8 @@ GATHER = 0.01
 """Seconds in which charges of a tenant become one look at its ledgers: a charge is rarely alone."""
 BEGUN = 5
 """Priority of what waited for its quota: it is finished before the next one is begun, and after members that change."""
+NEXT = 4
+"""Priority of the new Spaces of a tenant that has got one a moment ago: those that come together cost less."""
 SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
 """Kinds of which only ours are watched. Namespaces are watched all: a name that is taken must be known before."""
 
@@ -95,10 +97,21 @@ def watch_for_spaces(space: Controller, world: World) -> None:
     space.watches(world.profiles, of_profile)
     space.watches(world.namespaces, of_namespace, when=world.news)
     space.watches(world.namespaces, in_home, when=labelled)
+    world.namespaces.subscribe(lambda change: hurry_siblings(space, world, change))
     space.watches(world.quotas, child_key, priority=BEGUN, when=opened)
     space.watches(world.ledgers, lambda one: joined(world, one), priority=BEGUN, when=longer)
     for store in world.children.values():
         space.watches(store, child_key, when=world.news)
+
+
+def hurry_siblings(space: Controller, world: World, change: Change[Namespace]) -> None:
+    """With the namespace of a new Space, the Spaces of its tenant that wait for theirs come next."""
+    if change.new is None or change.old is not None or SPACE not in change.new.metadata.labels:
+        return
+    for tenant in tenant_label(change.new):
+        for one in spaces_of(world, tenant):
+            if not one.status.namespace:
+                space.queue.prefer(one.metadata.key, NEXT)
 
 
 def watch_for_tenants(tenant: Controller, world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.keys import SPACE
 from cotenant.api.space import Space
@@ -80,7 +82,8 @@ def seen_to_act(found: TenantSnapshot) -> Finding | None:
 
 def pods_can_live(found: TenantSnapshot) -> Finding | None:
     """Under a compute quota a container without requests is refused, unless a LimitRange fills them in."""
-    missing = without_defaults(found.view.rules) if found.view else []
+    rules = found.view.rules if found.view else None
+    missing = without_defaults(rules, rules.hard | rules.space_max) if rules else []
     if missing:
         keys = ", ".join(missing)
         return Finding(
@@ -219,12 +222,11 @@ SYNCED: Chain[TenantSnapshot] = Chain(
 )
 
 
-def without_defaults(rules: Effective) -> list[str]:
-    """Quota keys that plain pods do not fill and no LimitRange default fills for them."""
+def without_defaults(rules: Effective, keys: Iterable[str]) -> list[str]:
+    """Those of the quota keys that plain pods do not fill and no LimitRange default fills for them."""
     items = [filled(item) for item in rules.limits if item.type == "Container"]
 
     def defaulted(field: str, key: str) -> bool:
         return any(key in part for item in items if isinstance(part := item.get(field), dict))
 
-    keys = rules.hard | rules.space_max
     return [key for key in keys if key in COMPUTE and not defaulted(*COMPUTE[key])]

@@ -32,7 +32,7 @@ REASONS: dict[str, str] = {
     "KeyNotCounted": "Correct the key in spec.quota.hard, or wait up to five minutes after its kind was installed.",
     "QuotaPending": "The quota of a space is being written. If it stays: look at the ResourceQuota cotenant there, and at kubectl get cotl -n home-<tenant>.",
     "QuotaExceeded": "A space uses more than it may since its quota was lowered. Nothing is evicted, nothing more is admitted.",
-    "QuotaWithoutDefaults": "Pods that name no requests or limits for these keys will be refused: add spec.limits with defaults, or drop the keys.",
+    "QuotaWithoutDefaults": "Pods that name no requests or limits for these keys will be refused: add spec.limits with defaults to the Tenant, or drop the keys from the Tenant, or from the Space whose own they are.",
     "AccountingNotAvailable": "Run cotenant install --strict-accounting, or take spec.quota.accounting: strict back. Until then Kubernetes counts as ever.",
     # StrictAccounting
     "Strict": "Nothing to do.",
@@ -43,7 +43,7 @@ REASONS: dict[str, str] = {
     "NotIsolated": "spec.network.isolation is none.",
     # PolicyEnforced, Verified
     "NotEnforced": "The message names the fields that this version does not enforce. Do not rely on them.",
-    "NotVerified": "Run cotenant verify.",
+    "NotVerified": "Nothing to do here. `cotenant verify` tells the verdict; this version does not write it into the status.",
     # Ready of a Space
     "TenantNotFound": "The Space is in a namespace that is no tenant's home, or its Tenant is gone. It is ignored; nothing is deleted.",
     "NameReserved": "Choose another name for the space.",

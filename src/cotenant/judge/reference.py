@@ -15,11 +15,11 @@ CONDITIONS = {
     "Stalled": "Only while true: not ready, and somebody has to act. Carries the reason of Ready.",
     "AccessSynced": "Tenant. Its members have the rights that their roles give, no more and no less.",
     "IAMSynced": "Tenant. Members named by an IAM principal are mapped to this cluster.",
-    "QuotaSynced": "Tenant. Every space has its quota, the API server knows it, and plain pods can live under it.",
+    "QuotaSynced": "Tenant and Space. Every space has its quota, the API server knows it, and plain pods can live under it.",
     "StrictAccounting": "Tenant with `quota.accounting: strict`. What exists, not only what is counted, stays within the limit.",
     "NetworkIsolated": "Tenant. Other tenants cannot reach its pods. True only where that was shown.",
     "PolicyEnforced": "Tenant. Every rule in the spec is enforced.",
-    "Verified": "Tenant. `cotenant verify` has proven its isolation.",
+    "Verified": "Tenant. Never in this version: nothing records the verdict of `cotenant verify` yet. The command itself tells it.",
 }
 
 
@@ -46,23 +46,28 @@ def page() -> str:
 
 
 def safe(text: str) -> str:
-    """Text for a cell of a table: placeholders are no tags."""
-    return text.replace("<", "\\<").replace("|", "\\|")
+    """Text for a cell of a table: placeholders are no tags, and a space that must not break is seen."""
+    return text.replace("<", "\\<").replace("|", "\\|").replace("\u00a0", "&nbsp;")
 
 
 def main(arguments: list[str], path: Path = PAGE) -> int:
-    """`--write` or `--check`; 1 where the page differs from the list, 2 for a wrong call."""
+    """Keeps the page of conditions."""
+    return kept(arguments, page(), path, "cotenant.judge.reference")
+
+
+def kept(arguments: list[str], text: str, path: Path, module: str) -> int:
+    """`--write` or `--check` of a generated page; 1 where the file differs from the text, 2 for a wrong call."""
     match arguments:
         case ["--write"]:
-            path.write_text(page(), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
             return 0
         case ["--check"]:
-            stale = not path.is_file() or path.read_text("utf-8") != page()
+            stale = not path.is_file() or path.read_text("utf-8") != text
             if stale:
-                sys.stderr.write(f"{path} is not what the list says: python -m cotenant.judge.reference --write\n")
+                sys.stderr.write(f"{path} is not what the code says: python -m {module} --write\n")
             return int(stale)
         case _:
-            sys.stderr.write(f"{__doc__}\n")
+            sys.stderr.write(f"python -m {module} --write | --check\n")
             return 2
 
 

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from cotenant.api.space import SpaceStatus
 from cotenant.judge.chain import Chain, conditions, progress
+from cotenant.judge.quota import without_defaults
+from cotenant.model.allowance import hard
 from cotenant.model.finding import Finding, Outcome
 from cotenant.model.placement import place
 from cotenant.model.plan import Plan
@@ -67,6 +69,35 @@ def complete(facts: SpaceFacts) -> Finding | None:
     return Finding("Creating", facts.plan.waiting) if facts.plan.waiting else None
 
 
+def rules_known(facts: SpaceFacts) -> Finding | None:
+    """Without its tenant, or that one's profile, there is no quota to judge."""
+    unknown = tenant_exists(facts) or profile_exists(facts)
+    return Finding(unknown.reason, unknown.message, "Unknown") if unknown else None
+
+
+def quota_written(facts: SpaceFacts) -> Finding | None:
+    """The API server counts, and a space that was not opened yet has its share."""
+    found = facts.found
+    if found.quota is None or not found.quota.status.used:
+        return Finding("QuotaPending", "the space's quota is not in force yet")
+    # A share that is being moved later is not told: it would be two writes for each transfer.
+    if facts.plan.waiting and not found.served:
+        return Finding("QuotaPending", "the space has not got its share of the tenant's quota yet")
+    return None
+
+
+def pods_can_live(facts: SpaceFacts) -> Finding | None:
+    """Under a compute quota, the tenant's or the space's own, a container without requests needs defaults."""
+    found = facts.found
+    missing = without_defaults(found.view.rules, hard(found.view, found.space)) if found.view else []
+    if missing:
+        keys = ", ".join(missing)
+        return Finding(
+            "QuotaWithoutDefaults", f"pods that do not say {keys} are refused: the tenant's limits have no default"
+        )
+    return None
+
+
 READY: Chain[SpaceFacts] = Chain(
     "Ready",
     leaving,
@@ -78,6 +109,9 @@ READY: Chain[SpaceFacts] = Chain(
     complete,  # the quota is in force, hence rights were given
     good=Finding("Ready", "", "True"),
 )
+QUOTA: Chain[SpaceFacts] = Chain(
+    "QuotaSynced", rules_known, quota_written, pods_can_live, good=Finding("Synced", "", "True")
+)
 PHASES = {"Ready": "Ready", "Creating": "Pending", "NamespaceTerminating": "Pending", "ApplyFailed": "Pending"}
 LEAVING = {"WaitsForRelease", "DeletingNamespace", "DeletionNotConfirmed"}
 
@@ -88,11 +122,12 @@ def judge_space(facts: SpaceFacts, now: str) -> SpaceStatus:
     space, namespace = facts.found.space, facts.found.namespace
     name = namespace.metadata.name if namespace else born(facts)
     generation = space.metadata.generation
+    judged = [("Ready", ready), ("QuotaSynced", QUOTA.judge(facts)), *progress(ready)]
     return SpaceStatus(
         observed_generation=generation,
         namespace=name,
         phase="Terminating" if ready.reason in LEAVING else PHASES.get(ready.reason, "Failed"),
-        conditions=conditions([("Ready", ready), *progress(ready)], space.status.conditions, generation, now),
+        conditions=conditions(judged, space.status.conditions, generation, now),
     )
 
 

@@ -12,6 +12,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Member, SpacesCount, TenantStatus
 from cotenant.judge import quota
 from cotenant.judge.chain import Chain, conditions, progress
+from cotenant.judge.enforcement import unenforced
 from cotenant.model.finding import Finding, Outcome
 from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Plan
@@ -196,21 +197,8 @@ def rules_enforced(facts: TenantFacts) -> Finding | None:
     rules = facts.found.view.rules if facts.found.view else None
     if rules is None:
         return Finding("ProfileNotFound", "the rules are not known", "Unknown")
-    wants = {
-        "pods.registries": rules.pods.registries is not None,
-        "pods.runtimeClasses": rules.pods.runtime_classes is not None,
-        "pods.allowExec": rules.pods.allow_exec is False,
-        "nodes": rules.nodes.pool is not None,
-        "ingress.classes": rules.ingress.classes is not None,
-        "storage.classes": rules.storage.classes is not None,
-        "enforcement": rules.enforcement != "enforce",
-        # These have built-in values that refuse something, so they are never without effect.
-        "pods.priorityClasses": True,
-        "ingress.hosts": True,
-        "serviceAccounts.iamRoles": True,
-    }
-    named = ", ".join(name for name, wanted in wants.items() if wanted)
-    return Finding("NotEnforced", f"this version does not enforce: {named}")
+    named = unenforced(rules)
+    return Finding("NotEnforced", f"this version does not enforce: {', '.join(named)}") if named else None
 
 
 READY: Chain[TenantFacts] = Chain(
@@ -241,7 +229,7 @@ ACCESS: Chain[TenantFacts] = Chain(
 IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_managed, good=Finding("NoIAMMembers", "", "True"))
 NETWORK: Chain[TenantFacts] = Chain("NetworkIsolated", enforcement_proven, good=GOOD)
 POLICY: Chain[TenantFacts] = Chain("PolicyEnforced", rules_enforced, good=GOOD)
-VERIFIED = ("Verified", Finding("NotVerified", "run: cotenant verify", "Unknown"))
+VERIFIED = ("Verified", Finding("NotVerified", "this version records no verdict; ask: cotenant verify", "Unknown"))
 
 
 def judge_tenant(facts: TenantFacts, now: str) -> TenantStatus:

@@ -60,8 +60,8 @@ def _admission(plural: str, kind: str) -> Resource:
     return Resource("admissionregistration.k8s.io", "v1", plural, kind, namespaced=False)
 
 
-def _review(plural: str, kind: str, *, namespaced: bool = False) -> Resource:
-    return Resource("authorization.k8s.io", "v1", plural, kind, namespaced)
+def _review(plural: str, kind: str) -> Resource:
+    return Resource("authorization.k8s.io", "v1", plural, kind, namespaced=False)
 
 
 def _ours(plural: str, kind: str, *, namespaced: bool) -> Resource:
@@ -73,29 +73,18 @@ NODES = _core("nodes", "Node", namespaced=False)
 PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", namespaced=False)
 PODS = _core("pods", "Pod")
 SERVICES = _core("services", "Service")
-ENDPOINTS = _core("endpoints", "Endpoints")
 SECRETS = _core("secrets", "Secret")
 CONFIG_MAPS = _core("configmaps", "ConfigMap")
 SERVICE_ACCOUNTS = _core("serviceaccounts", "ServiceAccount")
 RESOURCE_QUOTAS = _core("resourcequotas", "ResourceQuota")
 LIMIT_RANGES = _core("limitranges", "LimitRange")
-PERSISTENT_VOLUME_CLAIMS = _core("persistentvolumeclaims", "PersistentVolumeClaim")
-REPLICATION_CONTROLLERS = _core("replicationcontrollers", "ReplicationController")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", namespaced=True)
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet", namespaced=True)
 STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet", namespaced=True)
 DAEMON_SETS = Resource("apps", "v1", "daemonsets", "DaemonSet", namespaced=True)
-CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision", namespaced=True)
 JOBS = Resource("batch", "v1", "jobs", "Job", namespaced=True)
-CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob", namespaced=True)
 NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", namespaced=True)
-INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress", namespaced=True)
 POD_DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", namespaced=True)
-HORIZONTAL_POD_AUTOSCALERS = Resource(
-    "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", namespaced=True
-)
-PRIORITY_CLASSES = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False)
-STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
 ROLES = _rbac("roles", "Role", namespaced=True)
 ROLE_BINDINGS = _rbac("rolebindings", "RoleBinding", namespaced=True)
 CLUSTER_ROLES = _rbac("clusterroles", "ClusterRole", namespaced=False)
@@ -107,15 +96,11 @@ API_SERVICES = Resource("apiregistration.k8s.io", "v1", "apiservices", "APIServi
 VALIDATING_POLICIES = _admission("validatingadmissionpolicies", "ValidatingAdmissionPolicy")
 VALIDATING_POLICY_BINDINGS = _admission("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding")
 MUTATING_POLICIES = _admission("mutatingadmissionpolicies", "MutatingAdmissionPolicy")
-MUTATING_POLICY_BINDINGS = _admission("mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding")
 VALIDATING_WEBHOOKS = _admission("validatingwebhookconfigurations", "ValidatingWebhookConfiguration")
 SUBJECT_ACCESS_REVIEWS = _review("subjectaccessreviews", "SubjectAccessReview")
 SELF_SUBJECT_ACCESS_REVIEWS = _review("selfsubjectaccessreviews", "SelfSubjectAccessReview")
 SELF_SUBJECT_RULES_REVIEWS = _review("selfsubjectrulesreviews", "SelfSubjectRulesReview")
-LOCAL_SUBJECT_ACCESS_REVIEWS = _review("localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True)
 SELF_SUBJECT_REVIEWS = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)
-TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
-FLOW_SCHEMAS = Resource("flowcontrol.apiserver.k8s.io", "v1", "flowschemas", "FlowSchema", namespaced=False)
 TENANTS = _ours("tenants", "Tenant", namespaced=False)
 TENANT_PROFILES = _ours("tenantprofiles", "TenantProfile", namespaced=False)
 SPACES = _ours("spaces", "Space", namespaced=True)

@@ -27,16 +27,6 @@ class TokenBucket:
         self._tokens -= 1
         return max(0.0, -self._tokens / self.rate)
 
-    def try_take(self) -> bool:
-        """Takes one token if there is one."""
-        if self.rate <= 0:
-            return True
-        self._refill()
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
     async def take(self) -> None:
         """Takes one token, waiting for it if need be."""
         wait = self.reserve()

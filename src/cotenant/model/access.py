@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from cotenant.api.tenant import Member
-from cotenant.model.platform import Platform
+from cotenant.model.platform import BUILT_IN_ROLES, Platform
 
 RBAC = "rbac.authorization.k8s.io"
 Subject = dict[str, str]
@@ -74,5 +74,22 @@ def access(members: Iterable[Member], platform: Platform, now: datetime) -> Acce
 
 def everybody(granted: Access) -> list[Subject]:
     """All subjects of all roles, each once."""
-    unique = {tuple(one.values()): one for subjects in granted.roles.values() for one in subjects}
+    return once(granted.roles.values())
+
+
+def in_force(granted: Access, *, cordoned: bool) -> dict[str, list[Subject]]:
+    """The subjects of each role in spaces; while the tenant is cordoned, what is left of it.
+
+    Each built-in role contains viewer, so viewer takes rights and adds none. What a role of the platform's own contains
+    we cannot know: viewer might be more than it, and keeping it might leave a right to change something.
+    """
+    if not cordoned:
+        return granted.roles
+    viewers = once(subjects for role, subjects in granted.roles.items() if role in BUILT_IN_ROLES)
+    return {"viewer": viewers} if viewers else {}
+
+
+def once(groups: Iterable[Iterable[Subject]]) -> list[Subject]:
+    """All subjects, each once, in a stable order."""
+    unique = {tuple(one.values()): one for subjects in groups for one in subjects}
     return [unique[key] for key in sorted(unique)]

@@ -7,8 +7,10 @@ to bring back, and nobody keeps rights in it.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
+
 from cotenant.api.builtin import Namespace
-from cotenant.api.keys import DELETED, SPACE
+from cotenant.api.keys import DELETED, SPACE, TENANT
 from cotenant.model.snapshot import TenantSnapshot
 
 
@@ -28,6 +30,16 @@ def strays(found: TenantSnapshot) -> list[Namespace]:
 def astray(found: TenantSnapshot) -> list[Namespace]:
     """The strays that nobody will bring back: an administrator releases or deletes them."""
     return [one for one in strays(found) if not lost(one, found)]
+
+
+def bygone(namespaces: Iterable[Namespace], tenants: Container[str]) -> dict[str, list[str]]:
+    """Tenants that are gone, each with the names of the namespaces that still carry its label."""
+    kept: dict[str, list[str]] = {}
+    for one in sorted(namespaces, key=lambda one: one.metadata.name):
+        name = one.metadata.labels.get(TENANT, "")
+        if name and name not in tenants:
+            kept.setdefault(name, []).append(one.metadata.name)
+    return dict(sorted(kept.items()))
 
 
 def lost(one: Namespace, found: TenantSnapshot) -> bool:

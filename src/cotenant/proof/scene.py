@@ -64,8 +64,9 @@ async def gather(client: Client, question: Question) -> Scene:
     parties = []
     for one in sorted(tenants.items, key=lambda one: one.metadata.name):
         profile = profiles.get(one.spec.profile or "")
-        cordoned = effective(one.spec, profile.spec if profile else None).cordoned
-        parties.append(party(one, owned, question.platform, question.now, cordoned=cordoned))
+        rules = effective(one.spec, profile.spec if profile else None)
+        level = rules.security if profile or not one.spec.profile else ""
+        parties.append(party(one, owned, question.platform, question.now, cordoned=rules.cordoned, level=level))
     parties, notes = await inhabited(client, parties)
     notes += said
     present = {one.metadata.name for one in namespaces}

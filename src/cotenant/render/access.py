@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cotenant.api.builtin import Manifest
-from cotenant.model.access import RBAC, Subject, everybody
+from cotenant.model.access import RBAC, Subject, everybody, in_force
 from cotenant.model.plan import labels, manifest
 from cotenant.model.snapshot import TenantView
 
 
 def bindings(view: TenantView, name: str, space: str) -> Iterator[Manifest]:
-    """One RoleBinding a role that somebody has; while the tenant is cordoned everybody only views."""
-    granted = {"viewer": everybody(view.access)} if view.rules.cordoned else view.access.roles
-    for role, subjects in granted.items():
+    """One RoleBinding a role that somebody has; while the tenant is cordoned nobody does more than view."""
+    for role, subjects in in_force(view.access, cordoned=view.rules.cordoned).items():
         if subjects:
             yield binding(view, name, f"cotenant-{role}", f"cotenant:{role}", subjects, space)
 

@@ -26,7 +26,7 @@ def rights(view: TenantView, name: str, space: str) -> Iterator[tuple[Manifest, 
     for wanted in access.bindings(view, name, space):
         yield (
             wanted,
-            "cordoned: everybody views"
+            "cordoned: members with a built-in role view"
             if view.rules.cordoned
             else f"members with role {wanted['metadata']['name'][9:]}",
         )

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
 WORK_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
@@ -43,6 +42,7 @@ class Metrics:
             "rest_client_request_duration_seconds", "Time to an answer", REQUEST_BUCKETS, "verb", "host"
         )
         self.leading = gauge("leader_election_master_status", "1 while this process leads", "name")
+        self.leashed = gauge("cotenant_leash_in_force", "1 while the policy on the operator itself was seen to refuse")
         self.synced = gauge("cotenant_reflector_synced", "1 once the first list is in", "resource")
         self.healthy = gauge("cotenant_reflector_healthy", "0 while a watch cannot be kept up", "resource")
         self.objects = gauge("cotenant_reflector_objects", "Objects in memory", "resource")

@@ -81,6 +81,11 @@ class Queue:
         self._depth.set(len(self._dirty))
         self._offer(key, priority)
 
+    def prefer(self, key: str, priority: int) -> None:
+        """A key that waits comes sooner; one that does not is left alone."""
+        if key in self._dirty:
+            self.add(key, priority=priority)
+
     def add_after(self, key: str, seconds: float, *, priority: int = NORMAL) -> None:
         """In so many seconds, unless it is sooner anyway."""
         if seconds <= 0 or key in self._dirty:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ import pytest
 from cotenant import testing
 from cotenant.kube.resource import SPACES
 from cotenant.local.wire import Wire, strict_context
-from installation import Cluster
+from installation import OPERATOR, Cluster, in_words
 from vocabulary import Team, eventually, expect_created, expect_ready, given_tenant, space_of
 
 pytestmark = pytest.mark.cluster
@@ -74,20 +73,18 @@ def fresh(pytestconfig, tmp_path):
         found.operator.stop()
 
 
-def test_on_a_fresh_plane_an_owners_space_is_usable_at_once(fresh, record_property):
+def test_on_a_fresh_plane_an_owner_gets_a_space_and_a_pod_at_the_first_try(fresh):
+    """How long it takes is measured by `make bench`. Here it counts that nobody is refused and asked to come again."""
     fresh.install()
     fresh.operator.start()
-    started = time.monotonic()
     team = given_tenant(fresh, "first")
-    tenant = time.monotonic()
+    mark = fresh.plane.audit_mark()
 
     expect_created(team.owner.apply(space_of(team, "dev")), "space.cotenant.dev/dev")
     expect_ready(team, "dev")
-    space = time.monotonic()
     expect_created(team.owner.run_pod("nginx", namespace=team.namespace("dev")), "pod/nginx")
-    end = time.monotonic()
 
-    figures = {"tenant": tenant - started, "space": space - tenant, "pod": end - space, "all": end - started}
-    record_property("seconds", figures)
-    sys.stderr.write(f"\nfresh plane, seconds: { {key: round(value, 2) for key, value in figures.items()} }\n")
-    assert end - started < 5  # 2 s where nothing else runs on the machine
+    creates = [one for one in fresh.plane.audit_since(mark, user=team.owner.name) if one.verb in ("create", "patch")]
+    assert [(one.resource, one.code) for one in creates] == [("spaces", 201), ("pods", 201)]
+    refused = [one for one in fresh.plane.audit_since(mark, user=OPERATOR, writes=True) if one.code in (403, 422)]
+    assert in_words(refused) == []

@@ -74,7 +74,7 @@ def test_a_ready_space_says_where_it_is_and_nothing_abnormal(cluster):
     namespace = given_space(team, "dev")
     status = team.space("dev")["status"]
     assert status["namespace"] == namespace and status["phase"] == "Ready" and status["observedGeneration"] == 1
-    assert types(team.space("dev")) == {"Ready": "True"}
+    assert types(team.space("dev")) == {"Ready": "True", "QuotaSynced": "True"}
 
 
 def test_columns_tell_the_same(cluster):

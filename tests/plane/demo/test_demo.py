@@ -17,8 +17,11 @@ import pytest
 from cotenant.cli.story.acts import ACTS
 from cotenant.cli.story.stage import NotOurs, must_be_ours, ourselves
 from cotenant.local import LocalControlPlane
+from cotenant.local.proc import born
 
 pytestmark = pytest.mark.cluster
+HUNG = 300
+"""Seconds after which a demo counts as hung. That it takes less than a minute is held by `make bench`."""
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def demo(environment: dict, *flags: str, **more) -> subprocess.Popen:
 def gone(pids, seconds: float = 15) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        if not any(born(pid) for pid in pids):
             return True
         time.sleep(0.1)
     return False
@@ -58,12 +61,10 @@ def programs(environment: dict) -> list[int]:
     return [one["pid"] for state in states for one in [*state["programs"], state["supervisor"]]]
 
 
-def test_the_whole_story_comes_true_in_under_a_minute_and_leaves_nothing_behind(surroundings):
-    started = time.monotonic()
+def test_the_whole_story_comes_true_and_leaves_nothing_behind(surroundings):
     playing = demo(surroundings)
-    out, err = playing.communicate(timeout=120)
+    out, err = playing.communicate(timeout=HUNG)
     assert playing.returncode == 0, out[-3000:] + err[-2000:]
-    assert time.monotonic() - started < 60
     for number, (title, _) in enumerate(ACTS, 1):
         assert f"{number:>2}  {title}" in out
     for said in (
@@ -140,13 +141,14 @@ def test_no_kubectl_survives_a_demo_that_is_killed(surroundings):
     telling.wait()
     survived = not gone(found, 2)
     if survived:
-        os.kill(found[0], signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(found[0], signal.SIGKILL)
     assert not survived
 
 
 def test_kept_it_goes_on_without_us_until_its_time_is_over(surroundings):
     playing = demo(surroundings, "--keep", "--for", "12s")
-    out, err = playing.communicate(timeout=120)
+    out, err = playing.communicate(timeout=HUNG)
     assert playing.returncode == 0, out[-2000:] + err[-2000:]
     pids = programs(surroundings)
     files = re.findall(r"export KUBECONFIG=(\S+)", out)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 
 import pytest
+
+from cotenant.controllers.leash import Leash
+from cotenant.kube import resource
+from cotenant.model.platform import Platform
+from cotenant.runtime.metrics import Metrics
 
 pytestmark = pytest.mark.cluster
 
@@ -58,3 +64,27 @@ def test_a_cluster_that_does_not_answer_is_exit_2(control_plane, tmp_path):
 
     assert answer.returncode == 2
     assert answer.stderr.startswith(("error:", "cluster"))
+
+
+async def test_a_leash_that_only_audits_is_found_by_doctor_and_by_the_operator(control_plane, admin, operator):
+    leash = Leash(operator, Platform(), Metrics())
+    await until(leash, "")
+    try:
+        actions = {"spec": {"validationActions": ["Audit"]}}
+        await admin.merge(resource.VALIDATING_POLICY_BINDINGS, "cotenant-leash", actions)
+        said = doctor(control_plane)
+        assert said.returncode == 1, said.stdout
+        assert "cotenant-leash is bound for Audit only: nothing is denied" in said.stdout
+        await until(leash, "the policy cotenant-leash is not in force; run: cotenant install")
+    finally:
+        actions = {"spec": {"validationActions": ["Deny"]}}
+        await admin.merge(resource.VALIDATING_POLICY_BINDINGS, "cotenant-leash", actions)
+    await until(leash, "")
+    assert "cotenant-leash denies, tried as a dry run" in doctor(control_plane).stdout
+
+
+async def until(leash: Leash, problem: str) -> None:
+    """A policy takes effect up to a second after it is written."""
+    async with asyncio.timeout(15):
+        while await leash.trial() != problem:
+            await asyncio.sleep(0.1)

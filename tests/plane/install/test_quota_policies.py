@@ -68,25 +68,31 @@ async def in_force(admin, installed, make_namespace):
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    "workload",
-    [
-        pod("x"),
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}},
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "c"},
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-        },
-    ],
-    ids=lambda one: one["kind"],
-)
-async def test_nothing_runs_in_a_tenants_namespace_without_its_quota(in_force, admin, make_namespace, workload):
+CLAIMS = resource.Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", namespaced=True)
+WORKLOADS = {
+    resource.PODS: pod("x"),
+    resource.SERVICES: {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "s"},
+        "spec": {"ports": [{"port": 80}]},
+    },
+    CLAIMS: {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "c"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", WORKLOADS, ids=lambda one: one.kind)
+async def test_nothing_runs_in_a_tenants_namespace_without_its_quota(in_force, admin, make_namespace, kind):
+    workload = WORKLOADS[kind]
     namespace = await make_namespace("acme")
     wanted = workload | {"metadata": {"name": workload["metadata"]["name"], "namespace": namespace}}
     # 422: a missing parameter is no denial in words of ours (KEP-3488).
-    await denied(admin.create(resource.resource_of(workload), wanted), "cotenant-quota-first", by=Invalid)
+    await denied(admin.create(kind, wanted), "cotenant-quota-first", by=Invalid)
 
 
 async def test_what_has_nothing_to_do_with_a_tenant_is_not_asked(admin, make_namespace):

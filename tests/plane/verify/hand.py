@@ -21,9 +21,10 @@ class Hand:
         await self.client.apply(resource_of(manifest), manifest)
         self._made.append(manifest)
 
-    async def tenant(self, name: str, *, spaces=("dev",), bound: bool = True, security="baseline", **members) -> None:
-        """members: role=group."""
+    async def tenant(self, name: str, *, spaces=("dev",), bound: bool = True, label="baseline", **members) -> None:
+        """members: role=group. label: the level that the namespaces enforce; the rules say baseline."""
         spec = {"members": [{"role": role, "group": group} for role, group in members.items()]}
+        spec |= {"pods": {"security": "baseline"}}
         await self.make(manifest("cotenant.dev/v1alpha1", "Tenant", name, spec=spec))
         await self.namespace(f"home-{name}", {"cotenant.dev/tenant": name})
         subjects = {role: [group_subject(group)] for role, group in members.items()}
@@ -31,7 +32,7 @@ class Hand:
             await self.bind(f"home-{name}", "cotenant:home-viewer", [one for each in subjects.values() for one in each])
         for space in spaces:
             marks = {"cotenant.dev/tenant": name, "cotenant.dev/space": space}
-            level = {"pod-security.kubernetes.io/enforce": security} if security else {}
+            level = {"pod-security.kubernetes.io/enforce": label} if label else {}
             await self.make(manifest("cotenant.dev/v1alpha1", "Space", space, f"home-{name}", spec={}))
             await self.namespace(f"{name}-{space}", marks | level)
             for role, found in subjects.items() if bound else ():

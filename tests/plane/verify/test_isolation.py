@@ -157,12 +157,24 @@ async def test_members_without_any_right_are_no_proof(admin, hand):
     assert "group reds cannot do in an own space what its role says" in table.text(report)
 
 
-async def test_a_privileged_pod_in_an_own_space_breaks_it(admin, hand):
-    await hand.tenant("red", owner="reds", security="baseline")
-    await hand.tenant("blue", editor="blues", security="", spaces=("old",))
+@pytest.mark.parametrize("label", ["", "privileged"])
+async def test_a_privileged_pod_in_an_own_space_breaks_it(admin, hand, label):
+    await hand.tenant("red", owner="reds")
+    await hand.tenant("blue", editor="blues", label=label, spaces=("old",))
     report = await verify(admin, asked())
-    assert (report.verdict, cell(report, "blue", "blue").state) == ("BROKEN", "BROKEN")
-    assert cell(report, "blue", "blue").failures[0].answer == "a privileged pod is accepted in blue-old"
+    assert (report.verdict, report.exit_code, cell(report, "blue", "blue").state) == ("BROKEN", 1, "BROKEN")
+    assert [one.answer for one in cell(report, "blue", "blue").failures] == [
+        "a privileged pod is accepted in blue-old",
+        f"namespace blue-old enforces {label or 'no level'}; the rules of its Tenant say baseline",
+    ]
+    assert cell(report, "red", "red").state == "PROVEN"
+
+
+async def test_a_label_that_enforces_too_little_is_found_without_the_right_to_try(admin, hand):
+    await hand.tenant("red", viewer="reds")
+    await hand.tenant("blue", viewer="blues", label="privileged")
+    report = await verify(admin, asked(static=True))
+    assert (report.exit_code, cell(report, "blue", "blue").state) == (1, "BROKEN")
 
 
 async def test_whoever_may_change_its_own_fence_is_not_isolated(admin, hand):

@@ -23,7 +23,9 @@ def healthy(**changes) -> Facts:
         "namespaces": {"default": {}, "home-acme": {"cotenant.dev/tenant": "acme"}},
         "missing_rights": [],
         "policies": {"cotenant-leash": "bound", "cotenant-guard": "bound"},
-        "guard_denies": True,
+        "denies": {"cotenant-leash": True, "cotenant-guard": True},
+        "astray": [],
+        "bound": {},
         "led": True,
         "holder": "pod-1",
         "renewed": NOW - timedelta(seconds=3),
@@ -57,7 +59,12 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"namespaces": {"home-x": {}}}, "WARN", "namespaces", "home-x"),
         ({"policies": {"cotenant-guard": "missing"}}, "FAIL", "policies", "missing"),
         ({"policies": {"cotenant-leash": "not bound"}}, "FAIL", "policies", "not bound"),
-        ({"guard_denies": False}, "FAIL", "policies", "let through"),
+        ({"policies": {"cotenant-leash": "bound for Audit only"}}, "FAIL", "policies", "Audit only: nothing is denied"),
+        ({"denies": {"cotenant-guard": False}}, "FAIL", "policies", "cotenant-guard let through"),
+        ({"denies": {"cotenant-leash": False}}, "FAIL", "policies", "cotenant-leash let through"),
+        ({"astray": ["acme-old"]}, "WARN", "left behind", "acme-old carries a tenant's label"),
+        ({"bygone": {"acme": ["acme-a", "home-acme"]}}, "WARN", "left behind", "acme is gone, acme-a, home-acme kept"),
+        ({"bound": {"acme-old": 2}}, "WARN", "left behind", "2 role bindings of ours give rights in it"),
         ({"led": False, "renewed": None}, "FAIL", "operator", "no Lease"),
         ({"renewed": NOW - timedelta(minutes=5)}, "FAIL", "operator", "300 s ago"),
     ],
@@ -68,6 +75,11 @@ def test_what_is_wrong_gets_one_remark_with_a_fix(changes, level, what, words):
     assert remark[:2] == (level, what)
     assert words in remark[2]
     assert all(finding.fix for finding in diagnose(healthy(**changes), NOW, before=False) if finding.level != "ok")
+
+
+def test_rights_in_a_released_namespace_come_with_the_command_that_takes_them():
+    (found,) = [one for one in diagnose(healthy(bound={"acme-old": 2}), NOW, before=False) if one.level != "ok"]
+    assert found.fix == "kubectl delete rolebindings -n acme-old -l app.kubernetes.io/managed-by=cotenant"
 
 
 def test_definitions_that_miss_or_differ_are_named():
@@ -90,7 +102,7 @@ def test_another_tenancy_tool_is_named():
 
 
 def test_before_an_installation_only_what_it_needs_is_asked():
-    facts = healthy(definitions={}, policies={}, guard_denies=None, led=False, renewed=None)
+    facts = healthy(definitions={}, policies={}, denies={}, led=False, renewed=None)
     assert remarks(facts, before=True) == []
 
     (remark,) = remarks(healthy(missing_rights=["clusterroles.rbac.authorization.k8s.io"]), before=True)

@@ -78,9 +78,22 @@ class Play:
         }[what]
         try:
             result: Result = await controller.reconcile(key)
+            if what == "quota" and key.startswith("home-") and self.found(key):
+                result = await controller.reconcile(key)
         finally:
             self.sync()
         return result
+
+    def found(self, home: str) -> bool:
+        """The first write of the quota controller of Kubernetes to a home, whose Spaces it does not know yet."""
+        if ("ResourceQuota", home, "cotenant") not in self.cluster.objects:
+            return False
+        if self.cluster.there("ResourceQuota", "cotenant", home).get("status"):
+            return False
+        status = {"hard": {"pods": "0"}, "used": {"pods": "0"}}
+        self.cluster.change("ResourceQuota", "cotenant", home, status=status)
+        self.sync()
+        return True
 
     async def settle(self, name: str = "red") -> None:
         """A tenant and all its Spaces brought to where nothing is left to do."""

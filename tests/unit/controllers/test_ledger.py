@@ -111,7 +111,7 @@ async def test_a_restart_writes_nothing(play: Play) -> None:
     assert play.cluster.writes() == []
 
 
-async def test_a_new_space_costs_one_write_of_the_ledger_and_two_of_its_quota(play: Play) -> None:
+async def test_a_new_space_costs_one_write_of_the_ledger_and_one_of_its_quota(play: Play) -> None:
     await opened(play, "a", "b", quota={"hard": {"pods": 20, "secrets": 20, "requests.cpu": "8"}})
     play.space("c")
     await play.one("space", "home-red/c")
@@ -125,7 +125,6 @@ async def test_a_new_space_costs_one_write_of_the_ledger_and_two_of_its_quota(pl
         "replace TenantLedger requests.cpu",
         "replace TenantLedger secrets",
         "replace ResourceQuota cotenant",
-        "replace/status ResourceQuota cotenant",
     ]
 
 
@@ -331,14 +330,36 @@ async def test_a_space_that_never_comes_holds_the_others_up_for_a_moment_only(pl
     assert hard(play, "a") > 0
 
 
-async def test_a_new_quota_is_raised_without_waiting_for_its_first_count(play: Play) -> None:
+async def test_those_that_go_on_coming_are_waited_for_but_not_for_long(play: Play) -> None:
+    await started(play, *"abcdefgh")
+    for name in "abcdef":
+        await made(play, name)
+        play.wait(0.9)
+    assert ledgers_written(play) == []
+    await play.one("ledger", "red")
+    assert ledgers_written(play) == ["replace TenantLedger pods"]
+
+
+async def test_a_new_quota_is_raised_once_it_is_counted(play: Play) -> None:
     await started(play, "a")
     await made(play, "a", counted=False)
-    assert hard(play, "a") == 8
-    assert "replace/status ResourceQuota cotenant" not in play.cluster.writes()
+    assert hard(play, "a") == 0
     play.counts("red-a")
     await play.one("ledger", "red")
-    assert play.cluster.writes() == []
+    assert hard(play, "a") == 8
+
+
+async def test_the_first_share_is_in_force_by_the_quota_controller_and_by_us_where_that_does_not_come(
+    play: Play,
+) -> None:
+    await started(play, "a")
+    after = (await made(play, "a")).after
+    assert "replace/status ResourceQuota cotenant" not in play.cluster.writes()
+    assert 0 < after <= 1
+    play.wait(after)
+    await play.one("ledger", "red")
+    assert "replace/status ResourceQuota cotenant" in play.cluster.writes()
+    assert play.cluster.there("ResourceQuota", "cotenant", "red-a")["status"]["hard"]["pods"] == "8"
 
 
 async def test_a_tenant_without_a_limit_has_no_ledger(play: Play) -> None:

@@ -97,6 +97,19 @@ async def test_a_namespace_that_was_opened_once_is_never_deleted_for_a_space_tha
     assert not going(play)
 
 
+async def test_where_nobody_is_a_member_a_complete_space_counts_as_opened(play: Play) -> None:
+    play.tenant(members=[])
+    await play.one("tenant", "red")
+    play.space()
+    await play.one("space", DEV)
+    await play.one("quota", "red-dev")
+    play.counts("red-dev")
+    await play.one("space", DEV)
+    play.cluster.vanish("Space", "dev", "home-red")
+    await play.one("space", DEV)
+    assert not going(play)
+
+
 async def test_an_adopted_namespace_is_never_deleted_for_a_space_that_vanished(play: Play) -> None:
     play.tenant()
     await play.one("tenant", "red")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cotenant.controllers.quota import QUIET
+from cotenant.controllers.quota import OTHERS, QUIET
 from cotenant.kube.errors import Conflict
 from cotenant.model.allowance import SPACES
 from unit.controllers.play import Play
@@ -113,12 +113,14 @@ async def test_a_second_namespace_of_a_space_gets_none(play: Play) -> None:
     assert play.cluster.writes() == []
 
 
-async def test_a_home_counts_its_spaces_without_waiting_for_kubernetes(play: Play) -> None:
+async def test_a_home_counts_its_spaces_though_kubernetes_does_not(play: Play) -> None:
     play.tenant(spaces={"limit": 3})
     await play.one("tenant", "red")
     play.space("a")
     play.space("b")
-    result = await play.one("quota", HOME)
+    assert (await play.quotas.reconcile(HOME)).after == OTHERS
+    play.wait(OTHERS)
+    result = await play.quotas.reconcile(HOME)
     assert quota(play, HOME)["spec"]["hard"] == {SPACES: "3", "pods": "0"}
     assert quota(play, HOME)["status"]["hard"] == {SPACES: "3", "pods": "0"}
     assert quota(play, HOME)["status"]["used"] == {SPACES: "2", "pods": "0"}
@@ -152,8 +154,19 @@ async def test_a_right_count_costs_nothing(play: Play) -> None:
     assert play.cluster.calls == []
 
 
-async def test_a_count_that_is_too_low_is_raised_at_once(play: Play) -> None:
+async def test_a_home_is_counted_at_once_after_the_first_write_of_kubernetes(play: Play) -> None:
+    play.tenant()
+    await play.one("tenant", "red")
+    await play.quotas.reconcile(HOME)
+    play.found(HOME)
+    await play.quotas.reconcile(HOME)
+    assert used(play) == "0"
+
+
+async def test_a_count_that_stays_too_low_is_raised(play: Play) -> None:
     await counted(play, 3, 1)
+    assert (await play.one("quota", HOME)).after == OTHERS
+    play.wait(OTHERS)
     await play.one("quota", HOME)
     assert used(play) == "3"
 
@@ -183,6 +196,8 @@ async def test_a_charge_begins_the_quiet_anew(play: Play) -> None:
 
 async def test_a_count_is_taken_from_the_server_not_from_the_store(play: Play) -> None:
     await counted(play, 1, 0)
+    await play.one("quota", HOME)
+    play.wait(OTHERS)
     play.cluster.put("Space", "late", HOME)
     await play.quotas.reconcile(HOME)  # the store has not heard of it
     assert used(play) == "2"

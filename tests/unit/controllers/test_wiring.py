@@ -12,7 +12,7 @@ import pytest
 from cotenant.api.builtin import Child
 from cotenant.api.keys import ADOPT, SPACE, TENANT
 from cotenant.controllers import wiring
-from cotenant.controllers.wiring import BEGUN, SETTLE, watch_for_quotas, watch_for_spaces, watch_for_tenants
+from cotenant.controllers.wiring import BEGUN, NEXT, SETTLE, watch_for_quotas, watch_for_spaces, watch_for_tenants
 from cotenant.controllers.world import World
 from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.model.finding import Ref
@@ -217,6 +217,20 @@ async def test_a_namespace_that_we_made_is_no_news_to_its_space_but_to_its_quota
     made = msgspec.to_builtins(namespace("red-prod", marks("red", "prod")))
     wired.remembered("Namespace", made)
     assert wired.heard() == {"quota": {"red-prod": (URGENT, 0)}}
+
+
+async def test_with_a_new_namespace_the_spaces_of_its_tenant_that_wait_come_next(wired: Wired) -> None:
+    wired.world.tenants.upsert(tenant())
+    for name in ("prod", "more"):
+        wired.world.spaces.upsert(space(name))
+    wired.world.spaces.upsert(space("asleep"))
+    wired.space.queue.clear()
+    wired.space.queue.add("home-red/more")
+    wired.world.namespaces.upsert(namespace("red-prod", marks("red", "prod")))
+    heard = wired.heard()["space"]
+    assert heard["home-red/more"] == (NEXT, 0.0)
+    assert "home-red/asleep" not in heard
+    assert BEGUN > NEXT > NORMAL
 
 
 async def test_a_quota_that_comes_into_force_opens_its_space(wired: Wired) -> None:

@@ -9,7 +9,7 @@ from cotenant.judge.space import SpaceFacts, judge_space
 from cotenant.model.finding import Done, Finding, Outcome, Ref
 from cotenant.model.plan import Plan
 from cotenant.model.snapshot import SpaceSnapshot
-from unit.specimens import GONE, MOMENT, marks, namespace, quota_of, seen, space, space_snapshot
+from unit.specimens import GONE, MOMENT, marks, namespace, quota, quota_of, seen, space, space_snapshot, tenant
 
 REF = Ref("v1", "Namespace", "", "red-dev")
 THERE = namespace("red-dev", marks())
@@ -20,7 +20,9 @@ def judged(found: SpaceSnapshot, plan: Plan | None = None, *done: Done, farewell
 
 
 def whole(**more: Any) -> SpaceSnapshot:
-    return space_snapshot(more.pop("one", None), **({"namespace": THERE, "quota": quota_of(seen(), space())} | more))
+    return space_snapshot(
+        more.pop("one", None), more.pop("of", None), **({"namespace": THERE, "quota": quota_of(seen(), space())} | more)
+    )
 
 
 ANSWERS: list[tuple[str, str, str, SpaceStatus]] = [
@@ -44,11 +46,44 @@ ANSWERS: list[tuple[str, str, str, SpaceStatus]] = [
 def test_every_answer_has_its_reason_phase_and_companion(
     reason: str, phase: str, beside: str, status: SpaceStatus
 ) -> None:
-    ready, *others = status.conditions
+    ready, quota, *others = status.conditions
+    assert quota.type == "QuotaSynced"
     assert (ready.type, ready.reason, status.phase) == ("Ready", reason, phase)
     assert ready.status == ("True" if reason == "Ready" else "False")
     assert [one.type for one in others] == ([beside] if beside else [])
     assert all(one.observed_generation == status.observed_generation == 1 for one in status.conditions)
+
+
+@pytest.mark.parametrize(
+    ("reason", "answer", "found"),
+    [
+        ("Synced", "True", whole()),
+        ("QuotaPending", "False", whole(quota=None)),
+        ("QuotaPending", "False", whole(quota=quota("red-dev", spec={"pods": "5"}))),
+        ("TenantNotFound", "Unknown", space_snapshot(view=None, tenant_exists=False)),
+        ("ProfileNotFound", "Unknown", space_snapshot(view=None)),
+    ],
+)
+def test_a_space_says_whether_its_quota_is_in_force(reason: str, answer: str, found: SpaceSnapshot) -> None:
+    one = judged(found).conditions[1]
+    assert (one.type, one.reason, one.status) == ("QuotaSynced", reason, answer)
+
+
+def test_a_space_that_has_no_share_yet_says_so_and_one_that_is_open_does_not() -> None:
+    without = whole(served=False)
+    assert judged(without, Plan(waiting="its share")).conditions[1].reason == "QuotaPending"
+    assert judged(without).conditions[1].reason == "Synced"
+
+
+def test_a_space_whose_own_quota_refuses_plain_pods_says_so() -> None:
+    own = space(quota={"max": {"limits.memory": "1Gi", "pods": 5}})
+    bare, filled = tenant(), tenant(limits=[{"type": "Container", "default": {"memory": "64Mi"}}])
+    found = judged(whole(one=own, of=bare)).conditions[1]
+    assert (found.status, found.reason) == ("False", "QuotaWithoutDefaults")
+    assert "pods that do not say limits.memory are refused" in found.message
+    assert judged(whole(one=own, of=filled)).conditions[1].reason == "Synced"
+    theirs = tenant(quota={"hard": {"requests.cpu": "4"}})
+    assert "requests.cpu" in judged(whole(of=theirs)).conditions[1].message
 
 
 def test_a_failed_object_is_named_with_the_layer_that_refused() -> None:

@@ -42,11 +42,19 @@ def test_a_refused_or_expired_member_is_bound_nowhere() -> None:
     assert {"eve", "old"}.isdisjoint(who["name"] for one in found for who in one["subjects"])
 
 
-def test_while_a_tenant_is_cordoned_everybody_only_views() -> None:
+def test_a_cordon_leaves_built_in_roles_the_view_and_adds_no_right_to_a_role_of_the_platforms_own() -> None:
     cordoned = view(cordoned=True)
     everybody = ["leads", "bot", "ann", "bob"]  # by kind, then by name
-    assert granted(bindings(cordoned, "red-dev", "dev")) == {"cotenant-viewer": ("cotenant:viewer", everybody)}
+    assert granted(bindings(cordoned, "red-dev", "dev")) == {"cotenant-viewer": ("cotenant:viewer", ["leads", "bot"])}
     assert granted(home_bindings(cordoned)) == {"cotenant-read": ("cotenant:home-viewer", everybody)}
+
+
+def test_a_member_who_holds_a_built_in_role_too_views_while_the_tenant_is_cordoned() -> None:
+    both = [{"role": "developer", "user": "ann"}, {"role": "viewer", "user": "ann"}]
+    cordoned = seen(tenant(members=both, cordoned=True), platform=PLATFORM)
+    assert granted(bindings(cordoned, "red-dev", "dev")) == {"cotenant-viewer": ("cotenant:viewer", ["ann"])}
+    cordoned = seen(tenant(members=both[:1], cordoned=True), platform=PLATFORM)
+    assert granted(bindings(cordoned, "red-dev", "dev")) == {}
 
 
 def test_in_the_home_everybody_reads_and_creators_make_spaces() -> None:

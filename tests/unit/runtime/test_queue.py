@@ -69,6 +69,16 @@ async def test_one_timer_a_key_and_the_earlier_wins() -> None:
     assert queue._timers == {}
 
 
+async def test_a_key_that_waits_can_be_preferred_and_no_other_comes_by_it() -> None:
+    queue = new()
+    queue.add("first")
+    queue.add("second")
+    queue.prefer("second", URGENT)
+    queue.prefer("nobody", URGENT)
+    assert await taken(queue, 2) == ["second", "first"]
+    assert len(queue) == 0
+
+
 async def test_adding_beats_a_timer_and_keeps_its_priority() -> None:
     queue = new()
     queue.add("before")

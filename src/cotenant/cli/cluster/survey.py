@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
+from cotenant.api.keys import COTENANT, MANAGED_BY
 from cotenant.cli.cluster import proof
+from cotenant.cli.cluster.observation import Observation, observe
+from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
 from cotenant.model.platform import Platform
+from cotenant.model.strays import astray, bygone
 from cotenant.render.install import GUARD, LEASH
 from cotenant.render.install.values import LEASE
 
@@ -44,8 +49,15 @@ class Facts(Struct, kw_only=True):
     """Name -> labels."""
     missing_rights: list[str] | None = None
     policies: dict[str, str] = field(default_factory=dict)
-    """Policy -> bound, unbound or missing."""
-    guard_denies: bool | None = None
+    """Policy -> bound, not bound, missing, or what its binding does instead of denying."""
+    denies: dict[str, bool] = field(default_factory=dict)
+    """Policy -> whether it denied what it must, of those that could be tried."""
+    astray: list[str] | None = None
+    """Namespaces with a tenant's label that no Space of it stands for, and that nobody will bring back."""
+    bygone: dict[str, list[str]] = field(default_factory=dict)
+    """Tenants that are gone -> namespaces that still carry their label."""
+    bound: dict[str, int] | None = None
+    """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
     led: bool | None = None
     """Whether there is a Lease."""
     holder: str = ""
@@ -68,6 +80,7 @@ async def survey(client: Client) -> Facts:
         _rights(client, facts),
         _policies(client, facts),
         _lease(client, facts),
+        _left(client, facts),
     )
     facts.unseen.sort()
     return facts
@@ -152,15 +165,50 @@ async def _policies(client: Client, facts: Facts) -> None:
         except ApiError as error:
             facts.unseen.append(f"policies: {error}")
             return
-        facts.policies[name] = "missing" if policy is None else "bound" if binding else "not bound"
-    if facts.policies[GUARD] == "bound":
+        facts.policies[name] = "missing" if policy is None else _binding(name, binding)
+    for canary in (proof.leash(client, Platform()), proof.guard(client)):
+        if facts.policies[canary.policy] != "bound":
+            continue
         try:
-            await proof.prove(proof.guard(client), denials=3, seconds=3.0)
-            facts.guard_denies = True
+            await proof.prove(canary, denials=3, seconds=3.0)
+            facts.denies[canary.policy] = True
         except proof.NotProven as reason:
-            facts.guard_denies = False if reason.tried else None
-            if not reason.tried:
+            if reason.tried:
+                facts.denies[canary.policy] = False
+            else:
                 facts.unseen.append(f"policies: {reason}")
+
+
+def _binding(name: str, found: dict[str, Any] | None) -> str:
+    if found is None or found["spec"].get("policyName") != name:
+        return "not bound"
+    actions = found["spec"].get("validationActions") or ()
+    return "bound" if "Deny" in actions else f"bound for {', '.join(actions) or 'nothing'} only"
+
+
+async def _left(client: Client, facts: Facts) -> None:
+    """What nobody owns any more; nothing where there are no Tenants yet."""
+    seen = await _try(facts, "left behind", _tenancy(client))
+    if seen is None:
+        return
+    world, now = seen.world, datetime.now(UTC)
+    tenants = {one.metadata.name for one in world.tenants.items()}
+    found = [gather_tenant(world, name, Platform(), now) for name in sorted(tenants)]
+    facts.astray = sorted(one.metadata.name for each in found if each for one in astray(each))
+    facts.bygone = bygone(world.namespaces.items(), tenants)
+    bindings = await _try(facts, "left behind", client.list(resource.ROLE_BINDINGS, labels=f"{MANAGED_BY}={COTENANT}"))
+    if bindings is not None:
+        owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
+        places = [one["metadata"]["namespace"] for one in bindings.items]
+        facts.bound = dict(sorted(Counter(place for place in places if place not in owned).items()))
+
+
+async def _tenancy(client: Client) -> Observation | None:
+    """Tenants and namespaces without what is in them; None where our kinds are not installed."""
+    try:
+        return await observe(client, [])
+    except NotFound:
+        return None
 
 
 async def _lease(client: Client, facts: Facts) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from cotenant.cli import Failure
+from cotenant.cli.settings_source import in_config_map, merged
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
@@ -30,15 +30,16 @@ async def running(client: Client) -> InstallValues | None:
     found = await _found(client, resource.CONFIG_MAPS, SETTINGS, namespace)
     if found is None:
         return None
+    text = found.get("data", {}).get(KEY, "{}")
     try:
-        content = msgspec.json.decode(found.get("data", {}).get(KEY, "{}"), type=dict[str, Any])
-        platform = msgspec.convert(content.pop("platform", {}), Platform)
-    except msgspec.MsgspecError as error:
+        platform = merged({}, {}, text).platform
+    except Failure as error:
         fix = f"kubectl edit configmap {SETTINGS} -n {namespace}"
         raise Failure(
             f"the settings of the installation that runs cannot be read: {error}; mend them: {fix}"
         ) from error
-    values = InstallValues(platform=platform, tuning=content)
+    tuning = {name: value for name, value in in_config_map(text).items() if name != "platform"}
+    values = InstallValues(platform=platform, tuning=tuning)
     deployment = await _found(client, resource.DEPLOYMENTS, NAME, namespace)
     if deployment is not None:
         values = _with_deployment(values, deployment["spec"])

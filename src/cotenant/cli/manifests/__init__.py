@@ -19,7 +19,7 @@ from cotenant.api.tenant import Tenant
 from cotenant.cli import Failure
 from cotenant.cli.manifests import fields
 from cotenant.cli.manifests.document import documents
-from cotenant.cli.manifests.problem import Document, Problem
+from cotenant.model.document import Document, Problem
 
 KINDS: dict[str, type[Tenant | TenantProfile | Space]] = {
     "Tenant": Tenant,
@@ -105,7 +105,7 @@ def local(
     path: File, problems: list[Problem], *, deep: bool = False, suffixes: tuple[str, ...] = SUFFIXES
 ) -> Iterator[tuple[str, str]]:
     """The texts of one file, or of the files of one folder."""
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a folder above is closed to us
         inside = sorted(inhabitants(path, suffixes, problems, deep=deep))
         if not inside:
             *others, last = suffixes
@@ -116,8 +116,11 @@ def local(
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        problems.append(Problem(str(path), 0, "does not exist"))
+        return
     except OSError as error:
-        problems.append(Problem(str(path), 0, "does not exist" if not path.exists() else str(error.strerror)))
+        problems.append(Problem(str(path), 0, str(error.strerror)))
         return
     yield from decoded(str(path), content, problems)
 

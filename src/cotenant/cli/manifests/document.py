@@ -12,9 +12,8 @@ from collections.abc import Iterator
 import yaml
 from yaml.constructor import SafeConstructor
 
-from cotenant.cli.manifests.problem import Document, Path, Problem
 from cotenant.cli.manifests.syntax import curly, explain, straightened
-from cotenant.model.document import Span
+from cotenant.model.document import Document, Path, Problem, Span
 
 MOST_NODES = 200_000
 """Nobody writes so many fields by hand."""

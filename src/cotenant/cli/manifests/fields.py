@@ -14,8 +14,8 @@ from msgspec import inspect as types
 from cotenant.api.meta import ObjectMeta
 from cotenant.api.rule import Rule
 from cotenant.api.structural import RULES
-from cotenant.cli.manifests.problem import Path, spelled
 from cotenant.cli.manifests.rules import broken
+from cotenant.model.document import Path, spelled
 
 Fault = tuple[Path, str]
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cotenant.cli.manifests import flattened
 from cotenant.cli.manifests.document import Broken, documents, tree
-from cotenant.cli.manifests.problem import Document, Path, Problem
+from cotenant.model.document import Document, Path, Problem
 
 MOST_ROUNDS = 25
 SECTIONS = ("mapRoles", "mapUsers", "mapAccounts")

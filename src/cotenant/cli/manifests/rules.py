@@ -11,7 +11,7 @@ from cotenant.api import scalars
 from cotenant.api.ledger import LedgerSpec
 from cotenant.api.limits import ONE_EACH, ORDER, LimitItem
 from cotenant.api.rule import Rule
-from cotenant.api.space import SAME, Space
+from cotenant.api.space import Space
 from cotenant.api.tenant import Member, Peer, Tenant, TenantSpacesSpec
 from cotenant.model.quantity import parse
 
@@ -77,7 +77,7 @@ def declared_fit(spaces: Mapping[str, Any]) -> bool:
 
 def countable(key: str) -> bool:
     """Whether a ResourceQuota counts this."""
-    return "/" in key or key in scalars._PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")  # noqa: SLF001 - the rule's own list
+    return "/" in key or key in scalars.PLAIN_KEYS or key.removeprefix("requests.").startswith("hugepages-")
 
 
 def ordered(lower: str, upper: str) -> Holds:
@@ -178,8 +178,6 @@ OFFLINE: dict[Rule, Holds] = {
     Tenant.RULES[2]: free,
 }
 """Every rule that looks at one manifest."""
-TRANSITIONS = {SAME, Space.RULES[2]}
-"""Rules that compare with what the cluster has."""
 
 
 def broken(rule: Rule, value: Any) -> bool:

@@ -25,7 +25,7 @@ from cotenant.model.platform import Platform
 from cotenant.model.pool import wanted
 from cotenant.model.quantity import same
 from cotenant.model.snapshot import SpaceSnapshot, TenantSnapshot, TenantView
-from cotenant.model.strays import lost, strays
+from cotenant.model.strays import bygone, lost, strays
 from cotenant.render.space import render_space
 from cotenant.render.tenant import render_tenant
 
@@ -57,9 +57,9 @@ def tenant_tree(seen: Observation, name: str, platform: Platform, now: datetime,
     home = Branch("Namespace", f"home-{name}", "", "home")
     if found.view:
         home.below = [quota_branch(found.home_quota, home_hard(found.view), f"home-{name}")]
-    home.below += objects(seen, f"home-{name}", render_tenant(found), now)
-    if found.home is None:
-        home.state = "MISSING"
+    plan = render_tenant(found)
+    home.below += objects(seen, f"home-{name}", plan, now)
+    home.state = "MISSING" if found.home is None else drift(seen, f"home-{name}", plan, now)
     if where is None or not where.space:
         root.below.append(home)
     for space in found.spaces:
@@ -83,15 +83,11 @@ def stray_branch(one: Namespace, found: TenantSnapshot) -> Branch:
 
 def left_behind(seen: Observation) -> list[Branch]:
     """Tenants that are gone, with the namespaces that still carry their labels: kept on purpose, and not to be lost."""
-    kept: dict[str, list[str]] = {}
-    for one in sorted(seen.world.namespaces.items(), key=lambda one: one.metadata.name):
-        name = one.metadata.labels.get(TENANT, "")
-        if name and seen.world.tenants.get(None, name) is None:
-            kept.setdefault(name, []).append(one.metadata.name)
+    kept = bygone(seen.world.namespaces.items(), {one.metadata.name for one in seen.world.tenants.items()})
     words = "deleted; its namespaces are kept, and a Tenant of this name takes them up again"
     return [
         Branch("Tenant", name, "gone", words, [Branch("Namespace", one) for one in namespaces])
-        for name, namespaces in sorted(kept.items())
+        for name, namespaces in kept.items()
     ]
 
 
@@ -103,8 +99,10 @@ def space_branch(seen: Observation, found: SpaceSnapshot, now: datetime) -> Bran
     if found.namespace is None or found.view is None:
         return branch
     namespace = found.namespace.metadata.name
+    plan = render_space(found)
+    itself = Branch("Namespace", namespace, drift(seen, namespace, plan, now) or "ok", "its labels and annotations")
     full = quota_branch(found.quota, wanted(found.view, space, found.quota), namespace)
-    branch.below = [full, *objects(seen, namespace, render_space(found), now)]
+    branch.below = [itself, full, *objects(seen, namespace, plan, now)]
     return branch
 
 
@@ -136,6 +134,14 @@ def objects(seen: Observation, namespace: str, plan: Plan, now: datetime) -> lis
     return found + [
         Branch(ref.kind, ref.name, "SURPLUS" + blame(seen.raw.get(ref), "update", now)) for ref in plan.prune
     ]
+
+
+def drift(seen: Observation, namespace: str, plan: Plan, now: datetime) -> str:
+    """Whether a namespace that is there has other labels or annotations than it should; "" where it is as it should be."""
+    for step in plan.changes:
+        if (step.ref.kind, step.ref.name) == ("Namespace", namespace):
+            return "DRIFTED" + blame(seen.raw.get(step.ref), "update", now)
+    return ""
 
 
 def blame(manifest: Manifest | None, action: str, now: datetime) -> str:

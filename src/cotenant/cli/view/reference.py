@@ -11,8 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
+from msgspec import structs
 
+from cotenant.api.docstrings import of_field
 from cotenant.cli import COMMANDS, SECTIONS, cotenant
+from cotenant.model.platform import Platform
+from cotenant.settings import Settings
 
 HEAD = """# Command line
 
@@ -30,6 +35,14 @@ Generated from the commands: change them and run `make docs`.
 
 `-o json` carries `apiVersion: cli.cotenant.dev/v1`.
 """
+SETTINGS = """## Settings
+
+The operator and the command line read the ConfigMap `cotenant-settings`, key `settings.json`, in the operator's
+namespace: one JSON object, in which those below with `platform.` are in the object `platform`. A variable wins over it:
+`COTENANT_RESERVED_NAMES=a,b`, without `platform`. A flag wins over both; the Deployment sets `platform.namespace` and
+`logLevel` by variables, and `http` by a flag. A name in the ConfigMap that is not below is an error.
+[How to change one](../how-to/install-on-eks.md#5-settings).
+"""
 
 
 def page() -> str:
@@ -42,7 +55,7 @@ def page() -> str:
             command = cotenant.get_command(root, name)
             assert command is not None
             parts += sections(command, click.Context(command, info_name=name, parent=root))
-    return "\n".join(parts)
+    return "\n".join([*parts, *settings()])
 
 
 def sections(command: click.Command, ctx: click.Context) -> Iterator[str]:
@@ -61,6 +74,18 @@ def sections(command: click.Command, ctx: click.Context) -> Iterator[str]:
             below = command.get_command(ctx, name)
             if below is not None and not below.hidden:
                 yield from sections(below, click.Context(below, info_name=name, parent=ctx))
+
+
+def settings() -> Iterator[str]:
+    """Every setting with its default, from the structs that hold them."""
+    yield SETTINGS
+    yield "| setting | default | |\n| --- | --- | --- |"
+    for prefix, cls in (("platform.", Platform), ("", Settings)):
+        for field in structs.fields(cls):
+            if field.type is not Platform:
+                default = msgspec.json.encode(field.default).decode()
+                yield f"| `{prefix}{field.encode_name}` | `{default}` | {cell(of_field(cls, field.name))} |"
+    yield ""
 
 
 def cell(text: str) -> str:

@@ -148,7 +148,7 @@ def control(
 def pod_security(
     party: Party, who: Identity, rules: Mapping[str, Sequence[Mapping[str, Any]]], pods: Served
 ) -> Iterator[Attempt]:
-    """A privileged pod in each own space that has a level, by a member who may make pods."""
+    """A privileged pod in each own space whose rules forbid it, by a member who may make pods."""
     given = [rule for role in who.roles for rule in rules.get(role, ())]
     if any(grants(rule, "create", pods) for rule in given):
         for namespace, level in party.spaces.items():

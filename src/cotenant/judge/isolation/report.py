@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from cotenant.api.keys import POD_SECURITY
 from cotenant.judge.isolation.claims import Attempt
 from cotenant.judge.isolation.pairs import Chosen, Pair
-from cotenant.judge.isolation.parties import Party
+from cotenant.judge.isolation.parties import Lax, Party
 from cotenant.judge.isolation.request import Request, reproduction
 from cotenant.judge.isolation.verdict import Answer, State, Verdict
+from cotenant.kube import resource
 
 KEPT = 20
 """Failures that are kept with evidence for each cell and decider; all are counted."""
@@ -151,6 +153,7 @@ class Tally:
         """The proof. Whoever can do nothing in an own space is not proven isolated by being refused elsewhere."""
         for name in self.tried:
             self._alive(self.parties[name])
+            self._labelled(self.parties[name])
         for (source, _), cell in self.cells.items():
             cell.worsen(worst(self._wide.get(source, ())))
         cells = [self.cells[key] for key in sorted(self.cells)]
@@ -193,6 +196,16 @@ class Tally:
             if source == party.name and cell.checks + len(reasons):
                 for reason in reasons:
                     cell.worsen("INCOMPLETE", reason)
+
+    def _labelled(self, party: Party) -> None:
+        """A label that enforces too little is broken, whoever may make pods there today."""
+        cell = self.cells[party.name, party.name]
+        for one in party.lax:
+            cell.checks += 1
+            cell.counts["ALLOWED"] = cell.counts.get("ALLOWED", 0) + 1
+            cell.failed += 1
+            cell.worsen("BROKEN")
+            cell.failures.append(_label(one))
 
 
 def shared(source: Party, target: Party) -> set[str]:
@@ -249,4 +262,20 @@ def _evidence(
         outcome=verdict.outcome,
         reproduce=reproduction(attempt, nowhere),
         decider=decider,
+    )
+
+
+def _label(found: Lax) -> Evidence:
+    enforces = f"enforces {found.label}" if found.label else "enforces no level"
+    return Evidence(
+        claim="pod security",
+        member="whoever makes pods",
+        user="",
+        groups=(),
+        action=f"label of {found.namespace}",
+        request=f"GET {resource.NAMESPACES.path(name=found.namespace)}",
+        status=200,
+        answer=f"namespace {found.namespace} {enforces}; the rules of its Tenant say {found.wanted}",
+        outcome="ALLOWED",
+        reproduce=f"kubectl get namespace {found.namespace} -L {POD_SECURITY}/enforce",
     )

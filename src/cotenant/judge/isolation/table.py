@@ -92,7 +92,7 @@ def _failures(cell: Cell) -> Iterator[str]:
         yield f"    answer  {f'HTTP {first.status}  ' if first.status else ''}{first.answer}"
         if decider:
             yield f"    because {decider}"
-        yield f"    asked   {first.request} as {first.user}{_groups(first)}"
+        yield f"    asked   {first.request}{f' as {first.user}' if first.user else ''}{_groups(first)}"
         yield f"    try     {first.reproduce}"
         if others := [one.action for one in found[1:4]]:
             yield f"    also    {'; '.join(others)}"

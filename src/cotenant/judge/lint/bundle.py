@@ -41,6 +41,12 @@ class Broken(Struct, frozen=True):
     where: str
     """"document", or the key of aws-auth that it is in."""
 
+    @property
+    def letters(self) -> str:
+        """Which letters of a word processor stand in the way: "quotes" or "spaces"; "" where none do."""
+        words = {"curly quotes": "quotes", "no-break space": "spaces"}
+        return next((kind for word, kind in words.items() if word in self.message), "")
+
 
 class Bundle(Struct, frozen=True):
     """Documents in the order of the files."""

@@ -46,7 +46,7 @@ def barred(document: Document, path: Path) -> Edits:
 def aws_auth_unreadable(bundle: Bundle) -> Iterator[Hit]:
     """One YAML error in a section drops all of it: in mapRoles every role of the cluster, those of the nodes too."""
     for one in bundle.broken:
-        if one.where in SECTIONS and "curly quotes" not in one.message:
+        if one.where in SECTIONS and not one.letters:
             yield Hit(one.source, one.line, 0, f"data.{one.where}: {one.message}", write=(one.mended or "").strip())
 
 

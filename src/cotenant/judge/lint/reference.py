@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cotenant.judge.lint.catalogue import FAULTY, SUBJECTS, of_subject
 from cotenant.judge.lint.rule import Rule
+from cotenant.judge.reference import kept, safe
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "lint.md"
 HEAD = """# Rules of `cotenant lint`
@@ -36,25 +37,9 @@ def rows(rules: list[Rule]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def safe(text: str) -> str:
-    """Text for a cell of a table."""
-    return text.replace("<", "\\<").replace("|", "\\|").replace("\u00a0", "&nbsp;")
-
-
 def main(arguments: list[str], path: Path = PAGE) -> int:
-    """`--write` or `--check`; 1 where the page differs from the list, 2 for a wrong call."""
-    match arguments:
-        case ["--write"]:
-            path.write_text(page(), encoding="utf-8")
-            return 0
-        case ["--check"]:
-            stale = not path.is_file() or path.read_text("utf-8") != page()
-            if stale:
-                sys.stderr.write(f"{path} is not what the list says: python -m cotenant.judge.lint.reference --write\n")
-            return int(stale)
-        case _:
-            sys.stderr.write(f"{__doc__}\n")
-            return 2
+    """Keeps the page of rules."""
+    return kept(arguments, page(), path, "cotenant.judge.lint.reference")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def straight(text: str) -> str:
 def broken_yaml(bundle: Bundle) -> Iterator[Hit]:
     """A document that is no YAML is not applied at all, and kubectl may have applied the documents above it."""
     for one in bundle.broken:
-        if one.where == "document" and not any(word in one.message for word in ("curly quotes", "no-break space")):
+        if one.where == "document" and not one.letters:
             yield Hit(one.source, one.line, 0, one.message, write=(one.mended or "").strip())
 
 
@@ -49,7 +49,7 @@ def broken_yaml(bundle: Bundle) -> Iterator[Hit]:
 def curly_quotes(bundle: Bundle) -> Iterator[Hit]:
     """To YAML and to a shell curly quotes are letters of the word: keys and values are then others than meant."""
     for one in bundle.broken:
-        if "curly quotes" in one.message:
+        if one.letters == "quotes":
             yield Hit(one.source, one.line, 0, one.message, write=(one.mended or "").strip())
     table = {ord(one): "'" if one in "\u2018\u2019" else '"' for one in CURLY}
     for script in bundle.scripts:
@@ -84,7 +84,7 @@ def dash_is_no_hyphen(bundle: Bundle) -> Iterator[Hit]:
 def space_is_no_space(bundle: Bundle) -> Iterator[Hit]:
     """Non-breaking and invisible spaces belong to the word for YAML: `name` and `name\u00a0` are two keys."""
     for one in bundle.broken:
-        if "no-break space" in one.message:
+        if one.letters == "spaces":
             yield Hit(one.source, one.line, 0, one.message, write=(one.mended or "").strip())
     for document in bundle.documents:
         for path, span in document.keys.items():

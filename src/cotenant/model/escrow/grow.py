@@ -33,7 +33,8 @@ class Grow(Struct, frozen=True):
     """Bring the allocation of a space up to `to`, or as near as there is room, and spec.hard to the allocation.
 
     With `to` 0 it only brings spec.hard to what is allocated already: what a crash left undone, or a hand changed.
-    `within` is the tenant's limit as the caller knows it. With `admit` a space without an entry gets one.
+    `within` is the tenant's limit as the caller knows it. With `admit` a space without an entry gets one, and
+    status.hard of its first share is left to the quota controller.
     """
 
     space: str
@@ -80,7 +81,7 @@ def advance(task: Growing, answer: Answer) -> Step:
         case ((GetLedger() | PutLedger()), NotFound()):
             return Finished(Outcome.NO_LEDGER)
         case PutQuota(space, hard), Written(version):
-            if quota is None or quota.enforced is None:
+            if quota is None or left_to_kubernetes(goal, quota):
                 return Finished(reached(goal, hard))
             return Growing(goal, PutEnforced(space, hard, version))
         case PutQuota(), Conflict():
@@ -121,6 +122,13 @@ def raise_to(goal: Grow, quota: Quota, allocation: int) -> Growing | Finished:
     if not quota.settled:
         return Growing(goal, PutEnforced(goal.space, allocation, quota.version))
     return Finished(reached(goal, allocation))
+
+
+def left_to_kubernetes(goal: Grow, quota: Quota) -> bool:
+    """Whether the quota controller brings status.hard: it alone fills in an empty status, and with a first share its
+    write comes as soon as ours and can lower nothing. Settle does it should that write not come.
+    """
+    return quota.enforced is None or (goal.admit and quota.hard == quota.used == 0)
 
 
 def reached(goal: Grow, allocation: int) -> Outcome:

@@ -43,7 +43,7 @@ def begin(intent: Intent, ledger: Ledger | None = None, quota: Quota | None = No
         case Resize():
             return resizes.resize(intent, ledger)
         case Rebuild():
-            return rebuilds.rebuild()
+            return rebuilds.rebuild(ledger)
 
 
 def advance(task: Task, answer: Answer) -> Step:

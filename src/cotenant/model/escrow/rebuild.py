@@ -28,6 +28,8 @@ from cotenant.model.escrow.messages import (
 )
 from cotenant.model.escrow.values import MOST, Entry, Ledger, Limit, Quota
 
+CLOSED = Ledger(limit=0, rebuilding=True)
+
 
 class Rebuild(Struct, frozen=True):
     """Bring a ledger into being: limit = max(the tenant's, the sum of spec.hard), allocation = spec.hard."""
@@ -42,9 +44,9 @@ class Rebuilding(Struct, frozen=True):
     entries: tuple[Entry, ...] = ()
 
 
-def rebuild() -> Rebuilding:
-    """Begins with a live read: a cache may have missed that it is there again."""
-    return Rebuilding(GetLedger())
+def rebuild(ledger: Ledger | None = None) -> Rebuilding:
+    """With none in the cache it is created: if it is there after all, that is a conflict. What is there is read live."""
+    return Rebuilding(PutLedger(CLOSED) if ledger is None else GetLedger())
 
 
 def advance(task: Rebuilding, answer: Answer) -> Rebuilding | Finished:
@@ -53,13 +55,13 @@ def advance(task: Rebuilding, answer: Answer) -> Rebuilding | Finished:
         case GetLedger(), Read(Ledger() as found):
             return Rebuilding(ListQuotas(), found) if found.rebuilding else Finished(Outcome.DONE)
         case GetLedger(), NotFound():
-            return Rebuilding(PutLedger(Ledger(limit=0, rebuilding=True)))
+            return rebuild()
         case PutLedger(ledger), Written(version) if ledger.rebuilding:
             return Rebuilding(ListQuotas(), ledger.at(version))
         case PutLedger(), Written():
             return Finished(Outcome.DONE)
         case PutLedger(), (Conflict() | NotFound()):
-            return rebuild()
+            return Rebuilding(GetLedger())
         case ListQuotas(), Read(tuple() as quotas):
             return listed(task, quotas)
         case GetQuota(), Read(Quota() as found):

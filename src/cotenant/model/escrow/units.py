@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 
 from cotenant.model.quantity import LARGEST, parse
 
@@ -29,6 +30,7 @@ def use_of(key: str, quantity: str | int) -> int:
     return math.ceil(amount(key, quantity))
 
 
+@lru_cache(maxsize=4096)
 def amount(key: str, quantity: str | int) -> Fraction:
     """Exactly, in base units."""
     value = parse(quantity)

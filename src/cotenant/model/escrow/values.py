@@ -93,6 +93,11 @@ class Quota(Struct, frozen=True):
     version: str
 
     @property
+    def first(self) -> bool:
+        """Whether nothing was ever in force: there is no use, and what there may be is given but not counted against."""
+        return self.used == 0 and self.enforced == 0 and self.hard > 0
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is left to do for status.hard. An empty status is filled in by the quota controller alone:
         a status.hard without its status.used would refuse everything with "status unknown".

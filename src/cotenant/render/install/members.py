@@ -5,8 +5,10 @@ Made for this purpose, never aggregated: whoever may label a ClusterRole could o
 names its resources and subresources, so that what a later Kubernetes adds is denied until somebody decides about it.
 
 Nobody writes NetworkPolicies, ResourceQuotas, LimitRanges, Roles, RoleBindings and SpacePolicies: they are the fence.
-Nobody writes endpoints (CVE-2021-25740), services/status (CVE-2020-8554) or pods/binding (goes round every taint), and
-there is no proxy to pods and services (the API server would call addresses that the network policies keep away).
+Nobody writes endpoints (CVE-2021-25740) or pods/binding (goes round every taint), and nobody writes services/status,
+which is one half of CVE-2020-8554: the other half, `spec.externalIPs` of a Service, no role can take away. It takes an
+admission policy, and there is none of ours yet: condition PolicyEnforced names it. There is no proxy to pods and
+services (the API server would call addresses that the network policies keep away).
 """
 
 from __future__ import annotations
@@ -67,7 +69,9 @@ _EDIT = (
     rule("policy", WRITE, "poddisruptionbudgets"),
 )
 
-# A token speaks as a ServiceAccount outside the cluster, after its maker is gone too: that is an owner's decision.
+# A token speaks as a ServiceAccount outside the cluster, after its maker is gone too. This right is the owner's alone, but
+# it is not the only way: who may write Secrets gets a token without end from one of type
+# kubernetes.io/service-account-token. No role can tell types of Secrets apart; that takes an admission policy.
 _OWN = (rule("", ("create",), "serviceaccounts/token"),)
 
 _HOME_VIEW = (

@@ -1,6 +1,10 @@
+import pytest
 from msgspec.structs import replace
 
-from cotenant.cli.installation.predecessor import changes
+from cotenant.cli import Failure
+from cotenant.cli.installation.predecessor import changes, running
+from cotenant.kube.errors import NotFound
+from cotenant.kube.resource import CONFIG_MAPS
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues
 
@@ -30,3 +34,26 @@ def test_an_image_that_nobody_chose_is_no_predecessor():
     first = InstallValues()
 
     assert list(changes(first, replace(first, image="r.example.com/c:1"), with_operator=True)) == []
+
+
+class Answering:
+    """A client of a cluster that has nothing but the settings."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    async def get(self, kind, name, namespace):
+        if kind is not CONFIG_MAPS:
+            raise NotFound(404, "NotFound", "")
+        return {"data": {"settings.json": self.text}}
+
+
+async def test_settings_that_somebody_wrote_are_kept():
+    found = await running(Answering('{"platform": {"reservedNames": ["prod-*"]}, "workers": 2}'))
+    assert (found.platform.reserved_names, found.tuning) == (("prod-*",), {"workers": 2})
+
+
+@pytest.mark.parametrize("text", ['{"platform": {"reservdNames": []}}', '{"worker": 2}', '{"workers": "x"}', "{"])
+async def test_settings_that_nobody_understands_are_not_written_over(text):
+    with pytest.raises(Failure, match=r"cannot be read: .*settings.*; mend them: kubectl edit configmap"):
+        await running(Answering(text))

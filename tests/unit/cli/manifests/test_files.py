@@ -1,6 +1,9 @@
 """Files -> manifests: every fault of every field, with its line."""
 
+import errno
 import io
+import os
+from pathlib import Path
 
 import pytest
 
@@ -212,6 +215,21 @@ def test_missing_files_addresses_and_empty_folders_are_errors(tmp_path):
         "is an address; fetch it first: curl -fsSL … | cotenant … -f -",
         "holds no file that ends in .yaml, .yml or .json",
     ]
+
+
+def test_what_lies_behind_a_closed_folder_or_a_file_says_why(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    (problem,) = read([str(tmp_path / "file" / "t.yaml")])[1]
+    assert problem.message == "Not a directory"
+
+    def closed(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    # Root passes every closed folder, so the answer is put in the kernel's mouth.
+    monkeypatch.setattr(Path, "stat", closed)
+    monkeypatch.setattr(Path, "open", closed)
+    (problem,) = read([str(tmp_path / "t.yaml")])[1]
+    assert problem.message == "Permission denied"
 
 
 def test_a_byte_order_mark_is_no_letter(file):

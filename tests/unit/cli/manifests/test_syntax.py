@@ -3,7 +3,7 @@
 import pytest
 
 from cotenant.cli.manifests.document import documents
-from cotenant.cli.manifests.problem import Document, Problem
+from cotenant.model.document import Document, Problem
 
 BROKEN = {
     "a curly quote at both ends": (

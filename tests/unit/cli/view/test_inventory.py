@@ -39,6 +39,7 @@ def test_a_tenant_as_it_should_be_is_ok_to_the_last_leaf():
     assert (build.state, dev.detail) == ("Ready", "namespace backend-dev  isolation tenant  security restricted")
     assert set(states(dev).values()) == {"ok"}
     assert states(home)["ResourceQuota/cotenant"] == "ok"
+    assert states(dev)["Namespace/backend-dev"] == "ok"
 
 
 def test_drift_a_missing_and_a_surplus_object_are_told():
@@ -63,6 +64,21 @@ def test_drift_a_missing_and_a_surplus_object_are_told():
     assert found["NetworkPolicy/cotenant-allow-tenant"] == "MISSING"
     assert found["NetworkPolicy/cotenant-x"] == "SURPLUS"
     assert not tree.below[1].faulty
+
+
+def test_drift_of_a_namespace_itself_is_told():
+    for name, at in (("backend-dev", 2), ("home-backend", 0)):
+        seen = observed()
+        there = seen.world.namespaces.get(None, name)
+        labels = there.metadata.labels | {"pod-security.kubernetes.io/enforce": "privileged"}
+        metadata = msgspec.structs.replace(there.metadata, labels=labels)
+        seen.world.namespaces.upsert(msgspec.structs.replace(there, metadata=metadata))
+        managers = [{"manager": "kubectl-label", "time": "2026-11-21T10:00:00Z"}]
+        seen.raw[Ref("v1", "Namespace", "", name)] = {"metadata": {"managedFields": managers}}
+        tree = tenant_tree(seen, "backend", Platform(), NOW, None)
+        found = states(tree) | states(tree.below[at])
+        assert tree.faulty
+        assert found[f"Namespace/{name}"] == "DRIFTED by kubectl-label, 2h ago"
 
 
 def test_the_owner_of_a_namespace_is_answered_with_its_own_space_alone():

@@ -24,7 +24,7 @@ def a_tenant(*members: dict):
     space = {"metadata": {"name": "red-dev", "labels": marks}, "status": {"phase": "Active"}}
     one = msgspec.convert({"metadata": {"name": "red"}, "spec": {"members": list(members)}}, Tenant)
     found = [msgspec.convert(space, Namespace)]
-    return party(one, found, Platform(), datetime(2026, 11, 21, tzinfo=UTC), cordoned=False)
+    return party(one, found, Platform(), datetime(2026, 11, 21, tzinfo=UTC), cordoned=False, level="restricted")
 
 
 def test_each_space_stands_for_any_service_account_in_it():

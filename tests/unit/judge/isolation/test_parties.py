@@ -3,12 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from cotenant.api.builtin import Namespace
 from cotenant.api.meta import ObjectMeta
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.judge.isolation.parties import accounted, party
+from cotenant.judge.isolation.parties import Lax, accounted, party
 from cotenant.model.platform import Platform
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -35,6 +36,7 @@ def test_each_kind_of_member_becomes_the_identity_that_the_api_server_sees():
         Platform(),
         NOW,
         cordoned=False,
+        level="restricted",
     )
     assert {(one.user, one.groups, one.roles) for one in found.identities} == {
         ("cotenant-verify:leads", ("leads",), ("owner",)),
@@ -45,13 +47,16 @@ def test_each_kind_of_member_becomes_the_identity_that_the_api_server_sees():
 
 def test_a_member_with_two_roles_is_one_identity():
     members = ({"role": "owner", "user": "bob"}, {"role": "viewer", "user": "bob"})
-    found = party(tenant(*members), [], Platform(), NOW, cordoned=False)
+    found = party(tenant(*members), [], Platform(), NOW, cordoned=False, level="restricted")
     assert [one.roles for one in found.identities] == [("owner", "viewer")]
 
 
 def test_while_a_tenant_is_cordoned_its_members_only_view():
-    found = party(tenant({"role": "owner", "user": "bob"}), [], Platform(), NOW, cordoned=True)
+    found = party(tenant({"role": "owner", "user": "bob"}), [], Platform(), NOW, cordoned=True, level="restricted")
     assert found.identities[0].roles == ("viewer",)
+    developer = tenant({"role": "developer", "user": "ann"})
+    found = party(developer, [], Platform(roles=("owner", "developer")), NOW, cordoned=True, level="restricted")
+    assert [(one.user, one.roles) for one in found.identities] == [("ann", ())]
 
 
 def test_a_namespace_that_no_space_stands_for_is_left_out_and_named():
@@ -74,20 +79,53 @@ def test_who_cannot_be_tried_is_listed_and_who_has_expired_is_not():
         Platform(),
         NOW,
         cordoned=False,
+        level="restricted",
     )
     assert found.identities == ()
     assert len(found.untried) == 2
 
 
 def test_spaces_are_the_live_namespaces_with_both_labels():
-    level = {"pod-security.kubernetes.io/enforce": "baseline"}
     namespaces = [
-        namespace("red-dev", **level),
+        namespace("red-dev"),
         namespace("legacy"),
         namespace("home-red", space=""),
         namespace("blue-dev", tenant="blue"),
         namespace("gone", phase="Terminating"),
     ]
-    found = party(tenant(), namespaces, Platform(), NOW, cordoned=False)
-    assert found.spaces == {"legacy": "", "red-dev": "baseline"}
+    found = party(tenant(), namespaces, Platform(), NOW, cordoned=False, level="restricted")
+    assert found.spaces == {"legacy": "restricted", "red-dev": "restricted"}
     assert found.namespaces == ("legacy", "red-dev", "home-red")
+
+
+def labelled(label: str, level: str):
+    given = namespace("red-dev", **{"pod-security.kubernetes.io/enforce": label})
+    return party(tenant(), [given], Platform(), NOW, cordoned=False, level=level)
+
+
+def test_the_level_is_that_of_the_rules_and_never_that_of_the_label():
+    found = labelled("privileged", "baseline")
+    assert found.spaces == {"red-dev": "baseline"}
+    assert found.lax == (Lax("red-dev", "privileged", "baseline"),)
+
+
+@pytest.mark.parametrize(
+    ("label", "level", "lax"),
+    [
+        ("", "baseline", True),
+        ("baseline", "restricted", True),
+        ("restrictd", "baseline", True),
+        ("restricted", "baseline", False),
+        ("baseline", "baseline", False),
+        ("", "privileged", False),
+        ("privileged", "privileged", False),
+    ],
+)
+def test_a_label_that_lets_in_more_than_the_rules_is_lax(label, level, lax):
+    assert bool(labelled(label, level).lax) == lax
+
+
+def test_where_the_rules_are_not_known_the_label_stands_in_and_that_is_said():
+    found = labelled("baseline", "")
+    assert (found.spaces, found.lax) == ({"red-dev": "baseline"}, ())
+    assert "profile is missing" in found.untried[0]

@@ -4,6 +4,7 @@ import json
 
 from cotenant.judge.isolation import table
 from cotenant.judge.isolation.pairs import choose
+from cotenant.judge.isolation.parties import Lax
 from cotenant.judge.isolation.report import KEPT, Tally, shared
 from cotenant.judge.isolation.request import request
 from cotenant.judge.isolation.verdict import Answer, judge
@@ -163,3 +164,13 @@ def test_a_break_inside_own_spaces_never_reads_as_all_pairs_proven():
     add(to, attempt("create", claim="fence", target="red", namespace="red-dev"), Answer(201), BINDING)
     text = table.text(report(to))
     assert text.endswith("BROKEN: 1 failure in own spaces; nothing allowed from one tenant to another")
+
+
+def test_a_label_that_enforces_less_than_the_rules_breaks_its_tenant_though_nobody_may_try_it():
+    to = tally(red(lax=(Lax("red-dev", "privileged", "baseline"),)), blue())
+    works(to)
+    found = report(to)
+    assert (found.verdict, found.exit_code, cell(found, "red", "red").state) == ("BROKEN", 1, "BROKEN")
+    text = table.text(found)
+    assert "namespace red-dev enforces privileged; the rules of its Tenant say baseline" in text
+    assert "1 failure in own spaces" in text

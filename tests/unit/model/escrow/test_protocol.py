@@ -156,7 +156,23 @@ def test_a_space_is_admitted_once_it_has_a_quota(cluster: Cluster) -> None:
     assert cluster.play(Grow("build", 2, 10, admit=True)) is Outcome.NO_QUOTA
     cluster.open("build")
     assert cluster.play(Grow("build", 2, 10, admit=True)) is Outcome.DONE
+    assert quota(cluster, "build") == (2, 0, 0)
+
+
+def test_the_first_share_is_brought_into_force_by_kubernetes_or_later_by_settling(cluster: Cluster) -> None:
+    cluster.ledger = cluster.ledger.without("build")
+    cluster.play(Grow("build", 2, 10, admit=True), cluster.ledger, cluster.quotas["build"])
+    assert kinds(cluster) == ["PutLedger", "PutQuota"]
+    assert cluster.quotas["build"].first
+    assert plan_repairs(cluster.ledger, cluster.quotas, cluster.limit) == [Settle("build")]
+    cluster.play(Settle("build"))
     assert quota(cluster, "build") == (2, 2, 0)
+
+
+def test_a_space_that_is_admitted_with_what_it_uses_is_settled_at_once(cluster: Cluster) -> None:
+    cluster.ledger = cluster.ledger.without("dev")
+    cluster.play(Grow("dev", 6, 10, admit=True), cluster.ledger, cluster.quotas["dev"])
+    assert kinds(cluster) == ["PutLedger", "PutQuota", "PutEnforced"]
 
 
 def test_the_space_after_the_last_one_is_refused() -> None:
@@ -166,7 +182,7 @@ def test_the_space_after_the_last_one_is_refused() -> None:
     assert isinstance(step.request, m.GetLedger)
     assert advance(step, m.Read(ledger)) == Finished(Outcome.FULL)
     many = tuple(Quota(f"s{number}", 0, 0, 0, "1") for number in range(MOST + 1))
-    step = advance(begin(Rebuild()), m.Read(Ledger(0, (), "1", rebuilding=True)))
+    step = advance(begin(Rebuild()), m.Written("1"))
     assert advance(step, m.Read(many)) == Finished(Outcome.FULL)
 
 
@@ -224,8 +240,8 @@ def test_steady_state_has_nothing_to_do(cluster: Cluster) -> None:
     "intent", [Grow("dev", 4, 10), Drain("dev", 4, 10), Settle("dev"), Resize(Limit(1, "")), Rebuild()]
 )
 def test_an_answer_to_another_question_is_a_mistake(intent) -> None:
-    with pytest.raises(TypeError, match="Written answers no Get"):
-        advance(begin(intent), m.Written("1"))
+    with pytest.raises(TypeError, match="answers no"):
+        advance(begin(intent), m.Read(None))
 
 
 def test_repairs_retire_the_gone_and_admit_the_new(cluster: Cluster) -> None:
