@@ -34,7 +34,7 @@ from cotenant.runtime.metrics import Metrics
 
 log = structlog.get_logger()
 
-BATCH = 0.02
+BATCH = 0.05
 """Seconds in which ends are gathered before they are given back."""
 FREEZE_AFTER = 15.0
 """Seconds a leak may last in a space that is never quiet before creates are held up for a recount."""
