@@ -70,9 +70,14 @@ def put(team: Team, path: str, there: dict[str, Any], **change: Any) -> tuple[in
 
 
 def write(team: Team, path: str, **change: Any) -> None:
-    """As an operator does it that has read the object just now."""
-    status, answer = put(team, path, read(team, path), **change)
-    assert status == 200, answer
+    """As an operator does it that has read the object just now, and looks again where somebody was faster."""
+
+    def stored() -> bool:
+        status, answer = put(team, path, read(team, path), **change)
+        assert status in (200, 409), answer
+        return status == 200
+
+    eventually(stored)
 
 
 def allocated(team: Team, **amounts: int) -> None:
