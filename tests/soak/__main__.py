@@ -1,9 +1,9 @@
 """`make soak`: one tenant's limit under load, two API servers, two operators that do not know of each other, SIGKILLs.
 
 First the acts: one interleaving on purpose for each precaution. Then clients make and delete pods and services at the
-limit, with `--strict` in storms too, the limit comes down and goes up, and the operators move shares and are killed at random moments. A
-witness says of every revision whether Σ spec.hard and Σ used stayed within the limit, and each spec.hard within its
-allocation; with `--strict` also whether what exists did. `--without law`, `--without bump` or `--strict --without lease`
+limit, with `--strict` in storms too, the limit comes down and goes up, and the operators move shares and are killed at
+random moments. A witness says of every revision whether Σ spec.hard and Σ used stayed within the limit, and each spec.hard
+within its allocation; with `--strict` also whether what exists did. `--without law`, `--without bump` or `--strict --without lease`
 takes a part of the protocol away: the run must then find violations, or it is blind.
 """
 
