@@ -54,7 +54,7 @@ bench: setup ## ratios and counts against a plain script in the same run, held a
 bench-10k: setup ## the same with 10,000 spaces; takes about half an hour (TENANTS=100 for 500 spaces)
 	$(BIN)/python -m tests.bench --ten-thousand $(if $(TENANTS),--tenants $(TENANTS))
 
-soak: setup ## a tenant's limit under load, with two operators that are killed at random; SOAK="--without law" must fail
+soak: setup ## a limit under load, operators killed at random; SOAK="--strict", "--without law", "--strict --without lease" …
 	$(BIN)/python -m tests.soak $(SOAK)
 
 docs: $(READY) ## write the generated pages and CRDs anew

@@ -7,16 +7,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from cotenant.api.keys import HEARTBEAT
 from cotenant.aws.calls import Calls
 from cotenant.aws.desk import EntryDesk
 from cotenant.aws.eks import Eks, Iam
 from cotenant.controllers.assist import Assist
-from cotenant.controllers.fence import Fence
+from cotenant.controllers.fence import Fence, StrictFence
 from cotenant.controllers.iam import IamController
 from cotenant.controllers.inspection import Inspection
 from cotenant.controllers.leash import Leash
 from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.meter import QuotaGauges
+from cotenant.controllers.refunds import StrictAccounting
 from cotenant.controllers.refusals import Refusals
 from cotenant.controllers.wiring import controllers, iam_controller, look_again, reflectors
 from cotenant.controllers.world import World
@@ -25,6 +27,7 @@ from cotenant.kube.resource import LEASES, Resource
 from cotenant.kube.transport import Transport
 from cotenant.runtime.controller import Controller, Result
 from cotenant.runtime.events import Recorder
+from cotenant.runtime.heartbeat import Heartbeat
 from cotenant.runtime.identity import identity
 from cotenant.runtime.leader import Leader
 from cotenant.runtime.manager import Manager, Part
@@ -96,6 +99,17 @@ def compose(
     fence = Fence(Client(election.transport), world, lambda: look_again(found, world))
     inspection = Inspection(Client(election.transport), world, platform, lambda: look_again(found, world))
     manager.services += [leash.run, fence.run, inspection.run]
+    if platform.strict_accounting:
+        beat = Heartbeat(
+            Client(election.transport), namespace=platform.namespace, name=HEARTBEAT, identity=name, now=clock
+        )
+        quiet = StrictFence(Client(election.transport), world, lambda: look_again(found, world))
+        manager.services += [beat.run, quiet.run]
+        # Without rate limit: who waits for room waits for this.
+        strict = StrictAccounting(
+            Client(election.transport, observe=client.observe, guard=client.guard), clock, metrics=metrics
+        )
+        manager.while_leading.append(strict.run)
     if settings.http:
         manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
     if settings.assist:

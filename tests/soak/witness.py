@@ -1,10 +1,11 @@
-"""Sees every revision of a tenant's quotas and ledger, in the order of etcd, and says where the promise was broken."""
+"""Sees every revision of a tenant's quotas, ledgers and objects, in the order of etcd, and says where a promise was broken."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from cotenant.model.escrow.units import limit_of, use_of
 
 LEDGERS = "/apis/cotenant.dev/v1alpha1/namespaces/home-{tenant}/tenantledgers"
 QUOTAS = "/api/v1/resourcequotas"
+OBJECTS = {"pod": "/api/v1/pods", "service": "/api/v1/services"}
 IDLE = 2.0
 """Seconds without an event after which a watch is begun anew."""
 
@@ -30,12 +32,13 @@ class Change:
 
 @dataclass
 class Verdict:
-    """What was seen. `broken` has the first lines of what must not be."""
+    """What was seen, amounts by key. `broken` has the first lines of what must not be."""
 
     revisions: int = 0
-    most_hard: int = 0
-    most_allocated: int = 0
-    most_used: int = 0
+    most_hard: Counter[str] = field(default_factory=Counter)
+    most_allocated: Counter[str] = field(default_factory=Counter)
+    most_used: Counter[str] = field(default_factory=Counter)
+    most_real: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
 
@@ -46,14 +49,18 @@ class Verdict:
 
 
 class Witness:
-    """Watches from the moment it is made, until `verdict`."""
+    """Watches from the moment it is made, until `verdict`. `limits`: the largest that each key ever has, as quantities.
 
-    def __init__(self, plane: Handle, tenant: str, key: str = "pods") -> None:
-        self.plane, self.tenant, self.key = plane, tenant, key
+    `real`: whether what exists must stay within the limit too.
+    """
+
+    def __init__(self, plane: Handle, tenant: str, limits: Mapping[str, str], *, real: bool = False) -> None:
+        self.plane, self.tenant, self.real = plane, tenant, real
+        self.limits = {key: limit_of(key, amount) for key, amount in limits.items()}
         self.changes: list[Change] = []
         self.stop = threading.Event()
         self.failed: list[str] = []
-        paths = {"ledger": LEDGERS.format(tenant=tenant), "quota": QUOTAS}
+        paths = {"ledger": LEDGERS.format(tenant=tenant), "quota": QUOTAS} | (OBJECTS if real else {})
         self.threads: list[threading.Thread] = []
         self.wires: list[Any] = []
         for kind, path in paths.items():
@@ -72,13 +79,15 @@ class Witness:
 
     def see(self, kind: str, event: str, one: dict[str, Any]) -> None:
         metadata = one["metadata"]
+        namespace, name = metadata["namespace"], metadata["name"]
         if kind == "quota":
-            labels = metadata.get("labels", {})
-            if labels.get("cotenant.dev/tenant") != self.tenant or metadata["namespace"] == f"home-{self.tenant}":
+            if metadata.get("labels", {}).get("cotenant.dev/tenant") != self.tenant or namespace.startswith("home-"):
                 return
-        elif metadata["name"] != self.key:
-            return
-        name = metadata["namespace"] if kind == "quota" else metadata["name"]
+            name = namespace
+        elif kind in OBJECTS:
+            if not namespace.startswith(f"{self.tenant}-"):
+                return
+            name = f"{namespace}/{name}"
         gone = event == "DELETED"
         self.changes.append(Change(int(metadata["resourceVersion"]), kind, name, None if gone else one))
 
@@ -98,52 +107,69 @@ class Witness:
             except (OSError, ControlPlaneError):
                 continue
 
-    def verdict(self, limit: int) -> Verdict:
+    def verdict(self) -> Verdict:
         """Of all revisions; nothing is watched any more."""
         self.stop.set()
         for thread in self.threads:
             thread.join()
         for wire in self.wires:
             wire.close()
-        return self.so_far(limit)
+        return self.so_far()
 
-    def so_far(self, limit: int) -> Verdict:
-        """Of all revisions so far, the two streams merged by revision: the order in which etcd stored them."""
+    def so_far(self) -> Verdict:
+        """Of all revisions so far, the streams merged by revision: the order in which etcd stored them."""
         assert not self.failed, self.failed
         found = Verdict()
-        quotas: dict[str, dict[str, Any]] = {}
-        ledger: dict[str, Any] | None = None
+        there: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         for change in sorted(self.changes, key=lambda one: one.revision):
             found.revisions += 1
-            if change.kind == "ledger":
-                ledger = change.found
-            elif change.found is None:
-                quotas.pop(change.name, None)
+            if change.found is None:
+                there[change.kind].pop(change.name, None)
             else:
-                quotas[change.name] = change.found
-            self.judge(found, change.revision, ledger, quotas, limit)
+                there[change.kind][change.name] = change.found
+            for key in self.limits:
+                self.judge(found, change.revision, key, there)
         return found
 
-    def judge(
-        self, found: Verdict, revision: int, ledger: dict[str, Any] | None, quotas: dict[str, Any], limit: int
-    ) -> None:
-        hard = {name: limit_of(self.key, one["spec"]["hard"].get(self.key, "0")) for name, one in quotas.items()}
-        used = {
-            name: use_of(self.key, one.get("status", {}).get("used", {}).get(self.key, "0"))
-            for name, one in quotas.items()
-        }
-        found.most_hard = max(found.most_hard, sum(hard.values()))
-        found.most_used = max(found.most_used, sum(used.values()))
+    def judge(self, found: Verdict, revision: int, key: str, there: Mapping[str, Mapping[str, Any]]) -> None:
+        """The sums of one key at one revision, against the ledger's limit; against the largest while there is none."""
+        quotas = there["quota"]
+        hard = {name: limit_of(key, one["spec"]["hard"].get(key, "0")) for name, one in quotas.items()}
+        used = {name: use_of(key, one.get("status", {}).get("used", {}).get(key, "0")) for name, one in quotas.items()}
+        ledger = next((one["spec"] for one in there["ledger"].values() if one["spec"]["resource"] == key), None)
+        open_ = ledger is not None and not ledger.get("rebuilding")
+        limit = ledger["limit"] if ledger is not None and open_ else self.limits[key]
+        real = existing(key, there)
+        for most, amount in (
+            (found.most_hard, sum(hard.values())),
+            (found.most_used, sum(used.values())),
+            (found.most_real, real),
+        ):
+            most[key] = max(most[key], amount)
         if sum(used.values()) > limit:
-            found.note(revision, "use over the limit", f"{used} > {limit}")
+            found.note(revision, "use over the limit", f"{key} {used} > {limit}")
         if sum(hard.values()) > limit:
-            found.note(revision, "hard over the limit", f"{hard} > {limit}")
-        if ledger is None or ledger["spec"].get("rebuilding"):
+            found.note(revision, "hard over the limit", f"{key} {hard} > {limit}")
+        if self.real and real > limit:
+            found.note(revision, "objects over the limit", f"{key} {real} > {limit}, {used} used")
+        if ledger is None or not open_:
             return
-        entries = {one["space"]: one["allocation"] for one in ledger["spec"].get("entries", ())}
-        found.most_allocated = max(found.most_allocated, sum(entries.values()))
-        if sum(entries.values()) > ledger["spec"]["limit"]:
-            found.note(revision, "allocated over the ledger's limit", f"{entries}")
+        entries = {one["space"]: one["allocation"] for one in ledger.get("entries", ())}
+        found.most_allocated[key] = max(found.most_allocated[key], sum(entries.values()))
+        if sum(entries.values()) > limit:
+            found.note(revision, "allocated over the ledger's limit", f"{key} {entries}")
         for name, amount in hard.items():
             if amount > entries.get(name, 0):
-                found.note(revision, "hard over the allocation", f"{name}: {amount} > {entries.get(name, 0)}")
+                found.note(revision, "hard over the allocation", f"{key} {name}: {amount} > {entries.get(name, 0)}")
+
+
+def existing(key: str, there: Mapping[str, Mapping[str, Any]]) -> int:
+    """What exists of a key; pods name their requests in thousandths of a CPU."""
+    if key == "count/services":
+        return len(there.get("service", ()))
+    pods = there.get("pod", {}).values()
+    if key == "pods":
+        return len(pods)
+    assert key == "requests.cpu", key
+    requests = [c["resources"].get("requests", {}).get("cpu", "0m") for one in pods for c in one["spec"]["containers"]]
+    return sum(int(one.removesuffix("m")) for one in requests)

@@ -16,7 +16,8 @@
     "podSecurityVersion": "v1.36",
     "clusterCidrs": [],
     "dnsAddresses": ["169.254.20.10/32","fd00::10/128"],
-    "podIdentityAddresses": ["169.254.170.23/32","fd00:ec2::23/128"]
+    "podIdentityAddresses": ["169.254.170.23/32","fd00:ec2::23/128"],
+    "strictAccounting": {{ .Values.strictAccounting }}
   }
 }
 {{- end -}}

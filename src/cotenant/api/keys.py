@@ -36,6 +36,21 @@ SPACE_FINALIZER = "cotenant.dev/space"
 
 POOL = "node-restriction.kubernetes.io/cotenant-pool"
 """Label and taint of the nodes of a pool. A kubelet cannot give itself a label of this prefix (NodeRestriction)."""
+ACCOUNTING = "cotenant.dev/accounting"
+"""Label on a ResourceQuota: `strict` where the operator gives refunds and the quota controller waits."""
+STRICT = "strict"
+REFUNDED = "cotenant.dev/refunded"
+"""Annotation on a strict ResourceQuota: `pods=123`, up to which revision deletions have been decided upon."""
+
+FROZEN = "cotenant.dev/frozen"
+"""Annotation on a strict ResourceQuota: since when spec.hard is held at what is used, for a recount of two seconds."""
+REHEARSAL = "cotenant.dev/rehearsal"
+"""Annotation in a dry run of the operator's, by which it sees that the policy of strict accounting acts."""
+HEARTBEAT = "cotenant-heartbeat"
+"""Name of the Lease that every replica renews, the parameter of that policy."""
+
+HELM_KEEPS = {"helm.sh/resource-policy": "keep"}
+"""Annotation on what stays when a release is uninstalled, or does not render it any more."""
 POD_SECURITY = "pod-security.kubernetes.io"
 HOME_PREFIX = "home-"
 POLICY = "policy"

@@ -68,6 +68,8 @@ async def install(
     await applied.all("policies", objects.deny(values.platform))
     if wait:
         unproven = await _proven(client, values.platform, progress)
+    if not values.platform.strict_accounting:
+        await applied.none("strict accounting", objects.refused(values.platform))
     await applied.all("roles and settings", objects.grant(values))
     if values.assist:
         await applied.all("assist", objects.assist(values))
@@ -134,10 +136,12 @@ class Choices(Struct, frozen=True):
     metrics_from: str | None
     assist: bool | None = None
     assist_url: str | None = None
+    strict: bool | None = None
 
     def over(self, values: InstallValues) -> InstallValues:
         """The values with what the flags say."""
-        platform = values.platform if self.roles is None else replace(values.platform, roles=self.roles)
+        facts = {"roles": self.roles, "strict_accounting": self.strict}
+        platform = replace(values.platform, **{name: value for name, value in facts.items() if value is not None})
         chosen = {"image": self.image, "replicas": self.replicas, "metrics_from": self.metrics_from}
         values = replace(values, platform=platform, **{name: value for name, value in chosen.items() if value})
         if self.assist is None:
@@ -169,6 +173,12 @@ class Choices(Struct, frozen=True):
 @click.option(
     "--assist-url", metavar="URL", help="With --no-operator: https://HOST:PORT/assist of your `cotenant operator`."
 )
+@click.option(
+    "--strict-accounting/--no-strict-accounting",
+    "strict",
+    default=None,
+    help="Whether tenants may have quota.accounting: strict. The operator then reads pods. At first: no.",
+)
 @click.option("--no-operator", is_flag=True, help="Everything but the Deployment: run `cotenant operator` yourself.")
 @cluster_flags
 def command(
@@ -182,13 +192,14 @@ def command(
     metrics_from: str | None,
     assist: bool | None,
     assist_url: str | None,
+    strict: bool | None,
     no_operator: bool,
     **flags: Any,
 ) -> None:
     """Put cotenant into a cluster, or bring it up to date.
 
-    Applies the same objects as the chart; nothing that exists is deleted, but for the assist by --no-assist. What an
-    earlier installation chose stays unless a flag says otherwise. Exit 0: done; 2: it could not be done, or the operator does not come up.
+    Applies the same objects as the chart; nothing that exists is deleted, but what --no-assist and --no-strict-accounting take back.
+    What an earlier installation chose stays unless a flag says otherwise. Exit 0: done; 2: it could not be done, or the operator does not come up.
     """
     if assist_url and (not assist or not no_operator or not assist_url.startswith("https://")):
         raise click.BadParameter(
@@ -199,7 +210,7 @@ def command(
             "--assist with --no-operator needs --assist-url: where the API server finds your operator"
         )
     roles_ = None if names is None else _roles(names)
-    choices = Choices(image, replicas, roles_, metrics_from, assist, assist_url)
+    choices = Choices(image, replicas, roles_, metrics_from, assist, assist_url, strict)
     if render:
         _render(choices.over(InstallValues()), with_operator=not no_operator)
         return
@@ -245,7 +256,10 @@ async def _announce(
         say(f"warning: {warning}")
     manifests = objects.render(values, with_operator=with_operator)
     operator = f"operator {values.image}" if with_operator else "no operator"
-    say(f"cluster {cluster.name}: applying {len(manifests)} objects, {operator}; nothing that exists is deleted")
+    strict = [one is not None and one.platform.strict_accounting for one in (old, values)]
+    kept = "nothing that exists is deleted"
+    kept += ", but the rights of strict accounting" if strict == [True, False] else ""
+    say(f"cluster {cluster.name}: applying {len(manifests)} objects, {operator}; {kept}")
     for line in changes(old, values, with_operator=with_operator) if old else ():
         say(f"  {line}")
     say(f"  objects: {await forecast(client, manifests)}")

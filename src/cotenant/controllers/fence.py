@@ -1,4 +1,4 @@
-"""Proves that the policies that make quotas strict act: we rehearse what they forbid, as dry runs, and want refusals.
+"""Proves that the policies of quotas act: we rehearse what they forbid, as dry runs, and want refusals.
 
 Each API server takes policies in by itself, and behind one address there may be several, which tell nobody who they are.
 So every rehearsal is made several times, each over a connection of its own; and all of it again from time to time, for a
@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from cotenant.api.builtin import Manifest, ResourceQuota
-from cotenant.api.keys import COTENANT, HOME_PREFIX, TENANT
+from cotenant.api.keys import ACCOUNTING, COTENANT, HOME_PREFIX, REHEARSAL, STRICT, TENANT
 from cotenant.apply.escrow import KIND, carried, identity
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
@@ -25,7 +25,7 @@ from cotenant.model.quantity import parse
 
 log = structlog.get_logger()
 
-LAW, FIRST = "COTENANT-QUOTA-1", "cotenant-quota-first"
+LAW, FIRST, QUIET = "COTENANT-QUOTA-1", "cotenant-quota-first", "COTENANT-STRICT-1"
 CANARY = "cotenant-canary"
 ENOUGH = 5
 """Refusals of each kind in a row."""
@@ -40,30 +40,42 @@ class Fence:
         self.client, self.world, self.changed = copy.copy(client), world, changed
         # A new connection for each request, so that the load balancer chooses anew.
         self.client.headers = (*client.headers, ("Connection", "close"))
-        self.homes = asyncio.Event()
-        world.fenced = None
-        world.quotas.subscribe(lambda change: self.homes.set() if usable(change.new) else None)
+        self.there = asyncio.Event()
+        self.tell(None)
+        world.quotas.subscribe(lambda change: self.there.set() if self.fits(change.new) else None)
+
+    def known(self) -> bool | None:
+        """What was last seen; None while nobody has looked."""
+        return self.world.fenced
+
+    def tell(self, proven: bool | None) -> None:
+        """Notes what was seen."""
+        self.world.fenced = proven
+
+    def fits(self, quota: ResourceQuota | None) -> bool:
+        """Whether a ResourceQuota is one to rehearse with: a home's."""
+        return usable(quota)
 
     async def run(self) -> None:
-        """Looks as soon as there is a home to look at, and again from time to time."""
+        """Looks as soon as there is a quota to look at, and again from time to time."""
         while True:
-            await self.homes.wait()
-            home = next((one for one in self.world.quotas.items() if usable(one)), None)
-            if home is None:
-                self.homes.clear()
+            await self.there.wait()
+            found = next((one for one in self.world.quotas.items() if self.fits(one)), None)
+            if found is None:
+                self.there.clear()
                 continue
-            await asyncio.sleep(LATER if await self.look(home) else SOON)
+            await asyncio.sleep(LATER if await self.look(found) else SOON)
 
-    async def look(self, home: ResourceQuota) -> bool:
+    async def look(self, found: ResourceQuota) -> bool:
         """Tries, and tells whoever waits for it; whether all is well."""
         try:
-            proven = await self.trial(home)
+            proven = await self.trial(found)
         except ApiError as error:
             log.warning("quota policies could not be tried", error=error.message or error.reason)
             return False
-        if proven is not self.world.fenced:
-            (log.info if proven else log.error)("quota policies", act=proven)
-            self.world.fenced = proven
+        if proven is not self.known():
+            (log.info if proven else log.error)("quota policies", fence=type(self).__name__, act=proven)
+            self.tell(proven)
             self.changed()
         return proven
 
@@ -97,6 +109,46 @@ class Fence:
             await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", dry_run=True)
         except Forbidden as error:
             return LAW in error.message
+        return False
+
+
+class StrictFence(Fence):
+    """The same for the policy of strict accounting, with a quota that carries its label."""
+
+    def known(self) -> bool | None:
+        """What was last seen; None while nobody has looked."""
+        return self.world.strict
+
+    def tell(self, proven: bool | None) -> None:
+        """Notes what was seen."""
+        self.world.strict = proven
+
+    def fits(self, quota: ResourceQuota | None) -> bool:
+        """Whether a ResourceQuota is counted strictly, and its status was written."""
+        return quota is not None and quota.metadata.labels.get(ACCOUNTING) == STRICT and bool(quota.status.used)
+
+    async def trial(self, found: ResourceQuota) -> bool:
+        """Whether all rehearsals were refused: the policy is there, and takes us for alive."""
+        for _ in range(ENOUGH):
+            if not await self.refused_count(found):
+                return False
+        return True
+
+    async def refused_count(self, found: ResourceQuota) -> bool:
+        """The status as it is, marked as a rehearsal: the policy cannot be met at a moment of two seconds otherwise."""
+        there = await self.client.get(RESOURCE_QUOTAS, COTENANT, found.metadata.namespace, type=ResourceQuota)
+        metadata = identity(there) | carried(there.metadata, {})
+        metadata["annotations"] = there.metadata.annotations | {REHEARSAL: STRICT}
+        body = {
+            **KIND,
+            "metadata": metadata,
+            "spec": {"hard": there.spec.hard},
+            "status": {"hard": there.status.hard, "used": there.status.used},
+        }
+        try:
+            await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", dry_run=True)
+        except Forbidden as error:
+            return QUIET in error.message
         return False
 
 

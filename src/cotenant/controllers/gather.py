@@ -80,6 +80,7 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         ledgers=ledgers_of(world, seen) if seen else {},
         source=pool.revision(tenant, profile),
         fenced=world.fenced is not False,
+        strict=world.strict,
         stranded=gather_stranded(world, tenant, platform, now),
         home=world.namespaces.get(None, home_of(name)),
         home_quota=world.quotas.get(home_of(name), COTENANT),

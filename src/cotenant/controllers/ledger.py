@@ -178,10 +178,11 @@ class LedgerController:
         books, limit = found.books, Limit(found.limits[key], found.source)
         ledger = books.ledger(key)
         # Without a count nothing can be said about it, and nothing may run there; its first one would only be a conflict.
+        # One that is being recounted is left alone: that takes two seconds, and what it held comes back then.
         quotas = {
             space: pool.quota(there, key)
             for space, there in books.quotas.items()
-            if key in there.spec.hard and there.status.used
+            if key in there.spec.hard and there.status.used and not pool.frozen(there)
         }
         intents = self.uncounted(found, quotas, plan_repairs(ledger, quotas, limit, found.gone))
         newcomers = {one.space for one in intents if isinstance(one, Grow) and one.admit}

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from cotenant.api.builtin import Manifest, ResourceQuota
-from cotenant.api.keys import COTENANT, QUOTA_MANAGER, SPACE, TENANT, home_of
+from cotenant.api.keys import ACCOUNTING, COTENANT, FROZEN, QUOTA_MANAGER, SPACE, TENANT, home_of
 from cotenant.api.space import Space
 from cotenant.apply.escrow import Escrow, Moot
 from cotenant.controllers.gather import gather_view, namespace_of
@@ -25,6 +25,7 @@ from cotenant.kube.resource import RESOURCE_QUOTAS, SPACES
 from cotenant.model import allowance, pool
 from cotenant.model.finding import Ref
 from cotenant.model.platform import Platform
+from cotenant.model.pool import frozen, strict
 from cotenant.model.quantity import parse, same
 from cotenant.model.snapshot import TenantView
 from cotenant.render.quota import quota
@@ -79,9 +80,12 @@ class QuotaController:
         marks = wanted.manifest["metadata"]["labels"]
         if there.spec.hard.keys() - wanted.hard.keys() and not await self.current(wanted):
             return Result(after=SOON)
-        if not (same(there.spec.hard, wanted.hard) and marks.items() <= there.metadata.labels.items()):
+        marked = marks.items() <= there.metadata.labels.items() and strict(there) == (ACCOUNTING in marks)
+        # What a recount holds back for two seconds is not ours to give meanwhile.
+        held = marked and frozen(there)
+        if not (marked and (held or same(there.spec.hard, wanted.hard))):
             there = await self.write(wanted.manifest, there)
-        return await self.count(key, there, wanted) if wanted.home else Result()
+        return await self.count(key, there, wanted) if wanted.home and not held else Result()
 
     def wanted(self, key: str, there: ResourceQuota | None) -> Wanted | None:
         """What the rules say; None for a namespace that is not ours or goes."""
@@ -144,10 +148,12 @@ class QuotaController:
         early = not there.status.used or (ready and used is not None and parse(used) < have)
         if early and (left := self.patience.left(key)):
             return Result(after=left)
-        if ready and used is not None and parse(used) > have and not self.rested(key, there):
+        rested = self.rested(key, there)
+        if ready and used is not None and parse(used) > have and not rested:
             return Result(after=QUIET)
-        listed = await self.client.list(SPACES, key, type=Space)
-        amount = str(len(listed.items))
+        found = len((await self.client.list(SPACES, key, type=Space)).items)
+        # The store may know of Spaces that are gone, and the list not of one that was charged a moment ago.
+        amount = str(found if used is None or rested else max(found, int(parse(used))))
         if ready and used == amount:
             return Result(after=QUIET)
         status: dict[str, Any] = {"hard": wanted.hard, "used": {allowance.SPACES: amount, "pods": "0"}}
@@ -174,11 +180,15 @@ class QuotaController:
 
 
 def bound(manifest: Manifest, there: ResourceQuota) -> Manifest:
-    """The manifest, bound to the version that was read, with the annotations and labels of others kept."""
-    have = there.metadata
+    """The manifest, bound to the version that was read, with the annotations and labels of others kept.
+
+    What refunds have decided stays on record, also while they rest; what a recount holds goes with its label.
+    """
+    have, marks = there.metadata, manifest["metadata"]["labels"]
+    strict = ACCOUNTING in marks
     metadata = manifest["metadata"] | {
-        "labels": have.labels | manifest["metadata"]["labels"],
-        "annotations": have.annotations,
+        "labels": {key: value for key, value in have.labels.items() if strict or key != ACCOUNTING} | marks,
+        "annotations": {key: value for key, value in have.annotations.items() if strict or key != FROZEN},
         "resourceVersion": have.resource_version,
         "uid": have.uid,
     }

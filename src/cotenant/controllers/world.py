@@ -70,9 +70,10 @@ class Mapped(Struct, frozen=True):
 class World:
     """The stores. `foreign`: ResourceQuotas that are not cotenant's. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
 
-    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked.
     `lapse`: what of the policies was last seen not to be as installed, in words; "" for nothing.
     `asks`: bare pods that wait for quota just now.
+    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked. `strict`: the
+    same of the policy of strict accounting.
     """
 
     def __init__(self) -> None:
@@ -93,6 +94,7 @@ class World:
         self.echoing = False
         self.lapse = ""
         self.fenced: bool | None = True
+        self.strict: bool | None = None
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():
             store.subscribe(self.bury)

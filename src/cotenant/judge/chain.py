@@ -36,7 +36,7 @@ def conditions(
     """
     old = {one.type: one for one in before}
     judged = list(findings)
-    own = {name for name, _ in judged} | PROGRESS
+    own = {name for name, _ in judged} | SOMETIMES
     others = [one for one in old.values() if one.type not in own]
     return [
         Condition(
@@ -61,8 +61,8 @@ def progress(ready: Finding) -> list[tuple[str, Finding]]:
     return [("Reconciling" if moving else "Stalled", Finding(ready.reason, ready.message, "True"))]
 
 
-PROGRESS = {"Reconciling", "Stalled"}
-"""Conditions that are there only while they are True."""
+SOMETIMES = {"Reconciling", "Stalled", "StrictAccounting"}
+"""Conditions that are there only while they are True, or while somebody asks for what they are about."""
 MOST = 16
 """Conditions that the API server takes, see api.meta.Conditions."""
 MOVING = {

@@ -12,7 +12,7 @@ from cotenant.model.effective import Effective
 from cotenant.model.escrow.values import MOST
 from cotenant.model.finding import Finding
 from cotenant.model.limits import filled
-from cotenant.model.pool import fixed, floor, limits, quota, served, share, spelled
+from cotenant.model.pool import fixed, floor, limits, quota, served, share, spelled, strict
 from cotenant.model.quantity import parse, same
 from cotenant.model.snapshot import TenantSnapshot, TenantView
 
@@ -41,9 +41,43 @@ def has_quota(found: TenantSnapshot) -> Finding | None:
 
 def accounting_available(found: TenantSnapshot) -> Finding | None:
     """Strict accounting is refused openly, not silently replaced."""
-    if found.view and found.view.rules.accounting == "strict":
-        return Finding("AccountingNotAvailable", "spec.quota.accounting: strict is not available; counting is native")
+    return available(found) if asked(found) else None
+
+
+def asked(found: TenantSnapshot) -> bool:
+    """Whether the tenant is to be counted strictly."""
+    return found.view is not None and found.view.rules.accounting == "strict"
+
+
+def available(found: TenantSnapshot) -> Finding | None:
+    """The installation has what strict accounting needs."""
+    if found.platform.strict_accounting:
+        return None
+    return Finding(
+        "AccountingNotAvailable",
+        "spec.quota.accounting is strict, and this installation counts natively; run: cotenant install --strict-accounting",
+    )
+
+
+def marked(found: TenantSnapshot) -> Finding | None:
+    """Every quota carries the label, the home's too."""
+    for one in (*found.quotas, *((found.home_quota,) if found.home_quota else ())):
+        if not strict(one):
+            return Finding("AccountingPending", f"the quota of namespace {one.metadata.namespace} is not marked yet")
     return None
+
+
+def seen_to_act(found: TenantSnapshot) -> Finding | None:
+    """Its policy was met, on every API server that answered."""
+    if found.strict:
+        return None
+    if found.strict is None:
+        return Finding("AccountingPending", "whether the policy cotenant-strict acts has not been tried yet", "Unknown")
+    return Finding(
+        "AccountingNotProven",
+        "the policy cotenant-strict was not seen to act, so real objects may exceed the limit; run: cotenant install; if its "
+        "binding was ever deleted, the API servers have to be restarted",
+    )
 
 
 def pods_can_live(found: TenantSnapshot) -> Finding | None:
@@ -191,6 +225,13 @@ def counted(found: TenantSnapshot) -> Finding | None:
     return None
 
 
+STRICT: Chain[TenantSnapshot] = Chain(
+    "StrictAccounting",
+    available,
+    marked,
+    seen_to_act,
+    good=Finding("Strict", "what exists stays within the limit while an operator lives", "True"),
+)
 SYNCED: Chain[TenantSnapshot] = Chain(
     "QuotaSynced",
     rules_known,

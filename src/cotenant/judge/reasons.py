@@ -51,7 +51,11 @@ REASONS: dict[str, str] = {
     "QuotaPending": "The quota of a space is being written. If it stays: look at the ResourceQuota cotenant there, and at kubectl get cotl -n home-<tenant>.",
     "QuotaExceeded": "A space uses more than it may since its quota was lowered. Nothing is evicted, nothing more is admitted.",
     "QuotaWithoutDefaults": "Pods that name no requests or limits for these keys will be refused: add spec.limits with defaults to the Tenant, or drop the keys from the Tenant, or from the Space whose own they are.",
-    "AccountingNotAvailable": "This version counts natively; strict accounting is not there yet.",
+    "AccountingNotAvailable": "Run cotenant install --strict-accounting, or take spec.quota.accounting: strict back. Until then Kubernetes counts as ever.",
+    # StrictAccounting
+    "Strict": "Nothing to do.",
+    "AccountingPending": "Wait; a quota is marked within a second, and the policy tried as soon as one is.",
+    "AccountingNotProven": "Run cotenant install. Until the policy acts, Kubernetes counts as ever. An API server that has seen the policy's binding deleted reads its Lease again only after a restart.",
     # NetworkIsolated
     "EnforcementNotProven": "The NetworkPolicies are in place. Whether the cluster's network enforces them has not been shown.",
     "NotIsolated": "spec.network.isolation is none.",

@@ -265,6 +265,8 @@ def judge_tenant(facts: TenantFacts, now: str) -> TenantStatus:
     ready = READY.judge(facts)
     found = [(chain.condition, chain.judge(facts)) for chain in (READY, ACCESS, IAM, NETWORK, POLICY)]
     found += [("QuotaSynced", quota.SYNCED.judge(facts.found)), VERIFIED, *progress(ready)]
+    if quota.asked(facts.found):
+        found.append((quota.STRICT.condition, quota.STRICT.judge(facts.found)))
     return TenantStatus(
         observed_generation=tenant.metadata.generation,
         home=facts.found.home.metadata.name if facts.found.home and home_free(facts) is None else "",

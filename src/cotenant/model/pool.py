@@ -7,6 +7,7 @@ from hashlib import blake2b
 from operator import attrgetter
 
 from cotenant.api.builtin import ResourceQuota
+from cotenant.api.keys import ACCOUNTING, FROZEN, STRICT
 from cotenant.api.ledger import LedgerEntry, LedgerSpec, LedgerStatus, TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
@@ -85,6 +86,16 @@ def quota(there: ResourceQuota, key: str) -> Quota:
     )
 
 
+def strict(there: ResourceQuota) -> bool:
+    """Whether it is counted strictly."""
+    return there.metadata.labels.get(ACCOUNTING) == STRICT
+
+
+def frozen(there: ResourceQuota) -> bool:
+    """Whether a recount holds spec.hard down: nobody raises it meanwhile."""
+    return strict(there) and FROZEN in there.metadata.annotations
+
+
 def ledger(there: TenantLedger) -> Ledger:
     """As the protocol sees it."""
     entries = tuple(Entry(one.space, one.allocation, one.drain) for one in there.spec.entries)
@@ -115,7 +126,7 @@ def served(found: TenantLedger | None, there: ResourceQuota, key: str) -> bool:
 
     A key that Kubernetes does not count is not waited for: it knows no such resource, or has not discovered it yet.
     """
-    if there.status.used and key not in there.status.used:
+    if frozen(there) or (there.status.used and key not in there.status.used):
         return True
     entry = None if found is None or found.spec.rebuilding else entry_of(found, there.metadata.namespace)
     if entry is None:

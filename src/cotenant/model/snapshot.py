@@ -37,6 +37,11 @@ class TenantView(Struct, frozen=True):
         """Name of its home namespace."""
         return home_of(self.name)
 
+    @property
+    def strict(self) -> bool:
+        """Whether its quotas are counted strictly: asked for, and possible in this installation."""
+        return self.rules.accounting == "strict" and self.platform.strict_accounting
+
 
 def view(tenant: Tenant, profile: TenantProfile | None, platform: Platform, now: datetime) -> TenantView | None:
     """The tenant as the rooms see it; None while the profile that it names is not there."""
@@ -100,6 +105,8 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """The revision of the tenant and its profile that the rules are from."""
     fenced: bool = True
     """Whether the policies that make quotas strict were seen to act."""
+    strict: bool | None = None
+    """Whether the policy of strict accounting was seen to act; None while nobody has tried."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
     """What we own in the home."""
     spaces_born: str = ""

@@ -74,6 +74,12 @@ class Metrics:
         self.certificate_expiry = gauge(
             "cotenant_webhook_cert_expiry_timestamp_seconds", "End of the certificate served"
         )
+        self.refunds = counter(
+            "cotenant_quota_refunds", "Writes that gave back what was charged for objects that ended"
+        )
+        self.refund_conflicts = counter("cotenant_quota_refund_conflicts", "Refunds that somebody was faster than")
+        self.recounts = counter("cotenant_quota_recounts", "Recounts of strict quotas", "result")
+        self.freezes = counter("cotenant_quota_freezes", "Recounts during which a space admitted nothing new")
         self.events_sent = counter("cotenant_events_sent", "Events written")
         self.events_dropped = counter("cotenant_events_dropped", "Events given up", "reason")
 

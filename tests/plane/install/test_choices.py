@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from cotenant.cli.install import install
 from cotenant.cli.installation.predecessor import running
 from cotenant.kube import resource
 from cotenant.kube.client import Client
+from cotenant.kube.errors import Forbidden
 from cotenant.kube.transport import Transport
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues
@@ -45,6 +47,57 @@ async def bound(admin) -> set[str]:
 async def checksum(admin) -> str:
     found = await admin.get(resource.DEPLOYMENTS, "cotenant", "cotenant-system")
     return found["spec"]["template"]["metadata"]["annotations"]["cotenant.dev/settings-sha256"]
+
+
+async def answered(call) -> str:
+    """ "" where the request is granted, else what RBAC says."""
+    try:
+        await call
+    except Forbidden as refusal:
+        return refusal.message
+    return ""
+
+
+async def soon(fact) -> None:
+    """An authorizer hears of a change of roles a moment later."""
+    async with asyncio.timeout(10):
+        while not await fact():
+            await asyncio.sleep(0.05)
+
+
+async def test_strict_accounting_comes_with_a_flag_stays_without_one_and_goes_with_its_rights(admin, operator, again):
+    async def sees_pods() -> bool:
+        return not await answered(operator.list(resource.PODS, limit=1))
+
+    assert not await sees_pods()
+    assert again("--no-wait", "--no-operator", "--strict-accounting").returncode == 0
+    await soon(sees_pods)
+    for kind in (resource.SERVICES, resource.PERSISTENT_VOLUME_CLAIMS):
+        assert not await answered(operator.list(kind, limit=1))
+    for kind in (resource.SECRETS, resource.CONFIG_MAPS, resource.NODES):
+        assert "cannot list" in await answered(operator.list(kind, limit=1))
+    for verb in (operator.delete(resource.PODS, "x", "default"), operator.merge(resource.PODS, "x", {}, "default")):
+        assert "cannot" in await answered(verb)
+    beat = {"metadata": {"name": "cotenant-heartbeat", "namespace": "cotenant-system"}}
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"} | beat
+    assert not await answered(operator.create(resource.LEASES, lease))
+    assert not await answered(
+        operator.merge(resource.LEASES, "cotenant-heartbeat", {"spec": {"holderIdentity": "x"}}, "cotenant-system")
+    )
+    await admin.get(resource.VALIDATING_POLICIES, "cotenant-strict")
+    assert "0 changed" in again("--no-wait", "--no-operator").stderr.splitlines()[-1]
+
+    done = again("--no-wait", "--no-operator", "--no-strict-accounting")
+    assert "strict accounting: on -> off" in done.stderr
+    assert "nothing that exists is deleted, but the rights of strict accounting" in done.stderr
+    assert "strict accounting: 4 objects removed" in done.stderr
+
+    async def is_blind() -> bool:
+        return not await sees_pods()
+
+    await soon(is_blind)
+    # An API server that has once lost its binding would never read the Lease again.
+    await admin.get(resource.VALIDATING_POLICY_BINDINGS, "cotenant-strict")
 
 
 async def test_what_an_installation_chose_stays_until_a_flag_says_otherwise(admin, again):

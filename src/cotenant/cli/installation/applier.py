@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -31,6 +32,17 @@ class Applier:
             self.changed += await _applied(self._client, manifest, dry_run=False) != "unchanged"
         self.count += len(manifests)
         self._progress(f"{title}: {len(manifests)} objects, {self.changed - before} changed")
+
+    async def none(self, title: str, manifests: Sequence[Manifest]) -> None:
+        """Deletes them, the last one first; says so where there was one."""
+        removed = 0
+        for manifest in reversed(manifests):
+            metadata = manifest["metadata"]
+            with suppress(NotFound):
+                await self._client.delete(resource.resource_of(manifest), metadata["name"], metadata.get("namespace"))
+                removed += 1
+        if removed:
+            self._progress(f"{title}: {removed} objects removed")
 
 
 async def forecast(client: Client, manifests: Sequence[Manifest]) -> str:

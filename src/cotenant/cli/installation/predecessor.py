@@ -54,9 +54,12 @@ async def running(client: Client) -> InstallValues | None:
 
 def changes(old: InstallValues, new: InstallValues, *, with_operator: bool) -> Iterator[str]:
     """What the flags change of the installation that runs, one line each."""
-    pairs = [("roles", ", ".join(old.platform.roles), ", ".join(new.platform.roles))]
     words = [f"on, at {one.assist_url}" if one.assist_url else "on" if one.assist else "off" for one in (old, new)]
-    pairs.append(("assist", words[0], words[1]))
+    pairs = [
+        ("roles", ", ".join(old.platform.roles), ", ".join(new.platform.roles)),
+        ("assist", words[0], words[1]),
+        ("strict accounting", *("on" if one.platform.strict_accounting else "off" for one in (old, new))),
+    ]
     if with_operator:
         before = "" if old.image == IMAGE else old.image  # the one nobody chose: there was no Deployment
         pairs += [("image", before, new.image), ("replicas", str(old.replicas), str(new.replicas))]

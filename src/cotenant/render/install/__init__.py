@@ -14,6 +14,7 @@ from cotenant.render.install.operator import operator, settings
 from cotenant.render.install.policies import GUARD, LEASH, policies
 from cotenant.render.install.quotas import quota_policies
 from cotenant.render.install.rights import operator_rights
+from cotenant.render.install.strict import strict, strict_rights
 from cotenant.render.install.values import InstallValues, Manifest, manifest
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "deny",
     "grant",
     "ground",
+    "optional",
+    "refused",
     "render",
     "rights",
     "run",
@@ -58,20 +61,29 @@ def ground(values: InstallValues) -> list[Manifest]:
 
 def definitions() -> list[Manifest]:
     """The CustomResourceDefinitions. helm leaves them behind: without them every Tenant and Space would be gone."""
-    return [crd | {"metadata": crd["metadata"] | {"annotations": _KEEP}} for crd in schema.crds()]
-
-
-_KEEP = {"helm.sh/resource-policy": "keep"}
+    return [crd | {"metadata": crd["metadata"] | {"annotations": keys.HELM_KEEPS}} for crd in schema.crds()]
 
 
 def deny(platform: Platform) -> list[Manifest]:
     """The policies that hold without the operator."""
-    return [*policies(platform), *admission(platform), *quota_policies(platform)]
+    more = strict(platform) if platform.strict_accounting else []
+    return [*policies(platform), *admission(platform), *quota_policies(platform), *more]
 
 
 def grant(values: InstallValues) -> list[Manifest]:
     """Roles of members, rights of the operator, its settings."""
-    return [*member_roles(), *operator_rights(values.platform), settings(values)]
+    more = strict_rights(values.platform) if values.platform.strict_accounting else []
+    return [*member_roles(), *operator_rights(values.platform), *more, settings(values)]
+
+
+def optional(platform: Platform) -> list[Manifest]:
+    """What strict accounting adds, the grant last."""
+    return [*strict(platform), *strict_rights(platform)]
+
+
+def refused(platform: Platform) -> list[Manifest]:
+    """What an installation without strict accounting takes away again: the rights. Its policy does nothing then."""
+    return strict_rights(platform)
 
 
 def rights(values: InstallValues) -> list[Manifest]:
@@ -79,7 +91,7 @@ def rights(values: InstallValues) -> list[Manifest]:
 
     The settings stay, or coming back would take the roles of the platform away from those who hold them.
     """
-    return [*reversed(operator_rights(values.platform))]
+    return [*reversed([*operator_rights(values.platform), *strict_rights(values.platform)])]
 
 
 def run(values: InstallValues) -> list[Manifest]:

@@ -46,6 +46,7 @@ EXPRESSIONS = {
     "zzz-memory": "{{ .Values.memoryLimit | quote }}",
     "zzz-metrics": "{{ .Values.metricsFrom | quote }}",
     "88888": "{{ .Values.replicas }}",
+    '"strictAccounting": false': '"strictAccounting": {{ .Values.strictAccounting }}',
 }
 """Marker, as it stands in the YAML -> template expression."""
 HELPERS = """{{/* ClusterRoles that the operator may bind, as JSON: one a role of the platform, and those of the home. */}}
@@ -72,7 +73,8 @@ def files() -> dict[str, str]:
         "assist.yaml": install.assist(_VALUES),
     }
     settings = _expressed(settings_text(_VALUES))
-    return {"_helpers.tpl": HELPERS.replace("zzz-settings-text", settings)} | {
+    strict = f"{{{{- if .Values.strictAccounting }}}}\n{_template(install.optional(_PLATFORM))}{{{{- end }}}}\n"
+    return {"_helpers.tpl": HELPERS.replace("zzz-settings-text", settings), "strict.yaml": _HEAD + strict} | {
         name: _HEAD + _optional(name, _template(manifests)) for name, manifests in parts.items()
     }
 

@@ -21,6 +21,7 @@ OPERATOR_PODS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": 
 """Labels of the operator's pods."""
 LEASE = "cotenant"
 """Name of the Lease of the leader, in the operator's namespace."""
+HEARTBEAT = keys.HEARTBEAT
 IMAGE = f"cotenant:{__version__}"
 """What `docker build -t` in the documentation makes, before it is pushed anywhere."""
 

@@ -43,6 +43,8 @@ class Rules:
     intents: tuple[Any, ...]
     tenant: Tenant = UNDISTURBED
     native: bool = False
+    freezes: bool = False
+    """A recount may bring spec.hard down to what is used, at any moment."""
     leaders: int = 2
     crash: bool = True
     begin: Callable[..., Any] = protocol.begin
@@ -294,6 +296,8 @@ class Explorer:
                     after.append(replace(quota, used=quota.used - 1))
                 if quota.enforced != quota.hard:
                     after.append(replace(quota, enforced=quota.hard))
+                if self.rules.freezes and quota.used < quota.hard:
+                    after.append(replace(quota, hard=quota.used))
             found = self.nature[number] = [self.table.number(one) for one in after]
         return found
 

@@ -33,6 +33,17 @@ TRANSFERS = Rules(grows(0, 1, 2) + drains(0, 1) + everyone(Settle))
 UNGUARDED = replace(TRANSFERS, intents=grows(0, 1, 2) + drains(0, 1, guarded=False), native=True)
 """The same without that policy: a charge is bound to status.hard alone."""
 
+FREEZING = replace(TRANSFERS, freezes=True)
+"""Strict accounting holds spec.hard down for a recount, while units go to and fro."""
+FREEZING_WHILE_LOST = Rules(
+    (*grows(0, 1, within=1, admit=True), *drains(0, within=1), Rebuild()),
+    Tenant(1, 1, losses=1),
+    start=(1, 0),
+    mirror=False,
+    freezes=True,
+)
+"""The same while the ledger is lost: what is held down is not what the space had."""
+
 CROWDED = Rules(grows(0, 1, within=1) + drains(0, within=1), Tenant(1, 1), leaders=3, start=(1, 0))
 """Two tasks that write the ledger together, and a third leader against them."""
 CROWDED_WITH_TWO = replace(CROWDED, intents=grows(0, 2) + drains(0, 1), tenant=Tenant(2, 2), start=(1, 1))

@@ -27,6 +27,8 @@ def explored(rules: Rules, check=broken) -> tuple[Explorer, Result]:
     [
         "TRANSFERS",
         "UNGUARDED",
+        "FREEZING",
+        "FREEZING_WHILE_LOST",
         "CROWDED",
         "LOWERING",
         "FLIPPING_BRIEFLY",

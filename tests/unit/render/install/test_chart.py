@@ -39,6 +39,7 @@ def filled(values: dict, namespace: str) -> list[dict]:
     settings = settings.partition("{{- end -}}")[0].strip()
     compact = json.dumps(values["roles"], separators=(",", ":"))  # as toJson writes it
     settings = settings.replace("{{ toJson .Values.roles }}", compact).replace("{{ .Release.Namespace }}", namespace)
+    settings = settings.replace("{{ .Values.strictAccounting }}", json.dumps(values["strictAccounting"]))
     assert "{{" not in settings
     meaning |= {
         '{{ include "cotenant.settings" . | indent 4 }}': textwrap.indent(settings, "    "),
@@ -51,6 +52,13 @@ def filled(values: dict, namespace: str) -> list[dict]:
         if text.startswith("{{- if .Values.quota.assist }}\n"):
             text = text.partition("\n")[2].removesuffix("{{- end }}\n") if assist else ""
         text = re.sub(r"{{ if \.Values\.quota\.assist }}(.*?){{ end }}", r"\1" if assist else "", text)
+        wanted = values["strictAccounting"]
+        text = re.sub(
+            r"{{- if .Values.strictAccounting }}\n(.*){{- end }}\n",
+            lambda found, wanted=wanted: found[1] if wanted else "",
+            text,
+            flags=re.DOTALL,
+        )
         text = re.sub(r'{{ required ".*?" \.Values\.image \| quote }}', json.dumps(values["image"]), text)
         for expression, value in meaning.items():
             text = text.replace(expression, value)
@@ -69,10 +77,12 @@ def comparable(manifests: list[dict]) -> dict:
         (GIVEN, "cotenant-system"),
         (GIVEN | {"roles": ["owner", "developer"], "replicas": 3, "metricsFrom": "prometheus"}, "tenancy"),
         (GIVEN | {"quota": {"assist": True}}, "tenancy"),
+        (GIVEN | {"strictAccounting": True}, "tenancy"),
     ],
 )
 def test_the_chart_renders_what_install_applies(values, namespace):
-    platform = Platform(namespace=namespace, roles=tuple(values["roles"]))
+    strict = values["strictAccounting"]
+    platform = Platform(namespace=namespace, roles=tuple(values["roles"]), strict_accounting=strict)
     expected = render(
         InstallValues(
             image=values["image"],
@@ -102,6 +112,7 @@ def test_the_values_left_out_are_those_of_install():
         "image": "",  # has to be said: the one of InstallValues has no registry
         "replicas": values.replicas,
         "roles": list(values.platform.roles),
+        "strictAccounting": values.platform.strict_accounting,
         "logLevel": values.log_level,
         "memoryLimit": values.memory_limit,
         "metricsFrom": values.metrics_from,

@@ -1,0 +1,269 @@
+"""Strict accounting at work: hears of every counted object that ends, and gives its charge back once.
+
+One watch a kind and one of the quotas that carry the label, over all namespaces or one; nothing is watched while there is
+no such quota. A write takes together what ended within BATCH seconds. What refunds cannot know (creates that failed, a
+leader that died) is left to the recount. A space in which nothing happens costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from fractions import Fraction
+
+import structlog
+
+from cotenant.api.builtin import Manifest
+from cotenant.api.keys import ACCOUNTING, FROZEN, STRICT
+from cotenant.apply.refunds import COUNTED, Refunds, stored
+from cotenant.kube.client import Client
+from cotenant.kube.errors import ApiError, Conflict
+from cotenant.kube.resource import RESOURCE_QUOTAS
+from cotenant.model.refund import book as books
+from cotenant.model.refund.book import Book
+from cotenant.model.refund.recount import WAIT, Recount
+from cotenant.model.refund.tracks import Track, gone, seen
+from cotenant.model.refund.values import Release
+from cotenant.model.usage.amounts import added
+from cotenant.model.usage.objects import kind_of
+from cotenant.runtime.feed import Feed
+from cotenant.runtime.metrics import Metrics
+
+log = structlog.get_logger()
+
+BATCH = 0.05
+"""Seconds in which ends are gathered before they are given back."""
+FREEZE_AFTER = 15.0
+"""Seconds a leak may last in a space that is never quiet before creates are held up for a recount."""
+TICK = 0.5
+"""Seconds between two looks at a space that has a leak, or a pod that is overdue by the clock alone."""
+
+
+class Account:
+    """What is known of one namespace with a strict quota."""
+
+    def __init__(self, refunds: Refunds) -> None:
+        self.refunds = refunds
+        self.book = Book()
+        self.manifest: Manifest = {}
+        self.changed = asyncio.Event()
+        self.moved = 0.0
+        self.leaking: float | None = None
+        self.restless = False
+        self.task: asyncio.Task[None] | None = None
+
+    def close(self) -> None:
+        """Writes nothing any more."""
+        if self.task is not None:
+            self.task.cancel()
+
+
+class StrictAccounting:
+    """Runs until cancelled. Only the leader may; a second one does no harm (see the explorer)."""
+
+    def __init__(
+        self,
+        client: Client,
+        now: Callable[[], datetime],
+        namespace: str | None = None,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.client, self.now, self.namespace = client, now, namespace
+        self.metrics = metrics or Metrics()
+        self.accounts: dict[str, Account] = {}
+        self.tracks: dict[str, dict[str, dict[str, Track]]] = defaultdict(dict)
+        """By kind, namespace and uid."""
+        self.latest: dict[str, int] = {}
+        self.feeds: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Follows quotas, and every kind that one of them counts. What an earlier run knew is forgotten."""
+        for known in (self.accounts, self.tracks, self.latest, self.feeds):
+            known.clear()
+        label = f"{ACCOUNTING}={STRICT}"
+        feed = Feed(self.client, RESOURCE_QUOTAS, self.quotas, self.quota, namespace=self.namespace, labels=label)
+        try:
+            await feed.run()
+        finally:
+            for task in self.feeds.values():
+                task.cancel()
+            for account in self.accounts.values():
+                account.close()
+
+    # -- quotas
+
+    def quotas(self, items: list[Manifest], _: int) -> None:
+        """A list: revisions in between may have been missed."""
+        there = {one["metadata"]["namespace"] for one in items}
+        for name in self.accounts.keys() - there:
+            self.accounts.pop(name).close()
+        for one in items:
+            self.watched(one, gap=True)
+
+    def quota(self, type: str, found: Manifest) -> None:
+        """One revision."""
+        if type == "DELETED":
+            if account := self.accounts.pop(found["metadata"]["namespace"], None):
+                account.close()
+        else:
+            self.watched(found)
+
+    def watched(self, found: Manifest, *, gap: bool = False) -> None:
+        """Takes a revision into the book of its namespace."""
+        namespace, name = found["metadata"]["namespace"], found["metadata"]["name"]
+        account = self.accounts.get(namespace)
+        if account is None:
+            account = self.accounts[namespace] = Account(Refunds(self.client, namespace, name, self.now))
+            account.task = asyncio.create_task(self.keep(namespace, account))
+        one = stored(found)
+        if account.book.stored is None or one.revision > account.book.stored.revision:
+            account.manifest, account.moved = found, clock()
+        account.book = books.watched(account.book, one, gap=gap)
+        account.changed.set()
+        for key, _ in one.used:
+            self.follow(kind_of(key))
+
+    # -- counted objects
+
+    def follow(self, kind: str | None) -> None:
+        """Begins to watch a kind, once."""
+        if kind is None or kind in self.feeds or kind not in COUNTED:
+            return
+        feed = Feed(
+            self.client,
+            COUNTED[kind],
+            lambda items, revision: self.listed(kind, items, revision),
+            lambda type, found: self.event(kind, type, found),
+            namespace=self.namespace,
+        )
+        self.feeds[kind] = asyncio.create_task(feed.run())
+
+    def listed(self, kind: str, items: list[Manifest], revision: int) -> None:
+        """A list: what is missing vanished some time since the last event."""
+        there = {one["metadata"]["uid"] for one in items}
+        since = self.latest.get(kind, 0) + 1
+        for namespace in list(self.tracks[kind]):
+            for uid in self.tracks[kind].get(namespace, {}).keys() - there:
+                self.vanished(kind, namespace, uid, since, revision)
+        for one in items:
+            self.seen(kind, one, since, revision)
+        self.latest[kind] = revision
+        for account in self.accounts.values():
+            account.changed.set()
+
+    def event(self, kind: str, type: str, found: Manifest) -> None:
+        """One event of a watch."""
+        metadata = found["metadata"]
+        revision = int(metadata["resourceVersion"])
+        if type == "DELETED":
+            self.vanished(kind, metadata["namespace"], metadata["uid"], revision, revision)
+        else:
+            self.seen(kind, found, revision, revision)
+        self.latest[kind] = revision
+
+    def seen(self, kind: str, found: Manifest, since: int, revision: int) -> None:
+        """An object that is there."""
+        metadata = found["metadata"]
+        namespace, uid = metadata["namespace"], metadata["uid"]
+        tracks = self.tracks[kind].setdefault(namespace, {})
+        before = tracks.get(uid)
+        track, release = seen(kind, before, found, since, revision, self.now())
+        tracks[uid] = track
+        self.ended(namespace, release)
+        if track != before and (account := self.accounts.get(namespace)):
+            account.changed.set()
+
+    def vanished(self, kind: str, namespace: str, uid: str, since: int, until: int) -> None:
+        """An object that is gone, after revision `since - 1` and not after `until`."""
+        tracks = self.tracks[kind].get(namespace, {})
+        if track := tracks.pop(uid, None):
+            self.ended(namespace, gone(kind, track, since, until, self.now()))
+        if not tracks:
+            self.tracks[kind].pop(namespace, None)
+
+    def ended(self, namespace: str, release: Release | None) -> None:
+        """A charge that has ended."""
+        account = self.accounts.get(namespace)
+        if account is not None and release is not None:
+            account.book = books.ended(account.book, release)
+            account.changed.set()
+
+    # -- writing
+
+    async def keep(self, namespace: str, account: Account) -> None:
+        """Gives back what has ended, and recounts what nobody can know."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK if account.restless else None):
+                    await account.changed.wait()
+            if account.book.pending:
+                await asyncio.sleep(BATCH)
+            account.changed.clear()
+            try:
+                if not await self.refund(account):
+                    await self.mend(namespace, account)
+            except Conflict:
+                # The watch brings the newer revision, and that wakes us again.
+                self.metrics.refund_conflicts.inc()
+            except ApiError as error:
+                log.warning("no refund", namespace=namespace, error=str(error))
+                account.restless = True
+                await asyncio.sleep(TICK)
+
+    async def refund(self, account: Account) -> bool:
+        """One write of what is due. Raises Conflict."""
+        refund = books.plan(account.book)
+        if refund is None:
+            return False
+        answer = await account.refunds.refund(account.manifest, refund)
+        revision = int(answer["metadata"]["resourceVersion"])
+        account.book = books.settled(account.book, refund, revision)
+        if int(account.manifest["metadata"]["resourceVersion"]) < revision:
+            account.manifest, account.moved = answer, clock()
+        self.metrics.refunds.inc()
+        return True
+
+    async def mend(self, namespace: str, account: Account) -> None:
+        """A recount where more or less is charged than exists, once it has been quiet; a frozen one if it never is."""
+        known = account.book.stored
+        if known is not None and FROZEN in account.manifest["metadata"].get("annotations", {}):
+            # Nobody else recounts here: the mark is of one that did not get to its end.
+            await account.refunds.thaw(account.manifest)
+        if known is None or not books.leaked(account.book, self.exists(namespace), self.latest):
+            account.leaking, account.restless = None, self.going(namespace)
+            return
+        account.restless = True
+        account.leaking = account.leaking or clock()
+        if clock() - account.moved >= WAIT:
+            done = await account.refunds.recount(Recount(), known)
+        elif clock() - account.leaking >= FREEZE_AFTER:
+            self.metrics.freezes.inc()
+            done = await account.refunds.recount(Recount(freeze=True))
+        else:
+            return
+        self.metrics.recounts.labels("done" if done else "overtaken").inc()
+        account.leaking = None if done else account.leaking
+        log.info("recounted", namespace=namespace, done=done)
+
+    def exists(self, namespace: str) -> dict[str, Fraction]:
+        """What we have seen that is there, as the quota controller would count it."""
+        now = self.now()
+        return added(*[track.counts(now) for track in self.known(namespace)])
+
+    def going(self, namespace: str) -> bool:
+        """Whether a pod is on its way out, so that the clock alone may take it off the books."""
+        return any(track.manifest is not None for track in self.known(namespace))
+
+    def known(self, namespace: str) -> Iterator[Track]:
+        """What is counted in a namespace."""
+        for kind in self.latest:
+            yield from self.tracks[kind].get(namespace, {}).values()
+
+
+def clock() -> float:
+    """Seconds that only go forward."""
+    return asyncio.get_running_loop().time()

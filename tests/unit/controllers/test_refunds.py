@@ -1,0 +1,114 @@
+"""The loop of strict accounting against a scripted quota: what it hears, and what it writes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from cotenant.controllers import refunds
+from cotenant.controllers.refunds import StrictAccounting
+from cotenant.kube.errors import Conflict
+from unit.specimens import NOW
+
+SPACE = "dev"
+
+
+def quota(revision: int, used: str, mark: str = "") -> dict[str, Any]:
+    metadata = {"name": "cotenant", "namespace": SPACE, "resourceVersion": str(revision)}
+    metadata["annotations"] = {"cotenant.dev/refunded": mark} if mark else {}
+    return {
+        "metadata": metadata,
+        "spec": {"hard": {"pods": "9"}},
+        "status": {"hard": {"pods": "9"}, "used": {"pods": used}},
+    }
+
+
+def pod(name: str, revision: int) -> dict[str, Any]:
+    metadata = {"name": name, "uid": name, "namespace": SPACE, "resourceVersion": str(revision)}
+    return {"metadata": metadata, "spec": {"containers": []}, "status": {}}
+
+
+class Cluster:
+    """Stores a quota as an API server does; what is watched is told by the test."""
+
+    def __init__(self, stored: dict[str, Any]) -> None:
+        self.stored, self.writes = stored, []
+
+    async def replace(self, resource: Any, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if body["metadata"]["resourceVersion"] != self.stored["metadata"]["resourceVersion"]:
+            raise Conflict(409, "Conflict", "no")
+        self.writes.append((body["status"]["used"]["pods"], body["metadata"]["annotations"]))
+        revision = int(self.stored["metadata"]["resourceVersion"]) + 100
+        self.stored = body | {"metadata": body["metadata"] | {"resourceVersion": str(revision)}}
+        return self.stored
+
+
+@pytest.fixture
+async def played(monkeypatch):
+    monkeypatch.setattr(refunds, "BATCH", 0.01)
+    monkeypatch.setattr(StrictAccounting, "follow", lambda self, kind: None)
+    cluster = Cluster(quota(10, "3"))
+    work = StrictAccounting(cluster, lambda: NOW)
+    work.quotas([cluster.stored], 10)
+    work.listed("pods", [pod("a", 5), pod("b", 6), pod("c", 7)], 10)
+    yield cluster, work
+    work.accounts[SPACE].close()
+
+
+def count(counter: Any) -> float:
+    return counter.collect()[0].samples[0].value
+
+
+async def until(fact: Any) -> None:
+    async with asyncio.timeout(3):
+        while not fact():
+            await asyncio.sleep(0.005)
+
+
+async def test_what_goes_together_is_given_back_in_one_write(played) -> None:
+    cluster, work = played
+    work.event("pods", "DELETED", pod("a", 20))
+    work.event("pods", "DELETED", pod("b", 21))
+    await until(lambda: cluster.writes)
+    assert cluster.writes == [("1", {"cotenant.dev/refunded": "pods=21"})]
+    await asyncio.sleep(0.05)
+    assert len(cluster.writes) == 1
+
+
+async def test_a_conflict_waits_for_the_watch(played) -> None:
+    cluster, work = played
+    cluster.stored = quota(15, "4")
+    work.event("pods", "DELETED", pod("a", 20))
+    await until(lambda: count(work.metrics.refund_conflicts))
+    assert cluster.writes == []
+    work.quota("MODIFIED", quota(15, "4"))
+    await until(lambda: cluster.writes)
+    assert cluster.writes[0][0] == "3"
+
+
+async def test_after_a_list_what_is_missing_is_decided_once(played) -> None:
+    cluster, work = played
+    work.listed("pods", [pod("c", 7)], 30)
+    await until(lambda: cluster.writes)
+    assert cluster.writes == [("1", {"cotenant.dev/refunded": "pods=30"})]
+
+
+async def test_a_quota_that_was_listed_again_may_have_been_lowered_meanwhile(played) -> None:
+    cluster, work = played
+    cluster.stored = quota(25, "2")
+    work.event("pods", "DELETED", pod("a", 20))
+    work.quotas([cluster.stored], 25)
+    await asyncio.sleep(0.1)
+    assert cluster.writes == []
+
+
+async def test_a_quota_that_goes_takes_its_book_along(played) -> None:
+    _, work = played
+    task = work.accounts[SPACE].task
+    work.quota("DELETED", quota(40, "3"))
+    await asyncio.sleep(0)
+    assert SPACE not in work.accounts
+    assert task.cancelled() or task.cancelling()
+    work.quotas([quota(50, "0")], 50)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from cotenant.model.platform import Platform
+from cotenant.render.install import InstallValues, optional, render, rights
+from cotenant.render.install.strict import strict, strict_rights
+
+CHOSEN = Platform(strict_accounting=True)
+
+
+def named(manifests: list[dict]) -> set[tuple[str, str]]:
+    return {(one["kind"], one["metadata"]["name"]) for one in manifests}
+
+
+def test_strict_quotas_alone_and_the_quota_controller_alone_are_bound() -> None:
+    policy, binding = strict(Platform(namespace="here"))
+    spec = policy["spec"]
+    assert spec["matchConstraints"]["objectSelector"] == {"matchLabels": {"cotenant.dev/accounting": "strict"}}
+    assert spec["failurePolicy"] == "Fail"
+    who = spec["matchConditions"][0]["expression"]
+    assert "resourcequota-controller" in who
+    # Ourselves in rehearsals alone: a refund may always lower.
+    assert "'system:serviceaccount:here:cotenant' && request.?dryRun" in who
+    reference = binding["spec"]["paramRef"]
+    assert reference == {"name": "cotenant-heartbeat", "namespace": "here", "parameterNotFoundAction": "Allow"}
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+
+
+def test_a_refusal_says_who_gives_room_back() -> None:
+    (validation,) = strict(Platform())[0]["spec"]["validations"]
+    assert validation["message"].startswith("COTENANT-STRICT-1: ")
+    assert "cotenant gives back what is deleted" in validation["message"]
+
+
+def test_nobody_reads_pods_where_nobody_asked_for_strict_accounting() -> None:
+    plain = named(render(InstallValues()))
+    chosen = named(render(InstallValues(platform=CHOSEN)))
+    assert chosen - plain == named(optional(CHOSEN))
+    assert plain < chosen
+
+
+def test_it_reads_what_is_counted_and_writes_its_sign_of_life_alone() -> None:
+    cluster, own, *bindings = strict_rights(CHOSEN)
+    assert cluster["rules"] == [
+        {
+            "apiGroups": [""],
+            "resources": ["pods", "services", "persistentvolumeclaims"],
+            "verbs": ["get", "list", "watch"],
+        }
+    ]
+    assert [rule["resourceNames"] for rule in own["rules"]] == [["cotenant-heartbeat"]]
+    assert own["metadata"]["namespace"] == "cotenant-system"
+    assert {one["subjects"][0]["name"] for one in bindings} == {"cotenant"}
+
+
+def test_an_uninstall_takes_these_rights_too_whatever_was_chosen() -> None:
+    assert named(strict_rights(Platform())) <= named(rights(InstallValues()))
