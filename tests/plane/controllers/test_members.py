@@ -161,9 +161,11 @@ def test_a_service_account_is_a_member_by_namespace_and_name(cluster):
     assert binding["subjects"] == [{"kind": "ServiceAccount", **account}]
 
 
-def test_an_iam_member_is_told_openly_that_nobody_maps_it_yet(cluster):
+def test_an_iam_member_is_bound_by_its_group_and_told_openly_that_nobody_maps_it_yet(cluster):
     role = {"role": "editor", "iamRole": "arn:aws:iam::123456789012:role/BackendTeamDeveloper"}
     team = given_tenant(cluster, "iam", spaces=["dev"], members=[role])
     expect_ready(team, "dev")
     assert condition(team.tenant(), "IAMSynced")[:2] == ("Unknown", "IAMNotManaged")
-    assert set(subjects(cluster, team.namespace("dev"))) == {"cotenant-owner"}
+    bound = {one["metadata"]["name"]: one["subjects"] for one in cluster.list("RoleBinding", team.namespace("dev"))}
+    assert set(bound) == {"cotenant-owner", "cotenant-editor"}
+    assert [one["name"] for one in bound["cotenant-editor"]] == [f"cotenant:{team.name}:editor"]
