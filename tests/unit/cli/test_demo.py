@@ -35,7 +35,7 @@ def test_the_files_of_the_story_are_yaml_and_the_teams_differ_in_nothing_but_mem
     backend["spec"]["members"].pop()
     assert yaml.safe_load(str(backend).replace("backend", "frontend")) == frontend
     for text in manifests.FILES.values():
-        assert yaml.safe_load(text)["kind"]
+        assert all(document["kind"] for document in yaml.safe_load_all(text))
 
 
 def test_without_programs_it_ends_with_one_error_that_names_the_ways_to_get_them(monkeypatch, capsys):

@@ -30,6 +30,7 @@ def test_no_label_grows_with_tenants() -> None:
     labels = {label for each in vars(metrics).values() for label in getattr(each, "_labelnames", ())}
 
     bounded = {
+        "action",
         "name",
         "controller",
         "result",
