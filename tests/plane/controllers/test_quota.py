@@ -92,13 +92,14 @@ def test_a_members_own_wider_ceiling_widens_nothing(cluster):
     assert hard(cluster, space)["pods"] == "2"
 
 
-def test_service_types_that_are_not_allowed_are_a_quota_of_none(cluster):
+def test_service_types_that_are_not_allowed_are_refused_and_a_quota_of_none_too(cluster):
     team = given_tenant(cluster, "typed", spaces=["dev"])
     space = team.namespace("dev")
     expect_ready(team, "dev")
     for kind in ("loadbalancer", "nodeport"):
         answer = team.owner.kubectl("create", "service", kind, "s", "--tcp=80", "-n", space)
-        expect_denied(answer, by="quota", saying='services "s" is forbidden: exceeded quota: cotenant')
+        expect_denied(answer, by="policy", saying="COTENANT-SERVICE-1")
+        assert hard(cluster, space)[f"services.{kind}s"] == "0"
     assert team.owner.kubectl("create", "service", "clusterip", "s", "--tcp=80", "-n", space).ok
 
     team.change(services={"types": ["ClusterIP", "NodePort"]})
