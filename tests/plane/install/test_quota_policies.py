@@ -46,25 +46,49 @@ async def counted(admin, namespace: str) -> dict:
 
 
 @pytest.fixture
-async def space(in_force, make_namespace, operator, admin):
-    """A namespace with our quota `pods: 2`, in force."""
-    namespace = await make_namespace("acme")
+async def space(in_force, make_place, operator, admin):
+    """A namespace with its rules and our quota `pods: 2`, in force."""
+    namespace = await make_place()
     await operator.create(resource.RESOURCE_QUOTAS, quota(namespace, pods="2"))
     await counted(admin, namespace)
     return namespace
 
 
 @pytest.fixture
-async def in_force(admin, installed, make_namespace):
-    """Returns when the policies have reached the API server."""
-    namespace = await make_namespace("acme")
+def make_place(make_namespace, operator):
+    """Makes a namespace of acme that has its rules, and no quota yet."""
+
+    async def make() -> str:
+        namespace = await make_namespace("acme")
+        spec = {"tenant": "acme", "space": "dev", "network": {"isolation": "tenant", "internet": True}}
+        spec |= {
+            "pods": {},
+            "services": {"types": ["ClusterIP"]},
+            "ingress": {},
+            "storage": {},
+            "serviceAccounts": {},
+            "enforcement": "enforce",
+        }
+        metadata = {"name": "policy", "namespace": namespace}
+        body = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "SpacePolicy", "metadata": metadata, "spec": spec}
+        await operator.create(resource.SPACE_POLICIES, body)
+        return namespace
+
+    return make
+
+
+@pytest.fixture
+async def in_force(admin, installed, make_place):
+    """Returns when the policies of quotas have reached the API server."""
+    namespace = await make_place()
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": namespace}}
     async with asyncio.timeout(15):
         while True:
             try:
                 await admin.create(resource.SERVICES, service | {"spec": {"ports": [{"port": 80}]}}, dry_run=True)
-            except Invalid:
-                return
+            except Invalid as error:
+                if "cotenant-quota-first" in error.message:
+                    return
             await asyncio.sleep(0.05)
 
 
@@ -87,9 +111,9 @@ WORKLOADS = {
 
 
 @pytest.mark.parametrize("kind", WORKLOADS, ids=lambda one: one.kind)
-async def test_nothing_runs_in_a_tenants_namespace_without_its_quota(in_force, admin, make_namespace, kind):
+async def test_nothing_runs_in_a_tenants_namespace_without_its_quota(in_force, admin, make_place, kind):
     workload = WORKLOADS[kind]
-    namespace = await make_namespace("acme")
+    namespace = await make_place()
     wanted = workload | {"metadata": {"name": workload["metadata"]["name"], "namespace": namespace}}
     # 422: a missing parameter is no denial in words of ours (KEP-3488).
     await denied(admin.create(kind, wanted), "cotenant-quota-first", by=Invalid)

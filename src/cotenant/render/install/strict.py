@@ -80,7 +80,10 @@ def _policy(platform: Platform, dead: str) -> Manifest:
         "failurePolicy": "Fail",
         "paramKind": {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"},
         "matchConstraints": {
-            "objectSelector": {"matchLabels": {keys.ACCOUNTING: keys.STRICT}},
+            "objectSelector": {
+                "matchLabels": {keys.ACCOUNTING: keys.STRICT},
+                "matchExpressions": [{"key": keys.TENANT, "operator": "Exists"}],
+            },
             "resourceRules": [
                 {
                     "apiGroups": [""],
