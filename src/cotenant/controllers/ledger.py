@@ -25,7 +25,7 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import Conflict, NotFound
 from cotenant.kube.resource import TENANT_LEDGERS
 from cotenant.model import pool
-from cotenant.model.demand import Pulse, demands
+from cotenant.model.demand import BRIEF, Pulse, demands
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
 from cotenant.model.escrow.policy import HOLD, Share, plan_transfers
@@ -258,7 +258,7 @@ class LedgerController:
         for one in list(self.world.ledgers.by("namespace", found.view.home)):
             if one.metadata.name not in slugs:
                 await self.drop(found, one)
-        wait = found.pause or None
+        wait = found.pause or self.calms(found)
         for key, there in found.books.ledgers.items():
             ledger = found.books.ledger(key)
             assert ledger is not None
@@ -271,6 +271,14 @@ class LedgerController:
             else:
                 wait = min(left, wait or REFRESH)
         return Result(after=wait)
+
+    def calms(self, found: Holdings) -> float | None:
+        """Seconds until the next space counts as quiet, where all is given away: then others get what it kept at hand."""
+        ledgers = [found.books.ledger(key) for key in found.limits]
+        if all(one is None or one.allocated < one.limit for one in ledgers):
+            return None
+        ages = (self.pulse.age(found.books, space) for space in found.spaces)
+        return min((BRIEF - age for age in ages if age is not None and age < BRIEF), default=None)
 
     async def drop(self, found: Holdings, there: TenantLedger) -> None:
         """Deletes a ledger, if the tenant has really no limit of its key: whoever knows more recent rules needs it."""

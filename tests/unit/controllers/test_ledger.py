@@ -52,6 +52,22 @@ async def uses(play: Play, space: str, amount: int) -> None:
     await play.one("ledger", "red")
 
 
+async def test_where_all_is_given_away_it_looks_again_when_the_next_space_has_been_quiet_for_a_while(
+    play: Play,
+) -> None:
+    await opened(play, "a", "b", "c")
+    for count in range(1, 7):
+        await uses(play, "a", count)
+    assert sum(allocated(play).values()) == 8
+
+    there = play.cluster.there("ResourceQuota", "cotenant", "red-b")
+    play.cluster.change("ResourceQuota", "cotenant", "red-b", status={"used": {"pods": there["spec"]["hard"]["pods"]}})
+    result = await play.one("ledger", "red")
+
+    assert result.after is not None
+    assert 0 < result.after <= 3.0
+
+
 async def test_the_only_space_holds_all_there_is(play: Play) -> None:
     await opened(play, "dev")
     assert hard(play, "dev") == 8
