@@ -43,6 +43,8 @@ def given_pair(cluster: Cluster, accounting: str = "native") -> Team:
     quota = {"hard": {"pods": LIMIT}, "accounting": accounting}
     team = given_tenant(cluster, "pair", spaces=["a", "b"], quota=quota, ready=False)
     expect_ready(team, "a", "b", within=60)
+    # A space may open with a share of none, when the other one was faster; these acts are about spaces that have some.
+    eventually(lambda: all(int(read(team, quota_of(team, one))["spec"]["hard"]["pods"]) for one in "ab"), within=30)
     return team
 
 

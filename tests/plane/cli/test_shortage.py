@@ -115,7 +115,7 @@ def test_why_counts_what_is_in_the_way_and_whom_to_ask(cluster):
         1,
         "Deployment web wants 12 pods, has 8.",
         "(rs/web-",
-        "is forbidden: exceeded quota: cotenant, requested: requests.cpu=500m, used: requests.cpu=",
+        "is forbidden: exceeded quota: cotenant, requested: ",
         "requests.cpu: the tenant uses 4 of 4: a 4",
         "ask an administrator for spec.quota.hard requests.cpu: 6 or more",
         "is short of pods, requests.cpu",

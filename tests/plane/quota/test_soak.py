@@ -70,6 +70,11 @@ def test_every_act_is_refused(cluster, replicas):
 def test_without_the_precaution_the_same_act_overshoots(cluster, replicas, without, name):
     if name in POLICIES:
         without(name)
-    verdict, said = play(cluster, replicas(without=name), [name])[name]
-    assert REFUSALS[name] not in said
-    assert verdict.violations
+    crew = replicas(without=name)
+    # On a busy machine others are sometimes too late for the act, and nothing happens at all: then once more.
+    for _ in range(3):
+        verdict, said = play(cluster, crew, [name])[name]
+        assert REFUSALS[name] not in said
+        if verdict.violations:
+            return
+    raise AssertionError("nothing overshot")
