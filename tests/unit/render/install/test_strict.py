@@ -14,7 +14,9 @@ def named(manifests: list[dict]) -> set[tuple[str, str]]:
 def test_strict_quotas_alone_and_the_quota_controller_alone_are_bound() -> None:
     policy, binding = strict(Platform(namespace="here"))
     spec = policy["spec"]
-    assert spec["matchConstraints"]["objectSelector"] == {"matchLabels": {"cotenant.dev/accounting": "strict"}}
+    chosen = spec["matchConstraints"]["objectSelector"]
+    assert chosen["matchLabels"] == {"cotenant.dev/accounting": "strict"}
+    assert chosen["matchExpressions"] == [{"key": "cotenant.dev/tenant", "operator": "Exists"}]
     assert spec["failurePolicy"] == "Fail"
     who = spec["matchConditions"][0]["expression"]
     assert "resourcequota-controller" in who
