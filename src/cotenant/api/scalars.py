@@ -157,7 +157,6 @@ RoleName = Annotated[Annotated[str, Meta(max_length=63, pattern=DNS_LABEL)], rul
 TenantName = Annotated[Annotated[str, Meta(max_length=40, pattern=DNS_LABEL)], ruled(NAME)]
 Cidr = Annotated[Annotated[str, Meta(max_length=43)], ruled(CIDR)]
 IamRole = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_ROLE)]
-IamUser = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_USER)]
 MemberRole = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_ROLE, IAM_ONE, IAM_LINKED)]
 MemberUser = Annotated[Annotated[str, Meta(max_length=512)], ruled(IAM_USER, IAM_ONE)]
 AccountId = Annotated[Annotated[str, Meta(max_length=12)], ruled(IAM_ACCOUNT)]
