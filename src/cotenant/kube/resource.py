@@ -85,6 +85,7 @@ STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet", namespaced
 DAEMON_SETS = Resource("apps", "v1", "daemonsets", "DaemonSet", namespaced=True)
 JOBS = Resource("batch", "v1", "jobs", "Job", namespaced=True)
 NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", namespaced=True)
+POD_DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", namespaced=True)
 ROLES = _rbac("roles", "Role", namespaced=True)
 ROLE_BINDINGS = _rbac("rolebindings", "RoleBinding", namespaced=True)
 CLUSTER_ROLES = _rbac("clusterroles", "ClusterRole", namespaced=False)
