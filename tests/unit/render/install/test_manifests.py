@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 
 from cotenant.cli.settings_source import merged
+from cotenant.kube.resource import resource_of
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, definitions, deny, grant, ground, render, rights, run
 
@@ -25,6 +26,11 @@ def test_a_manifest_is_valid_and_marked_as_ours(manifest):
     if manifest["kind"] != "CustomResourceDefinition":
         kubernetes_validate.validate(json.loads(json.dumps(manifest)), "1.36", strict=True)
     assert manifest["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "cotenant"
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda m: f"{m['kind']}-{m['metadata']['name']}")
+def test_a_manifest_has_a_path_on_an_api_server(manifest):
+    assert resource_of(manifest).kind == manifest["kind"]
 
 
 def test_what_denies_comes_before_what_grants_and_the_operator_comes_last():
