@@ -274,10 +274,13 @@ def test_s0_23_a_team_that_takes_all_cpu_stops_at_its_quota(cluster, backend, fr
     expect_created(frontend.apply(greedy), "deployment.apps/greedy")
 
     def stopped() -> bool:
-        (found,) = cluster.list("ReplicaSet", "frontend-team", labels="app=greedy")
-        said = [one["message"] for one in found["status"].get("conditions", []) if one["type"] == "ReplicaFailure"]
-        assert found["status"].get("replicas", 0) < 8
-        return bool(said) and "exceeded quota: cotenant, requested: requests.cpu=500m, used: requests.cpu=2" in said[0]
+        sets = cluster.list("ReplicaSet", "frontend-team", labels="app=greedy")
+        assert all(one["status"].get("replicas", 0) < 8 for one in sets)
+        conditions = [each for one in sets for each in one["status"].get("conditions", [])]
+        said = [each["message"] for each in conditions if each["type"] == "ReplicaFailure"]
+        return any(
+            "exceeded quota: cotenant, requested: requests.cpu=500m, used: requests.cpu=2" in one for one in said
+        )
 
     eventually(stopped)
     expect_denied(
