@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from cotenant.kube.errors import ApiError
 from cotenant.kube.resource import VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS
 from cotenant.model.platform import Platform
 from cotenant.render.install import deny
+from cotenant.render.install.admission import glass
 from cotenant.render.install.values import labels
 
 log = structlog.get_logger()
@@ -31,8 +33,15 @@ FILLED: tuple[Any, ...] = ({}, [], None, "Equivalent", "*")
 class Inspection:
     """Keeps `world.lapse` true to what was last seen, and calls `changed` when that changes."""
 
-    def __init__(self, client: Client, world: World, platform: Platform, changed: Callable[[], None]) -> None:
-        self.client, self.world, self.changed = client, world, changed
+    def __init__(
+        self,
+        client: Client,
+        world: World,
+        platform: Platform,
+        changed: Callable[[], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.client, self.world, self.changed, self.now = client, world, changed, now
         self.wanted = deny(platform)
 
     async def run(self) -> None:
@@ -44,15 +53,16 @@ class Inspection:
     async def look(self) -> str:
         """What is not as it was installed, in words; "" for nothing. Without an answer what was seen last stays true."""
         try:
-            lapse = lapsed(self.wanted, await self.found())
+            found = await self.found()
         except ApiError as error:
             log.warning("policies could not be read", error=error.message or error.reason)
             return "not read"
-        if lapse != self.world.lapse:
-            (log.error if lapse else log.info)("policies", lapse=lapse or "none")
-            self.world.lapse = lapse
+        lapse, lifted = lapsed(self.wanted, found), glass_of(found, self.now())
+        if (lapse, lifted) != (self.world.lapse, self.world.glass):
+            (log.error if lapse or lifted else log.info)("policies", lapse=lapse or "none", breakglass=lifted or "none")
+            self.world.lapse, self.world.glass = lapse, lifted
             self.changed()
-        return lapse
+        return lapse or lifted
 
     async def found(self) -> list[Manifest]:
         """The policies and bindings that are there, of those that an installation made."""
@@ -73,9 +83,20 @@ def lapsed(wanted: Iterable[Manifest], found: Iterable[Manifest]) -> str:
         what = "policy" if one["kind"] == VALIDATING_POLICIES.kind else "binding of policy"
         if known is None:
             return f"{what} {name} is missing"
-        if not within(one["spec"], known["spec"]):
+        # How long a glass is broken is no change: it says so itself, and passes.
+        if not within(one["spec"], glass.whole(known)["spec"] if glass.breakable(one) else known["spec"]):
             return f"{what} {name} was changed"
     return ""
+
+
+def glass_of(found: Iterable[Manifest], now: datetime) -> str:
+    """Which policies are lifted now, in words: how many, until when and why; "" for none."""
+    lifted = [(until, one) for one in found if (until := glass.until(one)) and until > now]
+    if not lifted:
+        return ""
+    until, last = max(lifted, key=lambda one: one[0])
+    reason = last["metadata"].get("annotations", {}).get(glass.REASON, "no reason given")
+    return f"{len(lifted)} policies only audit until {until:%Y-%m-%dT%H:%M:%SZ}: {reason}"[:1000]
 
 
 def within(wanted: Any, found: Any) -> bool:
