@@ -35,7 +35,8 @@ def concerns(identifier: str) -> str:
 
 def binding(policy: str, mode: str) -> Manifest:
     """The content of the binding that warns or audits, for `spec`. By label: newer API servers
-    look for a parameter of a name that is not in their cache by a request each time."""
+    look for a parameter of a name that is not in their cache by a request each time.
+    """
     chosen = {"matchLabels": {keys.ENFORCEMENT: mode}}
     return {
         "policyName": policy,
