@@ -28,6 +28,7 @@ FOREIGN = {"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
     "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "docker.io/evil"}]}}}}  # fmt: skip
 GRANT = {"roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"}, "subjects": []}
 TOKEN = {"type": "kubernetes.io/service-account-token"}
+TOKEN_OF = {"annotations": {"kubernetes.io/service-account.name": "default"}}
 FORBIDDEN = (
     (resource.SERVICES, NODE_PORT),
     (resource.DEPLOYMENTS, FOREIGN),
@@ -61,20 +62,18 @@ class Hammer:
                 await self.client.create(resource.CONFIG_MAPS, self.named(resource.CONFIG_MAPS, settings, name))
                 self.good += 1
                 await self.client.delete(resource.CONFIG_MAPS, name, self.place)
+            # Lest the API server is too busy for those who install.
+            await asyncio.sleep(0.05)
 
     def named(self, kind, body, name: str):
-        return {
-            "apiVersion": kind.api_version,
-            "kind": kind.kind,
-            **body,
-            "metadata": {"name": name, "namespace": self.place},
-        }
+        about = {"name": name, "namespace": self.place} | (TOKEN_OF if kind is resource.SECRETS else {})
+        return {"apiVersion": kind.api_version, "kind": kind.kind, **body, "metadata": about}
 
 
 @contextlib.asynccontextmanager
 async def hammering(client: Client, place: str) -> AsyncIterator[Hammer]:
     found = Hammer(client, place)
-    tasks = [asyncio.create_task(found.run(number)) for number in range(2)]
+    tasks = [asyncio.create_task(found.run(number)) for number in range(1)]
     try:
         yield found
     finally:
