@@ -196,6 +196,12 @@ class PodRules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=
     """PriorityClasses that pods may name. Absent: any but system-*."""
     runtime_classes: ClassNames | None = None
     """RuntimeClasses that pods may name. Absent: any."""
+    schedulers: ClassNames | None = None
+    """Schedulers that pods may name beside default-scheduler. Built in: fargate-scheduler, which EKS names itself."""
+    csi_drivers: ClassNames | None = None
+    """CSI drivers whose volumes pods may have in their own text, such as secrets-store.csi.k8s.io. Built in: none."""
+    user_namespaces: bool | None = None
+    """Whether pods must have users of their own (hostUsers: false). Built in: false."""
     allow_exec: bool | None = None
     """Whether members may exec into pods, attach and forward ports. Built in: true."""
 
@@ -237,7 +243,7 @@ class StorageSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     """What volumes of the tenant may be."""
 
     classes: ClassNames | None = None
-    """StorageClasses that may be named. Absent: any."""
+    """StorageClasses and VolumeAttributesClasses that may be named. Absent: any."""
 
 
 class ServiceAccountsSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

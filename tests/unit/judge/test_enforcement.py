@@ -26,6 +26,9 @@ ENFORCED = {
     "pods.registries",  # from here on policies of the API server
     "pods.priorityClasses",
     "pods.runtimeClasses",
+    "pods.schedulers",
+    "pods.csiDrivers",
+    "pods.userNamespaces",
     "pods.allowExec",
     "nodes.pool",
     "services.types",
