@@ -194,13 +194,14 @@ class LedgerController:
         alive = {space: one for space, one in quotas.items() if space in found.spaces}
         for space in sorted(newcomers):
             ledger = ledger.having(Entry(space, 0))
-        moves = begun(self.transfers(found, key, ledger, alive))
-        grown = {one.space for one in moves if isinstance(one, Grow)}
+        moves = self.transfers(found, key, ledger, alive)
+        # An entry of 0 says that there is nothing to be had, and opens the space: who waits for a drain has none yet.
+        empty = newcomers - {one.space for one in moves if isinstance(one, Grow)}
         admitted: list[Intent] = [
             replace(one, admit=True) if isinstance(one, Grow) and one.space in newcomers else self.unguarded(one)
-            for one in moves
+            for one in begun(moves)
         ]
-        return admitted + [Grow(space, 0, limit.amount, admit=True) for space in sorted(newcomers - grown)]
+        return admitted + [Grow(space, 0, limit.amount, admit=True) for space in sorted(empty)]
 
     def uncounted(self, found: Holdings, quotas: Mapping[str, Quota], intents: list[Intent]) -> list[Intent]:
         """Without what the quota controller is about to do: to bring a first share into force. It gets a second for it."""

@@ -132,8 +132,8 @@ def served(found: TenantLedger | None, there: ResourceQuota, key: str) -> bool:
     if entry is None:
         return False
     seen = quota(there, key)
-    waits = seen.hard == 0 and entry.allocation > 0 and entry.drain is None
-    return seen.enforced is not None and not waits and not (seen.enforced == 0 and seen.hard > 0)
+    nothing = entry.allocation == 0 and entry.drain is None
+    return seen.enforced is not None and (nothing or (seen.hard > 0 and seen.enforced > 0))
 
 
 def entry_of(found: TenantLedger, space: str) -> LedgerEntry | None:

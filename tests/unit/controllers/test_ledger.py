@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from cotenant.controllers.gather import gather_space
+from cotenant.model.platform import Platform
 from unit.controllers.play import Play
 
 PODS = {"quota": {"hard": {"pods": 8}}}
@@ -395,3 +398,69 @@ async def test_a_ledger_of_many_spaces_is_rebuilt_in_one_go(play: Play) -> None:
     await play.one("ledger", "red")
     assert allocated(play) == before
     assert len(before) == 16
+
+
+def usable(play: Play, space: str) -> bool:
+    """Whether a Space would be opened, as far as its shares go."""
+    found = gather_space(play.world, f"home-red/{space}", Platform(), play.now())
+    assert found is not None
+    return found.served
+
+
+async def joins(play: Play, space: str, meanwhile: Callable[[str, str, str], None] = lambda *_: None) -> list[int]:
+    """A Space comes; what it may use, at every request and at the end, while it counts as usable."""
+    play.space(space)
+    await play.one("space", f"home-red/{space}")
+    await play.one("quota", f"red-{space}")
+    play.counts(f"red-{space}")
+    found: list[int] = []
+
+    def look(verb: str = "", kind: str = "", name: str = "") -> None:
+        play.sync()
+        if usable(play, space):
+            found.append(hard(play, space))
+        meanwhile(verb, kind, name)
+
+    play.cluster.before = look
+    await play.one("ledger", "red")
+    play.counts(f"red-{space}")
+    look()
+    return found
+
+
+@pytest.mark.parametrize("used", [0, 3, 7])
+async def test_a_space_that_gets_its_share_from_a_sibling_is_not_usable_before_it_has_it(play: Play, used: int) -> None:
+    await opened(play, "a")
+    await uses(play, "a", used)
+    assert hard(play, "a") == 8
+    shares = await joins(play, "b")
+    assert shares and min(shares) > 0
+
+
+async def test_a_space_for_which_nothing_is_left_opens_and_says_so_until_there_is(play: Play) -> None:
+    await opened(play, "a")
+    await uses(play, "a", 8)
+    assert await joins(play, "b") == [0]
+    await play.one("space", "home-red/b")
+    assert play.ready(name="b")["status"] == "True"
+    said = play.condition("Space", "b", "QuotaSynced", "home-red")
+    assert (said["reason"], said["status"]) == ("NoShare", "False")
+    assert said["message"] == "the tenant has no pods left for this space; see: cotenant top red"
+
+    await uses(play, "a", 2)
+    assert hard(play, "b") > 0
+    await play.one("space", "home-red/b")
+    assert play.condition("Space", "b", "QuotaSynced", "home-red")["reason"] == "Synced"
+
+
+async def test_a_share_that_another_leader_gave_away_meanwhile_does_not_open_a_space_with_nothing(play: Play) -> None:
+    await opened(play, "a", "b", quota={"hard": {"pods": 40}, "space": {"max": {"pods": 20}}})
+    faster = [[{"space": "red-a", "allocation": 20}, {"space": "red-b", "allocation": 20}]]
+
+    def taken(verb: str, kind: str, _: str) -> None:
+        if (verb, kind) == ("replace", "TenantLedger") and faster:
+            play.cluster.change("TenantLedger", "pods", "home-red", spec={"entries": faster.pop()})
+
+    shares = await joins(play, "c", taken)
+    assert not faster
+    assert shares and min(shares) > 0
