@@ -109,9 +109,14 @@ def content(key: str, wanted: Ledger, used: int) -> tuple[LedgerSpec, LedgerStat
     spec = LedgerSpec(
         resource=key, limit=wanted.limit, entries=entries, rebuilding=wanted.rebuilding, source=wanted.source
     )
-    figures = (wanted.limit, used, wanted.allocated, wanted.limit - wanted.allocated)
-    limit, use, allocated, headroom = (spelled(key, figure) for figure in figures)
-    return spec, LedgerStatus(limit=limit, used=use, allocated=allocated, headroom=headroom)
+    return spec, figures(key, wanted, used)
+
+
+def figures(key: str, wanted: Ledger, used: int) -> LedgerStatus:
+    """Its status alone."""
+    found = (wanted.limit, used, wanted.allocated, wanted.limit - wanted.allocated)
+    limit, use, allocated, headroom = (spelled(key, figure) for figure in found)
+    return LedgerStatus(limit=limit, used=use, allocated=allocated, headroom=headroom)
 
 
 def spelled(key: str, base: int) -> str:
