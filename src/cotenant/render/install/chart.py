@@ -24,6 +24,8 @@ _VALUES = InstallValues(
     log_level="zzz-log",
     memory_limit="zzz-memory",
     metrics_from="zzz-metrics",
+    eks_cluster="zzz-eks",
+    aws_region="zzz-region",
     platform=_PLATFORM,
     assist=True,
 )
@@ -43,6 +45,8 @@ EXPRESSIONS = {
     "zzz-log": "{{ .Values.logLevel | quote }}",
     "zzz-memory": "{{ .Values.memoryLimit | quote }}",
     "zzz-metrics": "{{ .Values.metricsFrom | quote }}",
+    '"zzz-eks"': "{{ toJson .Values.eks.cluster }}",
+    '"zzz-region"': "{{ toJson .Values.eks.region }}",
     "88888": "{{ .Values.replicas }}",
     '"strictAccounting": false': '"strictAccounting": {{ .Values.strictAccounting }}',
 }

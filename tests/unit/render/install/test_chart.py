@@ -40,6 +40,8 @@ def filled(values: dict, namespace: str) -> list[dict]:
     compact = json.dumps(values["roles"], separators=(",", ":"))  # as toJson writes it
     settings = settings.replace("{{ toJson .Values.roles }}", compact).replace("{{ .Release.Namespace }}", namespace)
     settings = settings.replace("{{ .Values.strictAccounting }}", json.dumps(values["strictAccounting"]))
+    for name, value in values["eks"].items():
+        settings = settings.replace(f"{{{{ toJson .Values.eks.{name} }}}}", json.dumps(value))
     assert "{{" not in settings
     meaning |= {
         '{{ include "cotenant.settings" . | indent 4 }}': textwrap.indent(settings, "    "),
@@ -78,6 +80,7 @@ def comparable(manifests: list[dict]) -> dict:
         (GIVEN | {"roles": ["owner", "developer"], "replicas": 3, "metricsFrom": "prometheus"}, "tenancy"),
         (GIVEN | {"quota": {"assist": True}}, "tenancy"),
         (GIVEN | {"strictAccounting": True}, "tenancy"),
+        (GIVEN | {"eks": {"cluster": "shop", "region": "eu-north-1"}}, "tenancy"),
     ],
 )
 def test_the_chart_renders_what_install_applies(values, namespace):
@@ -92,6 +95,8 @@ def test_the_chart_renders_what_install_applies(values, namespace):
             memory_limit=values["memoryLimit"],
             metrics_from=values["metricsFrom"],
             assist=values["quota"]["assist"],
+            eks_cluster=values["eks"]["cluster"],
+            aws_region=values["eks"]["region"],
         )
     )
 
@@ -116,6 +121,7 @@ def test_the_values_left_out_are_those_of_install():
         "logLevel": values.log_level,
         "memoryLimit": values.memory_limit,
         "metricsFrom": values.metrics_from,
+        "eks": {"cluster": values.eks_cluster, "region": values.aws_region},
         "quota": {"assist": values.assist},
     } == DEFAULTS
     assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == __version__
