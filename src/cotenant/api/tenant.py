@@ -210,9 +210,9 @@ class NodesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """The nodes that run the tenant's pods."""
 
     pool: RoleName | None = None
-    """Name of the node pool that the tenant's pods run on. They name it by nodeSelector node-restriction.kubernetes.io/cotenant-pool."""
+    """Name of the node pool that the tenant's pods run on: nodes with this label node-restriction.kubernetes.io/cotenant-pool."""
     dedicated: bool | None = None
-    """Whether nothing but this tenant runs on the pool."""
+    """Whether nothing but this tenant runs on the pool: its nodes have the taint node-restriction.kubernetes.io/cotenant-tenant."""
 
 
 class ServicesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

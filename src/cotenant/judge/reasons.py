@@ -63,6 +63,7 @@ REASONS: dict[str, str] = {
     # PolicyEnforced, Verified
     "PolicyMissing": "Run cotenant install: somebody removed or changed a policy. What it forbids is let through meanwhile.",
     "NotEnforced": "The message names the fields that this version does not enforce. Do not rely on them.",
+    "PoolByHand": "Nothing is open: authors of pods name the pool themselves, as the message says, until the cluster is at Kubernetes 1.36.",
     "NotVerified": "Nothing to do here. `cotenant verify` tells the verdict; this version does not write it into the status.",
     # Ready of a Space
     "TenantNotFound": "The Space is in a namespace that is no tenant's home, or its Tenant is gone. It is ignored; nothing is deleted.",

@@ -64,12 +64,13 @@ def test_every_leaf_of_the_rules_is_enforced_or_named_as_not() -> None:
 def test_nothing_that_a_plain_tenant_relies_on_is_missing() -> None:
     assert named() == []
     assert named(pods={"registries": [], "allowExec": False}, nodes={"pool": "gold"}) == []
+    assert named(nodes={"pool": "gold", "dedicated": True}) == []
 
 
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
-        ({"nodes": {"dedicated": True}}, "nodes.dedicated"),
+        ({"nodes": {"dedicated": True}}, "nodes.dedicated (without nodes.pool)"),
         ({"enforcement": "observe"}, "enforcement (observe: it is refused)"),
         ({"enforcement": "warn"}, "enforcement (warn: it is refused)"),
     ],

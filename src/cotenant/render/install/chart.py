@@ -12,6 +12,7 @@ import yaml
 
 from cotenant.model.platform import Platform
 from cotenant.render import install
+from cotenant.render.install.admission.rule import API
 from cotenant.render.install.operator import KEY, assist_address, checksum, settings_text
 from cotenant.render.install.rights import bindable
 from cotenant.render.install.values import InstallValues, Manifest
@@ -62,6 +63,11 @@ HELPERS = """{{/* ClusterRoles that the operator may bind, as JSON: one a role o
 zzz-settings-text
 {{- end -}}
 """
+_WHERE = {
+    "assist.yaml": ".Values.quota.assist",
+    "pools.yaml": f'.Capabilities.APIVersions.Has "{API}/MutatingAdmissionPolicy"',
+}
+"""Template -> the condition for all that is in it."""
 _HEAD = "{{- /* Generated from src/cotenant/render/install: change that and run make docs. */}}\n"
 
 
@@ -70,6 +76,7 @@ def files() -> dict[str, str]:
     parts = {
         "identity.yaml": [each for each in install.ground(_VALUES) if each["kind"] != "Namespace"],
         "policies.yaml": install.deny(_PLATFORM),
+        "pools.yaml": install.force(_PLATFORM),
         "roles.yaml": install.grant(_VALUES),
         "operator.yaml": install.run(_VALUES),
         "assist.yaml": install.assist(_VALUES),
@@ -82,8 +89,8 @@ def files() -> dict[str, str]:
 
 
 def _optional(name: str, text: str) -> str:
-    """What a value of the chart turns on."""
-    return f"{{{{- if .Values.quota.assist }}}}\n{text}{{{{- end }}}}\n" if name == "assist.yaml" else text
+    """What a value of the chart turns on, or the cluster."""
+    return f"{{{{- if {_WHERE[name]} }}}}\n{text}{{{{- end }}}}\n" if name in _WHERE else text
 
 
 def _template(manifests: list[Manifest]) -> str:

@@ -92,6 +92,11 @@ def pod(**spec: Any) -> Manifest:
     return {"spec": {name: value for name, value in (kept | spec).items() if value is not None}}
 
 
+def bare(**spec: Any) -> Manifest:
+    """A pod that says nothing about nodes, unless said otherwise."""
+    return pod(**{"nodeSelector": None} | spec)
+
+
 def image(name: str) -> list[Manifest]:
     """Containers of one image."""
     return [{"name": "c", "image": name}]

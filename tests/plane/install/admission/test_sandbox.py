@@ -21,12 +21,12 @@ def noted(body: Manifest, **annotations: str) -> Manifest:
 
 
 BAD = {
-    "NODE-05 a scheduler of somebody": (pod(schedulerName="mine"), "COTENANT-POD-9", "mine", "allowed: default"),
-    "POD-13 a driver that reads secrets": (inline("secrets-store.csi.k8s.io"), "COTENANT-POD-10", "secrets-store"),
-    "POD-19 users of the node, by default": (pod(hostUsers=None), "COTENANT-POD-11", "hostUsers: false"),
-    "POD-19 users of the node": (pod(hostUsers=True), "COTENANT-POD-11"),
-    "NODE-08 Karpenter": (noted(pod(), **{KARPENTER: "true"}), "COTENANT-POD-12", KARPENTER),
-    "NODE-08 Cluster Autoscaler": (noted(pod(), **{AUTOSCALER: "false"}), "COTENANT-POD-12", AUTOSCALER),
+    "NODE-05 a scheduler of somebody": (pod(schedulerName="mine"), "COTENANT-POD-10", "mine", "allowed: default"),
+    "POD-13 a driver that reads secrets": (inline("secrets-store.csi.k8s.io"), "COTENANT-POD-11", "secrets-store"),
+    "POD-19 users of the node, by default": (pod(hostUsers=None), "COTENANT-POD-12", "hostUsers: false"),
+    "POD-19 users of the node": (pod(hostUsers=True), "COTENANT-POD-12"),
+    "NODE-08 Karpenter": (noted(pod(), **{KARPENTER: "true"}), "COTENANT-POD-13", KARPENTER),
+    "NODE-08 Cluster Autoscaler": (noted(pod(), **{AUTOSCALER: "false"}), "COTENANT-POD-13", AUTOSCALER),
 }
 GOOD = {
     "the scheduler of all": pod(schedulerName="default-scheduler"),
@@ -64,17 +64,17 @@ async def test_pod_19_without_a_word_of_the_tenant_pods_share_the_users_of_the_n
 async def test_the_author_of_a_template_hears_of_it(strict, plural):
     bad = template(plural, pod(schedulerName="mine"))
 
-    refused(await strict.ask(plural, bad), "COTENANT-POD-9", "mine")
+    refused(await strict.ask(plural, bad), "COTENANT-POD-10", "mine")
     inner = bad["spec"]["jobTemplate"]["spec"] if plural == "cronjobs" else bad.get("spec", bad)
     inner["template"]["spec"].pop("schedulerName")
     inner["template"]["metadata"]["annotations"] = {KARPENTER: "true"}
-    refused(await strict.ask(plural, bad), "COTENANT-POD-12", KARPENTER)
+    refused(await strict.ask(plural, bad), "COTENANT-POD-13", KARPENTER)
 
 
 async def test_node_08_nor_is_a_pod_pinned_once_it_runs(strict, standing):
     how = {"name": standing, "method": "PATCH", "content_type": MERGE}
 
-    refused(await strict.ask("pods", {"metadata": {"annotations": {KARPENTER: "true"}}}, **how), "COTENANT-POD-12")
+    refused(await strict.ask("pods", {"metadata": {"annotations": {KARPENTER: "true"}}}, **how), "COTENANT-POD-13")
     passes(await strict.ask("pods", {"metadata": {"annotations": {"team": "blue"}}}, **how))
 
 

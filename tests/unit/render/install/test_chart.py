@@ -53,6 +53,9 @@ def filled(values: dict, namespace: str) -> list[dict]:
         text = path.read_text().partition("\n")[2]
         if text.startswith("{{- if .Values.quota.assist }}\n"):
             text = text.partition("\n")[2].removesuffix("{{- end }}\n") if assist else ""
+        served = '{{- if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}\n'
+        if text.startswith(served):
+            text = text.removeprefix(served).removesuffix("{{- end }}\n")
         text = re.sub(r"{{ if \.Values\.quota\.assist }}(.*?){{ end }}", r"\1" if assist else "", text)
         wanted = values["strictAccounting"]
         text = re.sub(

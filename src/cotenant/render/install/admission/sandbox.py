@@ -28,7 +28,7 @@ def pins(metadata: str) -> str:
 
 RULES = (
     Rule(
-        id="COTENANT-POD-9",
+        id="COTENANT-POD-10",
         title="A pod is scheduled by an allowed scheduler",
         why="Another scheduler may know nothing of taints, priorities and pools; whoever runs one says so.",
         way_out="leave spec.schedulerName out, or " + _ASK.format("pods.schedulers"),
@@ -41,7 +41,7 @@ RULES = (
         ),
     ),
     Rule(
-        id="COTENANT-POD-10",
+        id="COTENANT-POD-11",
         title="A pod has volumes of allowed CSI drivers in its own text",
         why="The driver runs as root on the node and does what the pod's text says: whose share, which path, which secret. "
         "Claims are not meant: there the StorageClass says it.",
@@ -55,7 +55,7 @@ RULES = (
         ),
     ),
     Rule(
-        id="COTENANT-POD-11",
+        id="COTENANT-POD-12",
         title="A pod has users of its own where the tenant says so",
         why="Root in a container that was left is nobody on the node then, and no file of others is its own.",
         way_out="write hostUsers: false into the pod, or " + _ASK.format("pods.userNamespaces"),
@@ -64,7 +64,7 @@ RULES = (
         says=told("the pod shares the users of its node"),
     ),
     Rule(
-        id="COTENANT-POD-12",
+        id="COTENANT-POD-13",
         title="A pod does not keep a shared node from going away",
         why="The platform pays for a node that is never emptied, and cannot mend it. On nodes of its own a tenant may.",
         way_out="leave the annotation out, or " + _ASK.format("nodes.dedicated"),
