@@ -20,8 +20,10 @@ from cotenant.api.scalars import (
     Cidr,
     ClassName,
     ClassNames,
+    Enforcement,
     IamRole,
     LabelValue,
+    Modes,
     QuotaAmounts,
     RoleName,
     SpaceName,
@@ -274,8 +276,10 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     """What volumes of the tenant may be."""
     service_accounts: ServiceAccountsSpec | None = None
     """What ServiceAccounts of the tenant may be."""
-    enforcement: Literal["observe", "warn", "enforce"] | None = None
-    """What happens to what breaks a rule: counted, warned about, or refused. Built in: enforce."""
+    enforcement: Enforcement | None = None
+    """What happens to what breaks a rule about what the tenant may use: audited, warned about, or refused. Built in: enforce."""
+    rules: Modes | None = None
+    """The same for single rules, by id, such as COTENANT-POD-8: warn. What is named here does not follow enforcement."""
     cordoned: bool | None = None
     """While true, members change nothing: those with a built-in role only view, a role of the platform's own gives nothing."""
     deletion_policy: Literal["Orphan", "Delete"] | None = None

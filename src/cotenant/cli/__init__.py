@@ -65,6 +65,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "verify": Entry("verify:verify", "Prove that tenants are isolated, with evidence."),
     },
     "Other": {
+        "breakglass": Entry(
+            "breakglass:command", "Lift the rules about what tenants use for a while; it ends by itself."
+        ),
         "operator": Entry("operator:operator", "Run the controllers in the foreground."),
         "version": Entry("version:version", "Versions of this program and of the cluster."),
         "completion": Entry("completion:completion", "Shell completion for bash, zsh or fish."),

@@ -62,6 +62,8 @@ REASONS: dict[str, str] = {
     "NotIsolated": "spec.network.isolation is none.",
     # PolicyEnforced, Verified
     "PolicyMissing": "Run cotenant install: somebody removed or changed a policy. What it forbids is let through meanwhile.",
+    "GlassBroken": "An administrator lifted policies for a while: cotenant breakglass. They refuse again at the time in the message.",
+    "NotRefused": "Rules of this tenant warn or are audited only, as its spec asks. When nothing breaks them any more: enforce them.",
     "NotEnforced": "The message names the fields that this version does not enforce. Do not rely on them.",
     "PoolByHand": "Nothing is open: authors of pods name the pool themselves, as the message says, until the cluster is at Kubernetes 1.36.",
     "NotVerified": "Nothing to do here. `cotenant verify` tells the verdict; this version does not write it into the status.",

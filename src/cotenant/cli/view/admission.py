@@ -20,7 +20,10 @@ says the same as this page.
 - **No SpacePolicy, nothing new.** Without it the API server answers `no params found for policy binding`: the space is being made, or the
   operator does not run. What exists may still be updated, or a namespace whose SpacePolicy is deleted first would never end.
 - **Tightening a rule evicts nobody.** What runs keeps running; what it keeps of images and classes may stay in later updates.
-- **Every decision is in the audit log** as annotations `<policy>/tenant`, `<policy>/space`, and where a rule is broken `<policy>/rule`.
+- **A rule may be tried out first**, by rule and tenant: `spec.enforcement` for all of them and `spec.rules` for single ones say `observe`,
+  `warn` or `enforce`. Only the rules of policies with a field of the Tenant, and those beside them, can be tried out; what keeps tenants
+  apart always refuses. What would be refused today: `cotenant policies check TENANT`.
+- **Every decision is in the audit log** as annotations `<policy>/tenant`, `<policy>/space`, and where a rule is broken `<policy>/rule` and `<policy>/mode`.
   With a good answer that means: broken by somebody who is above the rule.
 - **Who is above a rule**: where a rule says so, whoever may do the very same thing in the whole cluster. Everybody else is below every rule,
   administrators too: what a tenant may not run, nobody runs for it. Change the Tenant instead.
