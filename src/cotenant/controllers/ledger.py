@@ -68,6 +68,8 @@ class Holdings(Struct):
     """How many spaces there are or are about to be."""
     coming: dict[str, list[Coming]]
     """What workloads are about to create, by namespace."""
+    ages: dict[str, float | None]
+    """For how long each has been quiet, in seconds."""
     pause: float = 0.0
     """Seconds until something that still waits for others is done without them."""
     counting: bool = False
@@ -163,7 +165,9 @@ class LedgerController:
         readings.keep(limits.keys(), quotas.keys())
         books = Books(name, limits, ledgers, quotas, gone, readings)
         count = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
-        return Holdings(view, pool.revision(tenant, profile), limits, books, spaces, gone, count, self.coming(spaces))
+        ages = {space: self.pulse.age(books, space) for space in spaces}
+        source = pool.revision(tenant, profile)
+        return Holdings(view, source, limits, books, spaces, gone, count, self.coming(spaces), ages)
 
     def coming(self, spaces: Iterable[str]) -> dict[str, list[Coming]]:
         """What workloads are about to create, by namespace; nothing for those that want nothing more."""
@@ -238,13 +242,11 @@ class LedgerController:
     def transfers(self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota]) -> list[Grow | Drain]:
         """Growths and drains for one key."""
         within = found.limits[key]
-        limits = found.view.rules.limits
-        ages = {space: self.pulse.age(found.books, space) for space in quotas}
-        asks = self.world.asks
-        pulses = {
-            space: expected(found.coming.get(space, ()), key, limits, ages[space], asks.wanted(space, key))
-            for space in quotas
-        }
+        limits, asks = found.view.rules.limits, self.world.asks
+        pulses = {space: Pulse(age=found.ages[space]) for space in quotas}
+        for space in (found.coming.keys() | asks.known.keys()) & quotas.keys():
+            pods = found.coming.get(space, ())
+            pulses[space] = expected(pods, key, limits, found.ages[space], asks.wanted(space, key))
         ahead = (largest(one, key, limits) for one in found.coming.values())
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
@@ -292,8 +294,7 @@ class LedgerController:
         ledgers = [found.books.ledger(key) for key in found.limits]
         if all(one is None or one.allocated < one.limit for one in ledgers):
             return None
-        ages = (self.pulse.age(found.books, space) for space in found.spaces)
-        return min((BRIEF - age for age in ages if age is not None and age < BRIEF), default=None)
+        return min((BRIEF - age for age in found.ages.values() if age is not None and age < BRIEF), default=None)
 
     async def drop(self, found: Holdings, there: TenantLedger) -> None:
         """Deletes a ledger, if the tenant has really no limit of its key: whoever knows more recent rules needs it."""
