@@ -94,7 +94,7 @@ class LedgerController:
         self.client, self.world, self.platform, self.now, self.guarded = client, world, platform, now, guarded
         self.escrow = Escrow(client, world.remember)
         self.pulse, self.readings = Pulses(now), dict[str, Readings]()
-        self.told: dict[str, float] = {}
+        self.told: dict[str, dict[str, float]] = {}
         self.company, self.counting = Company(now), Patience(now, AGAIN)
 
     async def reconcile(self, key: str) -> Result:
@@ -113,6 +113,7 @@ class LedgerController:
         if found is None:
             self.pulse.forget(key)
             self.readings.pop(key, None)
+            self.told.pop(key, None)
             self.company.complete(key)
             self.counting.over(key)
             return None, False
@@ -127,6 +128,7 @@ class LedgerController:
             deeds, before = await self.escrow.run(found.books, intents), intents
             for deed in deeds:
                 self.observe(deed)
+                self.told.setdefault(key, {})[deed.key] = self.now().timestamp()
             last = not (found.behind or found.pause) and all(map(grown, deeds))
             found = self.gather(key)
             if found is None:
@@ -275,16 +277,20 @@ class LedgerController:
         for one in list(self.world.ledgers.by("namespace", found.view.home)):
             if one.metadata.name not in slugs:
                 await self.drop(found, one)
-        wait = found.pause or self.calms(found)
+        wait, told, now = (
+            found.pause or self.calms(found),
+            self.told.setdefault(found.view.name, {}),
+            self.now().timestamp(),
+        )
         for key, there in found.books.ledgers.items():
             ledger = found.books.ledger(key)
             assert ledger is not None
             if pool.figures(key, ledger, found.books.used(key)) == there.status:
                 continue
-            left = self.told.get(there.metadata.key, 0.0) + REFRESH - self.now().timestamp()
+            left = told.get(key, 0.0) + REFRESH - now
             if left <= 0:
                 await self.escrow.store_ledger(found.books, key, ledger)
-                self.told[there.metadata.key] = self.now().timestamp()
+                told[key] = now
             else:
                 wait = min(left, wait or REFRESH)
         return Result(after=wait)
