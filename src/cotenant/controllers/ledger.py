@@ -68,6 +68,8 @@ class Holdings(Struct):
     """How many spaces there are or are about to be."""
     coming: dict[str, list[Coming]]
     """What workloads are about to create, by namespace."""
+    ages: dict[str, float | None]
+    """For how long each has been quiet, in seconds."""
     pause: float = 0.0
     """Seconds until something that still waits for others is done without them."""
     counting: bool = False
@@ -92,7 +94,7 @@ class LedgerController:
         self.client, self.world, self.platform, self.now, self.guarded = client, world, platform, now, guarded
         self.escrow = Escrow(client, world.remember)
         self.pulse, self.readings = Pulses(now), dict[str, Readings]()
-        self.told: dict[str, float] = {}
+        self.told: dict[str, dict[str, float]] = {}
         self.company, self.counting = Company(now), Patience(now, AGAIN)
 
     async def reconcile(self, key: str) -> Result:
@@ -111,6 +113,7 @@ class LedgerController:
         if found is None:
             self.pulse.forget(key)
             self.readings.pop(key, None)
+            self.told.pop(key, None)
             self.company.complete(key)
             self.counting.over(key)
             return None, False
@@ -125,6 +128,7 @@ class LedgerController:
             deeds, before = await self.escrow.run(found.books, intents), intents
             for deed in deeds:
                 self.observe(deed)
+                self.told.setdefault(key, {})[deed.key] = self.now().timestamp()
             last = not (found.behind or found.pause) and all(map(grown, deeds))
             found = self.gather(key)
             if found is None:
@@ -163,7 +167,9 @@ class LedgerController:
         readings.keep(limits.keys(), quotas.keys())
         books = Books(name, limits, ledgers, quotas, gone, readings)
         count = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
-        return Holdings(view, pool.revision(tenant, profile), limits, books, spaces, gone, count, self.coming(spaces))
+        ages = {space: self.pulse.age(books, space) for space in spaces}
+        source = pool.revision(tenant, profile)
+        return Holdings(view, source, limits, books, spaces, gone, count, self.coming(spaces), ages)
 
     def coming(self, spaces: Iterable[str]) -> dict[str, list[Coming]]:
         """What workloads are about to create, by namespace; nothing for those that want nothing more."""
@@ -238,13 +244,11 @@ class LedgerController:
     def transfers(self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota]) -> list[Grow | Drain]:
         """Growths and drains for one key."""
         within = found.limits[key]
-        limits = found.view.rules.limits
-        ages = {space: self.pulse.age(found.books, space) for space in quotas}
-        asks = self.world.asks
-        pulses = {
-            space: expected(found.coming.get(space, ()), key, limits, ages[space], asks.wanted(space, key))
-            for space in quotas
-        }
+        limits, asks = found.view.rules.limits, self.world.asks
+        pulses = {space: Pulse(age=found.ages[space]) for space in quotas}
+        for space in (found.coming.keys() | asks.known.keys()) & quotas.keys():
+            pods = found.coming.get(space, ())
+            pulses[space] = expected(pods, key, limits, found.ages[space], asks.wanted(space, key))
         ahead = (largest(one, key, limits) for one in found.coming.values())
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
@@ -273,16 +277,20 @@ class LedgerController:
         for one in list(self.world.ledgers.by("namespace", found.view.home)):
             if one.metadata.name not in slugs:
                 await self.drop(found, one)
-        wait = found.pause or self.calms(found)
+        wait, told, now = (
+            found.pause or self.calms(found),
+            self.told.setdefault(found.view.name, {}),
+            self.now().timestamp(),
+        )
         for key, there in found.books.ledgers.items():
             ledger = found.books.ledger(key)
             assert ledger is not None
             if pool.figures(key, ledger, found.books.used(key)) == there.status:
                 continue
-            left = self.told.get(there.metadata.key, 0.0) + REFRESH - self.now().timestamp()
+            left = told.get(key, 0.0) + REFRESH - now
             if left <= 0:
                 await self.escrow.store_ledger(found.books, key, ledger)
-                self.told[there.metadata.key] = self.now().timestamp()
+                told[key] = now
             else:
                 wait = min(left, wait or REFRESH)
         return Result(after=wait)
@@ -292,8 +300,7 @@ class LedgerController:
         ledgers = [found.books.ledger(key) for key in found.limits]
         if all(one is None or one.allocated < one.limit for one in ledgers):
             return None
-        ages = (self.pulse.age(found.books, space) for space in found.spaces)
-        return min((BRIEF - age for age in ages if age is not None and age < BRIEF), default=None)
+        return min((BRIEF - age for age in found.ages.values() if age is not None and age < BRIEF), default=None)
 
     async def drop(self, found: Holdings, there: TenantLedger) -> None:
         """Deletes a ledger, if the tenant has really no limit of its key: whoever knows more recent rules needs it."""
