@@ -33,6 +33,7 @@ REASONS: dict[str, str] = {
     "EntryHeld": "The message says what stands in the way of changing the entry, and the command that removes it.",
     "EntryLimitReached": "The cluster takes no more access entries. Let people share a role, or ask AWS for more.",
     "ModeWithoutEntries": "The cluster reads aws-auth only. Write it: cotenant iam apply. Or let it read both: aws eks update-cluster-config --access-config authenticationMode=API_AND_CONFIG_MAP, which cannot be taken back.",
+    "AwsAuthDamaged": "A section of aws-auth cannot be read, so nobody in it signs in, nodes included. Bring back the version before: cotenant iam rollback.",
     "ClusterNotFound": "Correct the settings eksCluster and awsRegion.",
     "AWSPermissionMissing": "Allow the operator's role the action that the message names: cotenant iam policy prints the whole policy.",
     "AWSCredentialsMissing": "Give the operator's ServiceAccount a role (Pod Identity or IRSA), or renew its credentials.",
