@@ -35,6 +35,7 @@ FEATURES = {
     "limits": ("judge.quota", {"QuotaSynced"}, "docs/how-to/limits.md"),
     "namespace": ("judge.space", {"Ready"}, "docs/how-to/spaces.md"),
     "network": ("judge.tenant", {"NetworkIsolated"}, "docs/how-to/network.md"),
+    "nodes": ("judge.tenant", {"PolicyEnforced"}, "docs/how-to/dedicated-nodes.md"),
     "quota": ("judge.quota", {"QuotaSynced"}, "docs/explanation/quota.md"),
     "rules": ("judge.tenant", {"PolicyEnforced"}, "docs/reference/policies.md"),
     "install": ("judge.isolation", {"Verified"}, "docs/how-to/install-on-eks.md"),
