@@ -59,7 +59,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "kubeconfig": Entry("kubeconfig:kubeconfig", "A kubeconfig with one context for each space of a tenant."),
     },
     "Prove": {
-        "policies": Entry("policies:policies", "The rules inside the API server: list, explain, export."),
+        "policies": Entry("policies:policies", "The rules inside the API server: list, explain, check, export."),
         "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
         "why": Entry("why:why", "Why a pod is refused or would fit, and why somebody may do something or not."),
         "verify": Entry("verify:verify", "Prove that tenants are isolated, with evidence."),
