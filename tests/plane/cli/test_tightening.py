@@ -27,7 +27,9 @@ def test_what_runs_today_is_known_before_a_rule_refuses_it(cluster):
     assert made.ok, str(made)
     assert "Warning: " in made.err
     assert "COTENANT-POD-8: image docker.io/nginx" in made.err
-    assert "COTENANT" not in admin.kubectl("create", "deployment", "ok", "--image=registry.example.com/x", "-n", place).err
+    assert (
+        "COTENANT" not in admin.kubectl("create", "deployment", "ok", "--image=registry.example.com/x", "-n", place).err
+    )
     assert condition(team, "PolicyEnforced")[1].startswith("NotRefused: enforcement: warn")
 
     said = cotenant(admin, "policies", "check", str(team), "-o", "json")
