@@ -120,7 +120,7 @@ BYTES = Rule(
     f"self.all(k, !{_BYTES} || !string(self[k]).matches('[num]$'))",
     "memory and storage are counted in bytes, of which m is a thousandth; write 128Mi or 128M",
 )
-SOFT_RULES = {"POD": 8, "EXEC": 1, "SERVICE": 4, "INGRESS": 5, "ROUTE": 6, "VOLUME": 3, "ACCOUNT": 1}
+SOFT_RULES = {"POD": 13, "EXEC": 1, "SERVICE": 4, "INGRESS": 5, "ROUTE": 6, "VOLUME": 4, "ACCOUNT": 1}
 """Of which rules a Tenant says whether they refuse, and how many there are: those about what it may use."""
 SOFT_IDS = frozenset(f"COTENANT-{stem}-{n + 1}" for stem, count in SOFT_RULES.items() for n in range(count))
 RULE_KEYS = Rule(

@@ -198,6 +198,12 @@ class PodRules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=
     """PriorityClasses that pods may name. Absent: any but system-*."""
     runtime_classes: ClassNames | None = None
     """RuntimeClasses that pods may name. Absent: any."""
+    schedulers: ClassNames | None = None
+    """Schedulers that pods may name beside default-scheduler. Built in: fargate-scheduler, which EKS names itself."""
+    csi_drivers: ClassNames | None = None
+    """CSI drivers whose volumes pods may have in their own text, such as secrets-store.csi.k8s.io. Built in: none."""
+    user_namespaces: bool | None = None
+    """Whether pods must have users of their own (hostUsers: false). Built in: false."""
     allow_exec: bool | None = None
     """Whether members may exec into pods, attach and forward ports. Built in: true."""
 
@@ -206,9 +212,9 @@ class NodesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """The nodes that run the tenant's pods."""
 
     pool: RoleName | None = None
-    """Name of the node pool that the tenant's pods run on. They name it by nodeSelector node-restriction.kubernetes.io/cotenant-pool."""
+    """Name of the node pool that the tenant's pods run on: nodes with this label node-restriction.kubernetes.io/cotenant-pool."""
     dedicated: bool | None = None
-    """Whether nothing but this tenant runs on the pool."""
+    """Whether nothing but this tenant runs on the pool: its nodes have the taint node-restriction.kubernetes.io/cotenant-tenant."""
 
 
 class ServicesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -239,7 +245,7 @@ class StorageSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     """What volumes of the tenant may be."""
 
     classes: ClassNames | None = None
-    """StorageClasses that may be named. Absent: any."""
+    """StorageClasses and VolumeAttributesClasses that may be named. Absent: any."""
 
 
 class ServiceAccountsSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

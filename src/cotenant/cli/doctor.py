@@ -84,7 +84,9 @@ def _policies_served(facts: Facts) -> Iterable[Finding]:
     if facts.mutating_served:
         yield Finding("ok", "mutating policies", "admissionregistration.k8s.io/v1 is served")
     elif facts.mutating_served is False:
-        detail = "not served: Kubernetes 1.36 has them; nothing that is installed today needs them"
+        detail = (
+            "not served: Kubernetes 1.36 has them; pods of a tenant with nodes.pool name the pool themselves until then"
+        )
         yield Finding("WARN", "mutating policies", detail, "upgrade the cluster to 1.36 when it suits")
 
 

@@ -17,6 +17,7 @@ from cotenant.cli.iam.stores import Stores, aws_flags, opened
 from cotenant.cli.view.output import NO_HEADERS, document, output_flag, say, table, write
 from cotenant.kube.client import Client
 from cotenant.kube.resource import NAMESPACES
+from cotenant.model.iam.accesspolicies import allows as by_policy
 from cotenant.model.rights import Ask, Grant, allows
 
 
@@ -116,7 +117,7 @@ def answers(asked: Ask, places: list[str], found: Iterable[Grant], people: Itera
                 rows.setdefault((subject, via, grant.origin), []).extend(covered)
     for who in known:
         for policy in who.policies:
-            covered = [place for place in places if by_policy(policy.policy, policy, asked._replace(namespace=place))]
+            covered = [place for place in places if by_policy(policy, asked._replace(namespace=place))]
             if covered:
                 rows.setdefault((who.principal, f"EKS {policy}", who.origin), []).extend(covered)
     for (subject, via, origin), where in sorted(rows.items()):
@@ -138,14 +139,3 @@ def named(kind: str, name: str, grant: Grant, people: Iterable[Resolved]) -> Ite
         )
         if match:
             yield one.principal, f"{one.via} -> {kind.lower()} {name}; {via}"
-
-
-def by_policy(policy: str, association: Any, asked: Ask) -> bool:
-    """Whether an access policy covers what is asked; one that this version does not know covers nothing."""
-    from cotenant.local.eks.accesspolicies import ALL
-    from cotenant.local.eks.accesspolicies import allows as covers
-
-    if policy not in ALL:
-        return False
-    scope = {"type": association.scope, "namespaces": list(association.namespaces)}
-    return covers({"policyArn": policy, "accessScope": scope}, {"resourceAttributes": asked.attributes()})

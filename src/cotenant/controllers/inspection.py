@@ -16,10 +16,16 @@ import structlog
 from cotenant.api.builtin import Manifest
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError
-from cotenant.kube.resource import VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS
+from cotenant.kube.errors import ApiError, NotFound
+from cotenant.kube.resource import (
+    MUTATING_POLICIES,
+    MUTATING_POLICY_BINDINGS,
+    VALIDATING_POLICIES,
+    VALIDATING_POLICY_BINDINGS,
+    Resource,
+)
 from cotenant.model.platform import Platform
-from cotenant.render.install import deny
+from cotenant.render.install import deny, force
 from cotenant.render.install.admission import glass
 from cotenant.render.install.values import labels
 
@@ -42,7 +48,7 @@ class Inspection:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.client, self.world, self.changed, self.now = client, world, changed, now
-        self.wanted = deny(platform)
+        self.denying, self.forcing = deny(platform), force(platform)
 
     async def run(self) -> None:
         """Looks for as long as the operator runs."""
@@ -53,22 +59,32 @@ class Inspection:
     async def look(self) -> str:
         """What is not as it was installed, in words; "" for nothing. Without an answer what was seen last stays true."""
         try:
-            found = await self.found()
+            denying = await self.found(VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS)
+            forcing = await self.forced()
         except ApiError as error:
             log.warning("policies could not be read", error=error.message or error.reason)
             return "not read"
-        lapse, lifted = lapsed(self.wanted, found), glass_of(found, self.now())
-        if (lapse, lifted) != (self.world.lapse, self.world.glass):
-            (log.error if lapse or lifted else log.info)("policies", lapse=lapse or "none", breakglass=lifted or "none")
-            self.world.lapse, self.world.glass = lapse, lifted
+        lapse = lapsed(self.denying, denying) or ("" if forcing is None else lapsed(self.forcing, forcing))
+        lifted, world = glass_of(denying, self.now()), self.world
+        if (lapse, lifted, forcing is not None) != (world.lapse, world.glass, world.mutates):
+            told = {"lapse": lapse or "none", "breakglass": lifted or "none", "mutating": forcing is not None}
+            (log.error if lapse or lifted else log.info)("policies", **told)
+            world.lapse, world.glass, world.mutates = lapse, lifted, forcing is not None
             self.changed()
         return lapse or lifted
 
-    async def found(self) -> list[Manifest]:
+    async def forced(self) -> list[Manifest] | None:
+        """What writes into pods; None where the API server serves no such policies, as before Kubernetes 1.36."""
+        try:
+            return await self.found(MUTATING_POLICIES, MUTATING_POLICY_BINDINGS)
+        except NotFound:
+            return None
+
+    async def found(self, *kinds: Resource) -> list[Manifest]:
         """The policies and bindings that are there, of those that an installation made."""
         ours = ",".join(f"{key}={value}" for key, value in labels().items())
         there = []
-        for kind in (VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS):
+        for kind in kinds:
             listing = await self.client.list(kind, labels=ours)
             there += [one | {"kind": kind.kind} for one in listing.items]
         return there
@@ -80,7 +96,7 @@ def lapsed(wanted: Iterable[Manifest], found: Iterable[Manifest]) -> str:
     for one in wanted:
         name = one["metadata"]["name"]
         known = there.get((one["kind"], name))
-        what = "policy" if one["kind"] == VALIDATING_POLICIES.kind else "binding of policy"
+        what = "binding of policy" if one["kind"].endswith("Binding") else "policy"
         if known is None:
             return f"{what} {name} is missing"
         # How long a glass is broken is no change: it says so itself, and passes.

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from cotenant.model.effective import Effective
 
 UNENFORCED: dict[str, Callable[[Effective], bool | str]] = {
-    # Pods of the tenant stay on its pool; that nobody else's come there is a matter of taints, which nobody looks at.
-    "nodes.dedicated": lambda rules: bool(rules.nodes.dedicated),
+    "nodes.dedicated": lambda rules: (
+        bool(rules.nodes.dedicated) and not rules.nodes.pool and "nodes.dedicated (without nodes.pool)"
+    ),
 }
 """Leaf of the spec -> whether it says something that nobody does, or in which words."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from cotenant.api.keys import CONFIRM_DELETE, DECLARED
+from cotenant.api.keys import CONFIRM_DELETE, DECLARED, POOL, POOL_RUNTIME
 from cotenant.api.member import Member
 from cotenant.api.meta import Condition
 from cotenant.api.space import Space
@@ -233,6 +233,21 @@ def rules_enforced(facts: TenantFacts) -> Finding | None:
     return Finding("NotEnforced", f"this version does not enforce: {', '.join(named)}") if named else None
 
 
+def pool_forced(facts: TenantFacts) -> Finding | None:
+    """Where the API server writes no pool into pods, it is still enforced: who names none is refused."""
+    rules = facts.found.view.rules if facts.found.view else None
+    if rules is None or not rules.nodes.pool or facts.found.mutates:
+        return None
+    pool = rules.nodes.pool
+    return Finding(
+        "PoolByHand",
+        f"nodes.pool is enforced, and this API server serves no MutatingAdmissionPolicy (Kubernetes 1.36 does): pods that do "
+        f"not name the pool are refused. They name it by nodeSelector {POOL}: {pool}, or by runtimeClassName "
+        f"{POOL_RUNTIME}{pool}, which `cotenant render --nodes` prints",
+        "True",
+    )
+
+
 def rules_refuse(facts: TenantFacts) -> Finding | None:
     """A rule that is tried out first refuses nothing yet."""
     soft = softened(facts.found.view.rules) if facts.found.view else []
@@ -272,7 +287,7 @@ ACCESS: Chain[TenantFacts] = Chain(
 IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_wanted, iam_managed, iam_mapped, good=GOOD)
 NETWORK: Chain[TenantFacts] = Chain("NetworkIsolated", enforcement_proven, good=GOOD)
 POLICY: Chain[TenantFacts] = Chain(
-    "PolicyEnforced", policies_stand, glass_whole, rules_enforced, rules_refuse, good=GOOD
+    "PolicyEnforced", policies_stand, glass_whole, rules_enforced, rules_refuse, pool_forced, good=GOOD
 )
 VERIFIED = ("Verified", Finding("NotVerified", "this version records no verdict; ask: cotenant verify", "Unknown"))
 

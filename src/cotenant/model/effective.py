@@ -30,7 +30,9 @@ BUILT_IN = TenantSpec(
     quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="native"),
     limits=[],
     network=NetworkSpec(isolation="tenant", internet=True, from_=[], to=[]),
-    pods=PodRules(security="restricted", allow_exec=True),
+    pods=PodRules(
+        security="restricted", schedulers=["fargate-scheduler"], csi_drivers=[], user_namespaces=False, allow_exec=True
+    ),
     nodes=NodesSpec(),
     services=ServicesSpec(types=["ClusterIP"]),
     ingress=IngressSpec(hosts=[]),

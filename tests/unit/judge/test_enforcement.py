@@ -26,6 +26,9 @@ ENFORCED = {
     "pods.registries",  # from here on policies of the API server
     "pods.priorityClasses",
     "pods.runtimeClasses",
+    "pods.schedulers",
+    "pods.csiDrivers",
+    "pods.userNamespaces",
     "pods.allowExec",
     "nodes.pool",
     "services.types",
@@ -63,12 +66,13 @@ def test_every_leaf_of_the_rules_is_enforced_or_named_as_not() -> None:
 def test_nothing_that_a_plain_tenant_relies_on_is_missing() -> None:
     assert named() == []
     assert named(pods={"registries": [], "allowExec": False}, nodes={"pool": "gold"}) == []
+    assert named(nodes={"pool": "gold", "dedicated": True}) == []
 
 
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
-        ({"nodes": {"dedicated": True}}, "nodes.dedicated"),
+        ({"nodes": {"dedicated": True}}, "nodes.dedicated (without nodes.pool)"),
     ],
 )
 def test_a_rule_that_is_set_and_not_enforced_is_named(spec: dict[str, Any], name: str) -> None:

@@ -79,6 +79,9 @@ ANSWERS: list[tuple[str, str, str, TenantStatus]] = [
     ("NetworkIsolated", "Unknown", "EnforcementNotProven", judged(whole())),
     ("NetworkIsolated", "False", "NotIsolated", judged(whole({"network": {"isolation": "none"}}))),
     ("PolicyEnforced", "True", "Synced", judged(whole())),
+    ("PolicyEnforced", "True", "Synced", judged(whole({"nodes": {"pool": "gold", "dedicated": True}}))),
+    ("PolicyEnforced", "True", "PoolByHand", judged(whole({"nodes": {"pool": "gold"}}, mutates=False))),
+    ("PolicyEnforced", "True", "Synced", judged(whole(mutates=False))),
     ("PolicyEnforced", "False", "NotEnforced", judged(whole({"nodes": {"dedicated": True}}))),
     ("PolicyEnforced", "False", "NotRefused", judged(whole({"enforcement": "warn"}))),
     ("PolicyEnforced", "False", "GlassBroken", judged(whole(glass="7 policies only audit until then: outage"))),
@@ -166,9 +169,14 @@ def test_a_tenant_that_goes_says_what_is_left() -> None:
 
 
 def test_rules_that_are_not_enforced_are_named() -> None:
-    spec = {"nodes": {"pool": "gold", "dedicated": True}}
-    message = condition(judged(whole(spec)), "PolicyEnforced").message
-    assert message == "this version does not enforce: nodes.dedicated"
+    message = condition(judged(whole({"nodes": {"dedicated": True}})), "PolicyEnforced").message
+    assert message == "this version does not enforce: nodes.dedicated (without nodes.pool)"
+
+
+def test_where_nothing_is_mutated_the_message_says_how_a_pod_names_its_pool() -> None:
+    one = condition(judged(whole({"nodes": {"pool": "gold"}}, mutates=False)), "PolicyEnforced")
+    assert "nodeSelector node-restriction.kubernetes.io/cotenant-pool: gold" in one.message
+    assert "runtimeClassName cotenant-pool-gold" in one.message
 
 
 def test_rules_that_refuse_nothing_are_named() -> None:

@@ -23,7 +23,7 @@ from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
 from cotenant.model.strays import astray, bygone
-from cotenant.render.install import deny
+from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
 
 T = TypeVar("T")
@@ -121,7 +121,8 @@ async def _exists(client: Client, kind: Resource, name: str, namespace: str | No
         return None
 
 
-async def _listed(client: Client, kind: Resource) -> bool:
+async def listed(client: Client, kind: Resource) -> bool:
+    """Whether the API server serves a kind."""
     try:
         await client.list(kind, limit=1)
     except NotFound:
@@ -130,8 +131,8 @@ async def _listed(client: Client, kind: Resource) -> bool:
 
 
 async def _served(client: Client, facts: Facts) -> None:
-    facts.validating_served = await _try(facts, "validating policies", _listed(client, resource.VALIDATING_POLICIES))
-    facts.mutating_served = await _try(facts, "mutating policies", _listed(client, resource.MUTATING_POLICIES))
+    facts.validating_served = await _try(facts, "validating policies", listed(client, resource.VALIDATING_POLICIES))
+    facts.mutating_served = await _try(facts, "mutating policies", listed(client, resource.MUTATING_POLICIES))
     found = await _try(facts, "definitions", client.list(resource.CRDS))
     if found is not None:
         facts.definitions = {crd["metadata"]["name"]: crd for crd in found.items}
@@ -167,16 +168,22 @@ async def _rights(client: Client, facts: Facts) -> None:
     facts.missing_rights = missing
 
 
-def policy_names() -> list[str]:
-    """Every policy of an installation."""
-    return [one["metadata"]["name"] for one in deny(Platform()) if one["kind"] == resource.VALIDATING_POLICIES.kind]
+_KINDS = {
+    resource.VALIDATING_POLICIES.kind: (resource.VALIDATING_POLICIES, resource.VALIDATING_POLICY_BINDINGS),
+    resource.MUTATING_POLICIES.kind: (resource.MUTATING_POLICIES, resource.MUTATING_POLICY_BINDINGS),
+}
 
 
 async def _policies(client: Client, facts: Facts) -> None:
-    for name in policy_names():
+    for one in (*deny(Platform()), *force(Platform())):
+        if one["kind"] not in _KINDS:
+            continue
+        name, (policies, bindings) = one["metadata"]["name"], _KINDS[one["kind"]]
         try:
-            policy = await _exists(client, resource.VALIDATING_POLICIES, name)
-            binding = await _exists(client, resource.VALIDATING_POLICY_BINDINGS, name)
+            if policies is resource.MUTATING_POLICIES and not await listed(client, policies):
+                continue
+            policy = await _exists(client, policies, name)
+            binding = await _exists(client, bindings, name)
         except Unavailable:
             raise
         except ApiError as error:
@@ -200,6 +207,8 @@ async def _policies(client: Client, facts: Facts) -> None:
 def _binding(name: str, found: dict[str, Any] | None) -> str:
     if found is None or found["spec"].get("policyName") != name:
         return "not bound"
+    if found.get("kind", "") == resource.MUTATING_POLICY_BINDINGS.kind:
+        return "bound"
     actions = found["spec"].get("validationActions") or ()
     return "bound" if "Deny" in actions else f"bound for {', '.join(actions) or 'nothing'} only"
 

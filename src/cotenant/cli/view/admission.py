@@ -1,18 +1,13 @@
-"""Rules of the API server for people: the page docs/reference/policies.md, and what `cotenant policies` prints.
-
-`python -m cotenant.cli.view.admission --write` writes the page.
-"""
+"""Rules of the API server for people: the page docs/reference/policies.md, and what `cotenant policies` prints."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from cotenant.judge.reference import kept, safe
+from cotenant.api.markdown import cell
 from cotenant.render.install.admission.catalogue import catalogue, rules
 from cotenant.render.install.admission.rule import Policy, Rule
 
-PAGE = Path(__file__).parents[4] / "docs" / "reference" / "policies.md"
 HEAD = """# Rules inside the API server
 
 <!-- Generated from src/cotenant/render/install/admission: change it there and run make docs. -->
@@ -47,7 +42,7 @@ def rows(policy: Policy) -> list[str]:
     """The rules of a policy as a table."""
     head = ["| Rule | What holds | Why | Way out |", "| --- | --- | --- | --- |"]
     return head + [
-        f"| `{one.id}` | {safe(one.title)}{leaf(one)}{above(one)} | {safe(one.why)} | {safe(one.way_out)} |"
+        f"| `{one.id}` | {cell(one.title)}{leaf(one)}{above(one)} | {cell(one.why)} | {cell(one.way_out)} |"
         for one in policy.rules
     ]
 
@@ -92,14 +87,3 @@ def explained(one: Rule) -> str:
     if one.unless:
         lines.append("Above it  whoever may do the same in the whole cluster")
     return "\n".join([*lines, f"Way out   {one.way_out}"])
-
-
-def main(arguments: list[str], path: Path = PAGE) -> int:
-    """Keeps the page of rules."""
-    return kept(arguments, page(), path, "cotenant.cli.view.admission")
-
-
-if __name__ == "__main__":
-    import sys
-
-    raise SystemExit(main(sys.argv[1:]))

@@ -24,13 +24,19 @@ WORLDS = {
     "an operator that crashes and recounts": ONE_LEADER,
     "two operators": TWO_LEADERS,
     "two operators, one crashes": replace(TWO_LEADERS, crashes=1),
+    "an operator that freezes to recount": replace(ONE_LEADER, freeze=True),
+    "pods that are overdue before they are gone": replace(ONE_LEADER, ends=True, recounts=0),
 }
 FULL = {
     "three creates, a crash, a recount": replace(ONE_LEADER, creates=3),
     "three creates, two operators": replace(TWO_LEADERS, creates=3),
     "room for two": replace(ONE_LEADER, limit=2, creates=3, crashes=0),
-    "an operator that freezes to recount": replace(ONE_LEADER, freeze=True),
     "two operators, one recounts": replace(TWO_LEADERS, recounts=1),
+    "it freezes twice": replace(ONE_LEADER, freeze=True, recounts=2),
+    "it freezes, three creates": replace(ONE_LEADER, freeze=True, creates=3),
+    "two operators, one freezes": replace(TWO_LEADERS, freeze=True, recounts=1),
+    "overdue pods and a recount": replace(ONE_LEADER, ends=True),
+    "overdue pods and two operators": replace(TWO_LEADERS, ends=True),
 }
 if os.environ.get("COTENANT_EXPLORE") == "all":
     WORLDS |= FULL
@@ -90,6 +96,11 @@ VARIANTS = {
     "an operator that trusts a gap": replace(ONE_LEADER, watched=trusting_a_gap, recounts=0, creates=3),
     "a recount that does not wait": replace(ONE_LEADER, patient=False, crashes=0),
     "a recount that is not bound": replace(ONE_LEADER, bound=False, crashes=0),
+    "a frozen recount that does not wait": replace(ONE_LEADER, freeze=True, patient=False, crashes=0),
+    "a frozen recount that is not bound": replace(ONE_LEADER, freeze=True, bound=False, crashes=0),
+    "an overdue pod that counts as charged until it is gone": replace(
+        ONE_LEADER, ends=True, prompt=True, recounts=0, crashes=0, creates=3
+    ),
 }
 
 

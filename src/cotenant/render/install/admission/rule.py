@@ -149,14 +149,15 @@ def _constraints(policy: Policy, platform: Platform) -> Manifest:
     found: Manifest = {"resourceRules": [*policy.matches, *policy.updates], "matchPolicy": "Equivalent"}
     if policy.ignores:
         found["excludeResourceRules"] = list(policy.ignores)
-    if policy.selector is None:
-        never = [*RESERVED, platform.namespace]
-        ours = {"key": keys.TENANT, "operator": "Exists"}
-        named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": never}
-        found["namespaceSelector"] = {"matchExpressions": [ours, named]}
-    else:
-        found["objectSelector"] = policy.selector
-    return found
+    return found | (audience(platform) if policy.selector is None else {"objectSelector": policy.selector})
+
+
+def audience(platform: Platform) -> Manifest:
+    """The selector of tenants' namespaces."""
+    never = [*RESERVED, platform.namespace]
+    ours = {"key": keys.TENANT, "operator": "Exists"}
+    named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": never}
+    return {"namespaceSelector": {"matchExpressions": [ours, named]}}
 
 
 def _trail(policy: Policy) -> list[Manifest]:
