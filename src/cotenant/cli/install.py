@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from cotenant.api.scalars import DNS_LABEL
 from cotenant.cli import Failure
-from cotenant.cli.cluster import proof
+from cotenant.cli.cluster import canaries, proof
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags, duration
 from cotenant.cli.cluster.survey import listed
 from cotenant.cli.installation import roles
@@ -125,16 +125,31 @@ async def served(client: Client, progress: Progress = lambda _: None) -> None:
 
 
 async def _proven(client: Client, platform: Platform, progress: Progress) -> tuple[str, ...]:
-    """Waits for both policies. The guard must be proven; the leash only by whoever may impersonate."""
+    """Waits for the policies. The guard must be proven; some of the others only by whoever may impersonate."""
     await proof.prove(proof.guard(client))
     progress("guard of Spaces: denies")
     try:
         await proof.prove(proof.leash(client, platform))
     except proof.NotProven as reason:
         progress(f"leash of the operator: not proven ({reason})")
-        return (objects.LEASH,)
+        return (objects.LEASH, *await _tried(client, progress))
     progress("leash of the operator: denies")
-    return ()
+    return await _tried(client, progress)
+
+
+async def _tried(client: Client, progress: Progress) -> tuple[str, ...]:
+    """The policies about tenants' objects that nobody could try; NotProven if one lets through what it must deny."""
+    async with canaries.canaries(client) as found:
+        answers = await asyncio.gather(*(proof.prove(one) for one in found), return_exceptions=True)
+    unproven = []
+    for one, answer in zip(found, answers, strict=True):
+        if isinstance(answer, proof.NotProven) and not answer.tried:
+            progress(f"policy {one.policy}: not proven ({answer})")
+            unproven.append(one.policy)
+        elif isinstance(answer, BaseException):
+            raise answer
+    progress(f"policies about tenants' objects: {len(found) - len(unproven)} deny")
+    return tuple(unproven)
 
 
 class Choices(Struct, frozen=True):
