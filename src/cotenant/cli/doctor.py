@@ -59,7 +59,12 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
         _rights(facts)
         if before
         else [
-            *_definitions(facts), *_policies(facts), *_glass(facts, now), *_operator(facts, now), *_pools(facts), *_left(facts)
+            *_definitions(facts),
+            *_policies(facts),
+            *_glass(facts, now),
+            *_operator(facts, now),
+            *_pools(facts),
+            *_left(facts),
         ]
     )
     return parts
