@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from cotenant.api.keys import DEDICATED, POOL
-from cotenant.local.node import Node, register
 from cotenant.render.install import deny, force
+from cotenant.render.nodes import runtime_class
 from installation import PLATFORM, Cluster, Manifest
+from seeds.pools import HUGE, SMALL, Pool, given_node, given_pool, run, waits, workload
 from seeds.test_lint_workloads import POD as PRINTED
-from vocabulary import Team, deployment, eventually, expect_created, expect_denied, expect_ready, given_tenant, pod
+from vocabulary import (
+    Team,
+    deployment,
+    eventually,
+    expect_denied,
+    expect_ready,
+    given_tenant,
+    gone,
+    pod,
+)
 
 pytestmark = pytest.mark.cluster
-HUGE = {"requests": {"cpu": "100"}}
-"""More than an ordinary node of the plane has, and less than one of the pools here."""
-SMALL = {"requests": {"cpu": "1"}}
-
-
-@dataclass
-class Pool:
-    """A tenant with a pool of its own of one node."""
-
-    team: Team
-    name: str
-    node: str
-
-    @property
-    def space(self) -> str:
-        return self.team.namespace("main")
-
-
-def given_node(cluster: Cluster, name: str, *, cpu: str = "200", labels: Manifest | None = None) -> str:
-    register(cluster.plane.wire(), Node(name, cpu=cpu, labels=labels or {}))
-    return name
-
-
-def given_pool(cluster: Cluster, base: str) -> Pool:
-    """As the walkthrough has it: an administrator taints and labels a node."""
-    name = f"{base}-{secrets.token_hex(2)}"
-    node = given_node(cluster, f"node-{name}")
-    for command, said in (
-        (("taint", "nodes", node, f"{DEDICATED}={name}:NoSchedule"), f"node/{node} tainted\n"),
-        (("label", "nodes", node, f"{POOL}={name}-pool"), f"node/{node} labeled\n"),
-    ):
-        assert cluster.admin.kubectl(*command).out == said
-    team = given_tenant(
-        cluster, "", named=name, spaces=["main"], nodes={"pool": f"{name}-pool", "dedicated": True}, ready=False
-    )
-    return Pool(team, f"{name}-pool", node)
 
 
 @pytest.fixture(scope="module")
@@ -83,27 +59,6 @@ def c(cluster, pools) -> Team:
     return pools[2]
 
 
-def run(cluster: Cluster, team: Team, manifest: Manifest) -> str:
-    """The node that the owner's pod runs on."""
-    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
-    answer = eventually(lambda: (said := team.owner.apply(manifest)).ok and said)
-    expect_created(answer, f"pod/{name}")
-    eventually(lambda: cluster.there("Pod", name, namespace)["status"].get("phase") == "Running")
-    return str(cluster.there("Pod", name, namespace)["spec"]["nodeName"])
-
-
-def waits(cluster: Cluster, name: str, namespace: str) -> str:
-    """What the scheduler says of a pod that it cannot place."""
-
-    def said() -> str:
-        found = cluster.there("Pod", name, namespace)
-        assert "nodeName" not in found["spec"], f"it runs on {found['spec']['nodeName']}"
-        conditions = {one["type"]: one for one in found["status"].get("conditions", [])}
-        return str(conditions.get("PodScheduled", {}).get("message", ""))
-
-    return eventually(said)
-
-
 def test_s1_09_and_10_an_administrator_taints_and_labels_the_nodes_of_a_tenant(cluster, a):
     node = cluster.there("Node", a.node)
 
@@ -114,7 +69,7 @@ def test_s1_09_and_10_an_administrator_taints_and_labels_the_nodes_of_a_tenant(c
 
 
 def test_s1_11_a_pod_of_the_tenant_runs_on_its_node(cluster, a):
-    assert run(cluster, a.team, pod("plain", a.space)) == a.node
+    assert run(cluster, a.team, pod("plain", a.space, **a.way)) == a.node
 
 
 def test_s1_11_the_pod_as_it_is_printed_is_refused_for_its_quotes(cluster, a):
@@ -126,20 +81,23 @@ def test_s1_12_a_pod_of_another_tenant_waits_although_only_that_node_has_room(cl
     eventually(lambda: c.owner.apply(pod("large", namespace, resources=HUGE)).ok)
 
     assert "had untolerated taint" in waits(cluster, "large", namespace)
-    assert run(cluster, a.team, pod("large", a.space, resources=HUGE)) == a.node
+    assert run(cluster, a.team, pod("large", a.space, resources=HUGE, **a.way)) == a.node
+    for where in (namespace, a.space):
+        cluster.delete("Pod", "large", where)  # nothing of the later tests is to wait for room
 
 
 def test_s1_13_a_toleration_without_a_selector_leads_to_no_shared_node(cluster, a):
     toleration = {"key": DEDICATED, "operator": "Equal", "value": a.team.name, "effect": "NoSchedule"}
 
-    assert run(cluster, a.team, pod("tolerant", a.space, tolerations=[toleration])) == a.node
+    assert run(cluster, a.team, pod("tolerant", a.space, tolerations=[toleration], **a.way)) == a.node
     assert cluster.there("Pod", "tolerant", a.space)["spec"]["nodeSelector"] == {POOL: a.name}
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "StatefulSet", "Job", "DaemonSet"])
 def test_s1_13_every_kind_of_workload_runs_there_and_the_daemons_nowhere_else(cluster, a, kind):
     name = f"w-{kind.lower()}"
-    eventually(lambda: a.team.owner.apply(workload(kind, name, a.space)).ok)
+    way = a.daemons if kind == "DaemonSet" else a.way
+    eventually(lambda: a.team.owner.apply(workload(kind, name, a.space, **way)).ok)
 
     def placed() -> bool:
         found = [one for one in cluster.list("Pod", a.space) if one["metadata"]["name"].startswith(name)]
@@ -150,22 +108,6 @@ def test_s1_13_every_kind_of_workload_runs_there_and_the_daemons_nowhere_else(cl
     eventually(placed)
     if kind == "DaemonSet":
         eventually(lambda: cluster.there("DaemonSet", name, a.space)["status"]["desiredNumberScheduled"] == 1)
-
-
-def workload(kind: str, name: str, namespace: str) -> Manifest:
-    """With two pods where the kind has a number."""
-    found = deployment(name, namespace, replicas=2)
-    spec: Manifest = found["spec"]
-    found |= {"kind": kind}
-    if kind in ("DaemonSet", "Job"):
-        del spec["replicas"]
-    if kind == "StatefulSet":
-        spec["serviceName"] = name
-    if kind == "Job":
-        del spec["selector"]
-        spec["template"]["spec"]["restartPolicy"] = "Never"
-        found["apiVersion"] = "batch/v1"
-    return found
 
 
 def ways(to: Pool) -> dict[str, tuple[Manifest, str, str]]:
@@ -199,7 +141,8 @@ WAYS = ("taint", "any tenant", "pool", "everything", "one effect", "selector", "
 def test_s1_14_no_other_tenant_names_the_nodes_of_one(cluster, a, b, c, way, whose):
     team, namespace = (b.team, b.space) if whose == "b" else (c, c.namespace("main"))
     spec, rule, named = ways(a)[way]
-    answer = team.owner.apply(pod("intruder", namespace, **spec))
+    own = b.way if whose == "b" and way != "selector" else {}
+    answer = team.owner.apply(pod("intruder", namespace, **own, **spec))
 
     expect_denied(answer, by="policy", saying=f"{rule}: ")
     assert named in answer.err
@@ -208,8 +151,7 @@ def test_s1_14_no_other_tenant_names_the_nodes_of_one(cluster, a, b, c, way, who
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job", "DaemonSet"])
 def test_s1_14_nor_does_a_workload_of_another_tenant(cluster, a, b, kind):
-    manifest = workload(kind, "intruder", b.space)
-    manifest["spec"]["template"]["spec"] |= ways(a)["everything"][0]
+    manifest = workload(kind, "intruder", b.space, **b.way, **ways(a)["everything"][0])
 
     expect_denied(b.team.owner.apply(manifest), by="policy", saying="COTENANT-POD-5: ")
 
@@ -250,8 +192,10 @@ def test_s1_14_nor_does_a_pod_get_there_that_waited_at_a_gate(cluster, a, c, way
 
 def test_s1_15_pods_of_each_tenant_are_on_its_own_nodes_and_nothing_else_is(cluster, a, b, c):
     shared = c.namespace("main")
-    for team, namespace in ((a.team, a.space), (b.team, b.space), (c, shared)):
-        eventually(lambda it=team, where=namespace: it.owner.apply(deployment("many", where, replicas=6)).ok)
+    for team, namespace, way in ((a.team, a.space, a.way), (b.team, b.space, b.way), (c, shared, {})):
+        many = workload("Deployment", "many", namespace, **way)
+        many["spec"]["replicas"] = 6
+        eventually(lambda it=team, what=many: it.owner.apply(what).ok)
     # Of the platform, and not meant for anybody's pool: it waits rather than go there.
     cluster.apply(deployment("platform", "default", replicas=1, resources=HUGE))
     try:
@@ -280,24 +224,61 @@ def test_s1_15_a_second_tenant_that_names_the_pool_does_not_come_in(cluster, a):
     other = given_tenant(cluster, "late", spaces=["main"], nodes={"pool": a.name, "dedicated": True})
     expect_ready(other, "main")
     namespace = other.namespace("main")
-    eventually(lambda: other.owner.apply(pod("plain", namespace)).ok)
+    eventually(lambda: other.owner.apply(pod("plain", namespace, nodeSelector={POOL: a.name})).ok)
 
-    assert "had untolerated taint" in waits(cluster, "plain", namespace)
+    try:
+        assert "had untolerated taint" in waits(cluster, "plain", namespace)
+        ((_, said, _),) = pools_found(cluster, other.name)
+        assert said.startswith(f"pool {a.name} is meant for one tenant, and {a.team.name}, {other.name} name it")
+    finally:
+        cluster.delete("Pod", "plain", namespace)
+        other.change(nodes=None)
 
 
 @contextmanager
 def without(cluster: Cluster, *names: str) -> Iterator[None]:
     """These policies are not bound meanwhile."""
     bindings = [one for one in (*deny(PLATFORM), *force(PLATFORM)) if one["kind"].endswith("Binding")]
-    gone = [one for one in bindings if one["spec"]["policyName"] in names]
-    assert gone
-    for one in gone:
-        cluster.delete(one["kind"], one["metadata"]["name"])
+    wanted = [one for one in bindings if one["spec"]["policyName"] in names]
+    found = [one for one in wanted if cluster.get(one["kind"], one["metadata"]["name"])]
+    assert found
     try:
+        for one in found:
+            cluster.delete(one["kind"], one["metadata"]["name"])
         yield
     finally:
-        for one in gone:
+        for one in found:
             cluster.apply(one, manager="cotenant-install")
+
+
+def pools_found(cluster: Cluster, *tenants: str) -> list[tuple[str, str, str]]:
+    """What `cotenant doctor` says about the pools of these tenants: level, detail, fix."""
+    command = [sys.executable, "-m", "cotenant", "doctor", "-o", "json", "--kubeconfig", str(cluster.plane.kubeconfig)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    found = [one for one in json.loads(done.stdout)["findings"] if one["what"] == "node pools"]
+    return [
+        (one["level"], one["detail"], one["fix"]) for one in found if any(name in one["detail"] for name in tenants)
+    ]
+
+
+def test_s1_15_doctor_sees_where_everybodys_pods_are_and_whether_the_nodes_keep_others_out(cluster, a, c):
+    assert pools_found(cluster, a.team.name) == []
+    taint = f"{DEDICATED}={a.team.name}"
+    assert cluster.admin.kubectl("taint", "nodes", a.node, f"{taint}:NoSchedule-").ok
+    try:
+        loose = pod("guest", c.namespace("main"), resources=HUGE)
+        run(cluster, c, loose)
+        found = pools_found(cluster, a.team.name)
+    finally:
+        assert cluster.admin.kubectl("taint", "nodes", a.node, f"{taint}:NoSchedule").ok
+        cluster.delete("Pod", "guest", c.namespace("main"))
+        eventually(gone(cluster, "Pod", "guest", c.namespace("main")))
+    where = f"pod {c.namespace('main')}/guest runs on node {a.node}, which is of tenant {a.team.name}"
+    assert [(level, fix) for level, _, fix in found] == [
+        ("WARN", f"kubectl taint nodes {a.node} {taint}:NoExecute"),
+        ("FAIL", f"kubectl delete pod guest -n {c.namespace('main')}"),
+    ]
+    assert found[1][1] == where
 
 
 def test_s1_14_without_the_policies_the_same_pods_run_where_they_should_not(cluster, a, b, c):
@@ -323,11 +304,12 @@ def classes(installation) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def shared(installation, classes) -> Iterator[tuple[Team, Team, str]]:
-    """A regular and a premium tenant on one pool of one node with room for two pods."""
+def shared(installation, classes) -> Iterator[tuple[Team, Team, str, Manifest]]:
+    """A regular and a premium tenant on one pool of one node with room for two pods; they name it by its RuntimeClass."""
     pool = f"shared-{secrets.token_hex(2)}"
     node = given_node(installation, f"node-{pool}", cpu="2", labels={POOL: pool})
     assert installation.admin.kubectl("taint", "nodes", node, f"{POOL}={pool}:NoSchedule").ok
+    installation.admin.apply(runtime_class(pool, None))
     nodes: dict[str, Any] = {"nodes": {"pool": pool}}
     pods = {"security": "baseline", "priorityClasses": []}
     regular = given_tenant(installation, "regular", spaces=["main"], ready=False, pods=pods, **nodes)
@@ -335,13 +317,13 @@ def shared(installation, classes) -> Iterator[tuple[Team, Team, str]]:
     premium = given_tenant(installation, "premium", spaces=["main"], ready=False, pods=pods, **nodes)
     for team in (regular, premium):
         expect_ready(team, "main")
-    yield regular, premium, node
+    yield regular, premium, node, {"runtimeClassName": f"cotenant-pool-{pool}"}
     installation.delete("Node", node)
 
 
 @pytest.mark.parametrize("which", ["premium", "system-cluster-critical", "system-node-critical"])
 def test_s1_06_a_regular_tenant_has_no_premium_priority(cluster, shared, classes, which):
-    regular, _, _ = shared
+    regular, *_ = shared
     name = classes if which == "premium" else which
     manifest = pod("important", regular.namespace("main"), priorityClassName=name)
 
@@ -349,9 +331,11 @@ def test_s1_06_a_regular_tenant_has_no_premium_priority(cluster, shared, classes
 
 
 def test_s1_08_a_premium_pod_takes_the_place_of_a_regular_one_on_a_full_node(cluster, shared, classes):
-    regular, premium, node = shared
+    regular, premium, node, way = shared
     namespace = regular.namespace("main")
-    eventually(lambda: regular.owner.apply(deployment("web", namespace, replicas=2, resources=SMALL)).ok)
+    web = workload("Deployment", "web", namespace, **way)
+    web["spec"]["template"]["spec"]["containers"][0]["resources"] = SMALL
+    eventually(lambda: regular.owner.apply(web).ok)
 
     def running() -> set[str]:
         return {
@@ -360,11 +344,11 @@ def test_s1_08_a_premium_pod_takes_the_place_of_a_regular_one_on_a_full_node(clu
 
     before = eventually(lambda: len(running()) == 2 and running())
 
-    urgent = pod("urgent", premium.namespace("main"), resources=SMALL, priorityClassName=classes)
+    urgent = pod("urgent", premium.namespace("main"), resources=SMALL, priorityClassName=classes, **way)
     assert run(cluster, premium, urgent) == node
     eventually(lambda: len(running()) == 1)
     assert running() < before
-    plain = pod("plain", premium.namespace("main"), resources=SMALL)
+    plain = pod("plain", premium.namespace("main"), resources=SMALL, **way)
     eventually(lambda: premium.owner.apply(plain).ok)
     waits(cluster, "plain", premium.namespace("main"))
     assert len(running()) == 1

@@ -17,6 +17,7 @@ from cotenant.cli.iam.stores import Stores, aws_flags, opened
 from cotenant.cli.view.output import NO_HEADERS, document, output_flag, say, table, write
 from cotenant.kube.client import Client
 from cotenant.kube.resource import NAMESPACES
+from cotenant.model.iam.accesspolicies import TABLE
 from cotenant.model.iam.accesspolicies import allows as by_policy
 from cotenant.model.rights import Ask, Grant, allows
 
@@ -59,7 +60,8 @@ def who_can(
     """Who may VERB a RESOURCE: users, groups, ServiceAccounts, and IAM principals by entries, aws-auth and access policies.
 
     RESOURCE is plural, with its group where it has one: pods, deployments.apps, secrets/db. In the namespace of -n or of
-    the context; -A: a right in the whole cluster. Exit 0; 3: EKS or aws-auth could not be read.
+    the context; -A: a right in the whole cluster. Exit 0; 3: EKS or aws-auth could not be read, or somebody has an access
+    policy that this version does not know.
     """
     if sum(map(bool, (tenant, namespace, everywhere))) > 1:
         raise click.UsageError("-n, -A and --tenant exclude each other")
@@ -72,6 +74,7 @@ def who_can(
         try:
             places = await within(cluster, tenant, everywhere=everywhere)
             people = await everybody(stores, policies=True)
+            stores.unread += unknown(people)
             found = list(answers(asked, places, await bindings(cluster.client), people))
         finally:
             stores.close()
@@ -86,6 +89,15 @@ def who_can(
     for one in stores.unread:
         say(f"not read: {one}")
     return PARTLY if stores.unread else ANSWERED
+
+
+def unknown(people: Iterable[Resolved]) -> list[str]:
+    """Access policies that are not in the table, and who has them: what they give is not told."""
+    found = {(policy.name, who.principal) for who in people for policy in who.policies if policy.name not in TABLE}
+    return [
+        f"what access policy {name} gives {principal}: this version does not know it"
+        for name, principal in sorted(found)
+    ]
 
 
 async def within(cluster: Cluster, tenant: str | None, *, everywhere: bool) -> list[str]:

@@ -52,7 +52,8 @@ class Account:
         self.book = Book()
         self.manifest: Manifest = {}
         self.changed = asyncio.Event()
-        self.moved = 0.0
+        self.charged = 0.0
+        """When something was last admitted, as far as it is in the book."""
         self.leaking: float | None = None
         self.restless = False
         self.refused = False
@@ -125,8 +126,11 @@ class StrictAccounting:
             account.task = asyncio.create_task(self.keep(namespace, account))
         one = stored(found)
         if account.book.stored is None or one.revision > account.book.stored.revision:
-            account.manifest, account.moved = found, clock()
+            account.manifest = found
+        before = account.book.charged
         account.book = books.watched(account.book, one, gap=gap)
+        if account.book.charged != before:
+            account.charged = clock()
         account.changed.set()
         for key, _ in one.used:
             self.follow(kind_of(key))
@@ -239,7 +243,7 @@ class StrictAccounting:
         revision = int(answer["metadata"]["resourceVersion"])
         account.book = books.settled(account.book, refund, revision)
         if int(account.manifest["metadata"]["resourceVersion"]) < revision:
-            account.manifest, account.moved = answer, clock()
+            account.manifest = answer
         self.metrics.refunds.inc()
         return True
 
@@ -254,7 +258,7 @@ class StrictAccounting:
             return
         account.restless = True
         account.leaking = account.leaking or clock()
-        if clock() - account.moved >= WAIT:
+        if clock() - account.charged >= WAIT:
             done = await account.refunds.recount(Recount(), known)
         elif clock() - account.leaking >= FREEZE_AFTER:
             self.metrics.freezes.inc()

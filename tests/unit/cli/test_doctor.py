@@ -6,6 +6,7 @@ import pytest
 
 from cotenant.api.schema import crds
 from cotenant.cli.cluster.glazing import Broken
+from cotenant.cli.cluster.placement import Placement
 from cotenant.cli.cluster.survey import Facts
 from cotenant.cli.doctor import Finding, diagnose, exit_code, lines
 
@@ -27,6 +28,7 @@ def healthy(**changes) -> Facts:
         "denies": {"cotenant-leash": True, "cotenant-guard": True},
         "astray": [],
         "bound": {},
+        "placement": Placement(nodes=3),
         "led": True,
         "holder": "pod-1",
         "renewed": NOW - timedelta(seconds=3),
@@ -80,6 +82,20 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"astray": ["acme-old"]}, "WARN", "left behind", "acme-old carries a tenant's label"),
         ({"bygone": {"acme": ["acme-a", "home-acme"]}}, "WARN", "left behind", "acme is gone, acme-a, home-acme kept"),
         ({"bound": {"acme-old": 2}}, "WARN", "left behind", "2 role bindings of ours give rights in it"),
+        (
+            {"placement": Placement(contested={"gold": ["a", "b"]})},
+            "WARN",
+            "node pools",
+            "gold is meant for one tenant, and a, b",
+        ),
+        ({"placement": Placement(untainted={"a": ["n1"]})}, "WARN", "node pools", "n1 of tenant a lack the taint"),
+        (
+            {"placement": Placement(guests=[("b-dev/web", "n1", "a")])},
+            "FAIL",
+            "node pools",
+            "b-dev/web runs on node n1",
+        ),
+        ({"placement": Placement(outside={"a": ["a-dev/x"]})}, "WARN", "node pools", "a-dev/x of tenant a run outside"),
         ({"led": False, "renewed": None}, "FAIL", "operator", "no Lease"),
         ({"renewed": NOW - timedelta(minutes=5)}, "FAIL", "operator", "300 s ago"),
     ],

@@ -15,6 +15,7 @@ from cotenant.api.keys import COTENANT, MANAGED_BY
 from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
+from cotenant.cli.cluster.placement import Placement, placement
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -64,6 +65,8 @@ class Facts(Struct, kw_only=True):
     """Tenants that are gone -> namespaces that still carry their label."""
     bound: dict[str, int] | None = None
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
+    placement: Placement | None = None
+    """Nodes of pools and whose pods are on them."""
     led: bool | None = None
     """Whether there is a Lease."""
     holder: str = ""
@@ -223,6 +226,7 @@ async def _left(client: Client, facts: Facts) -> None:
     found = [gather_tenant(world, name, Platform(), now) for name in sorted(tenants)]
     facts.astray = sorted(one.metadata.name for each in found if each for one in astray(each))
     facts.bygone = bygone(world.namespaces.items(), tenants)
+    facts.placement = await _try(facts, "node pools", placement(client, world))
     bindings = await _try(facts, "left behind", client.list(resource.ROLE_BINDINGS, labels=f"{MANAGED_BY}={COTENANT}"))
     if bindings is not None:
         owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cotenant.model.finding import Finding
 from cotenant.model.iam.awsauth import ROLES, USERS, AwsAuth, read
-from cotenant.model.iam.claims import Claim, canonical, merged
+from cotenant.model.iam.claims import Claim, merged
 from cotenant.model.iam.history import holds
 
 REPAIR = "repair it: cotenant iam rollback, or kubectl edit configmap aws-auth -n kube-system"
@@ -16,7 +16,7 @@ def by_aws_auth(claims: Sequence[Claim], data: Mapping[str, str], sso: Sequence[
     """What is wrong with each claim that aws-auth does not make true. sso: as for merged."""
     found = read(data)
     unread = {one.section: one for one in found.faults}
-    now = {key: identity for key, identity in found.identities().items() if key == canonical(key)}
+    now = found.identities()
     trouble: dict[Claim, Finding] = {}
     for claim in claims:
         one = merged([claim], sso)

@@ -108,7 +108,7 @@ def of_trust(found: Situation, role: str, let_in: Sequence[Admission]) -> Iterat
     for holder in found.holders:
         mine = holder.may(role)
         for one in let_in:
-            if mine and (one.wide or one.namespace not in holder.namespaces):
+            if mine and one.namespace not in holder.namespaces:
                 yield Fault(holder.name, role, f"its trust lets in by {one.by} {spoken(one)}", corrected(holder))
             if not mine and one.by == "IRSA" and (reached := sorted(filter(one.admits, holder.namespaces))):
                 text = f"its trust lets in by IRSA {spoken(one)}, so any Pod of {', '.join(reached)} can take it on"

@@ -37,6 +37,8 @@ class Rules(Struct, frozen=True):
     """Pods are overdue for a while before they are gone: whoever goes by the clock may leave them out already."""
     prompt: bool = False
     """An operator that takes it that such a pod was charged until it was gone."""
+    informed: bool = False
+    """A recount that was waited for while refunds were written: it goes by what the book says of charges."""
     quiet: bool = True
     """The policy: the quota controller lowers only when every create has ended and it has heard of all."""
     forgetful: bool = False
@@ -60,14 +62,14 @@ class Leader(Struct, frozen=True):
 
 
 class World(Struct, frozen=True):
-    """`coming` creates are charged and not stored. `heard` is the quota controller's cache, `unheard` what follows.
+    """`coming` creates are charged and not stored: the revisions of their charges, where somebody asks. `heard` is the quota controller's cache, `unheard` what follows.
 
     `ending` are pods that are overdue, by the revision since when, `late` how many of them the quota controller still counts.
     """
 
     stored: Stored
     exists: int
-    coming: int
+    coming: tuple[int, ...]
     heard: int
     unheard: tuple[str, ...]
     leaders: tuple[Leader, ...]
@@ -117,7 +119,7 @@ class Explorer:
         stored = Stored(1, ((KIND, 0.0),), ((KIND, float(rules.limit)),))
         leader = Leader(self.rules.watched(Book(), told(stored)), (), ())
         budget = tuple(map(float, (rules.creates, rules.crashes, rules.recounts)))
-        return World(stored, 0, 0, 0, (), (leader,) * rules.leaders, budget, 1)
+        return World(stored, 0, (), 0, (), (leader,) * rules.leaders, budget, 1)
 
     def successors(self, world: World) -> Iterator[tuple[str, World]]:
         yield from self.pods(world)
@@ -131,27 +133,32 @@ class Explorer:
         parts = forgetful(world, bound=self.rules.bound)
         known = sorted({revision for part in parts for revision in revisions(part)} - {0})
         names = {old: new for new, old in enumerate(known, 1)} | {0: 0}
-        stored, ending, *leaders = [rename(part, tuple(names[one] for one in revisions(part))) for part in parts]
-        return replace(world, stored=stored, ending=ending, leaders=tuple(sorted(leaders, key=order)), now=len(known))
+        stored, ending, coming, *leaders = [
+            rename(part, tuple(names[one] for one in revisions(part))) for part in parts
+        ]
+        cluster = {"stored": stored, "ending": ending, "coming": coming}
+        return replace(world, **cluster, leaders=tuple(sorted(leaders, key=order)), now=len(known))
 
     # -- the cluster
 
     def pods(self, world: World) -> Iterator[tuple[str, World]]:
         hard = int(dict(world.stored.hard)[KIND])
         if world.budget[CREATE] and world.used < hard:
-            yield "charge", self.store(replace(spent(world, CREATE), coming=world.coming + 1), used=world.used + 1)
-        if world.coming:
-            yield "land", self.pod(replace(world, coming=world.coming - 1, exists=world.exists + 1), "added")
-            yield "lose", replace(world, coming=world.coming - 1)
+            at = world.now + 1 if self.rules.informed else 0
+            yield "charge", self.store(replace(spent(world, CREATE), coming=(*world.coming, at)), used=world.used + 1)
+        for at in sorted({*world.coming}):
+            left = without(world.coming, at)
+            yield "land", self.pod(replace(world, coming=left, exists=world.exists + 1), "added")
+            yield "lose", replace(world, coming=left)
         now = world.now + 1
         if world.exists:
             fewer = replace(world, exists=world.exists - 1)
             yield "delete", self.pod(fewer, "deleted", (now, now))
             if self.rules.ends:
                 yield "end", self.pod(replace(fewer, ending=(*world.ending, now)), "ended")
-        for number, since in enumerate(world.ending):
-            left = world.ending[:number] + world.ending[number + 1 :]
-            yield "go", self.pod(replace(world, ending=left), "gone", (now if self.rules.prompt else since, now))
+        for since in world.ending:
+            left = replace(world, ending=without(world.ending, since))
+            yield "go", self.pod(left, "gone", (now if self.rules.prompt else since, now))
 
     def pod(self, world: World, event: str, deletion: tuple[int, int] | None = None) -> World:
         leaders = [
@@ -219,8 +226,8 @@ class Explorer:
     def recount(self, world: World, number: int, me: Leader) -> Iterator[tuple[str, World]]:
         if me.task is None:
             if world.budget[RECOUNT]:
-                task = recounts.begin(Recount(freeze=self.rules.freeze))
-                yield "recounts", changed(spent(world, RECOUNT), number, replace(me, task=task))
+                for task in self.begun(world, me):
+                    yield "recounts", changed(spent(world, RECOUNT), number, replace(me, task=task))
             return
         listing = isinstance(me.task.request, recounts.ListObjects)
         for late in range(len(world.ending) + 1 if listing else 1):
@@ -229,6 +236,14 @@ class Explorer:
                 step = recounts.advance(me.task, answer)
                 it = replace(after.leaders[number], task=step if isinstance(step, Recounting) else None)
                 yield f"recount: {type(answer).__name__}", changed(after, number, it)
+
+    def begun(self, world: World, me: Leader) -> Iterator[Recounting]:
+        yield recounts.begin(Recount(freeze=self.rules.freeze))
+        known = me.book.stored
+        # All that the book takes to be admitted has come to its end.
+        waited = not any(at <= me.book.charged for at in world.coming)
+        if self.rules.informed and waited and known and known.revision == world.stored.revision:
+            yield recounts.begin(Recount(), known)
 
     def perform(self, world: World, task: Recounting, late: int = 0) -> tuple[Any, World]:
         """The answer, None while there is none. A list counts so many of those that are overdue."""
@@ -284,7 +299,8 @@ def forgetful(world: World, *, bound: bool) -> tuple[Any, ...]:
         replace(one, task=pursued(one.task, world.stored, bound=bound), quotas=telling(one)) for one in world.leaders
     ]
     first = min(world.ending, default=world.now + 1)
-    return world.stored, world.ending, *[without(one, min([first, *opened(one)])) for one in leaders]
+    known = [leaving(one, min([first, *opened(one)]), world.coming) for one in leaders]
+    return world.stored, world.ending, world.coming, *known
 
 
 def pursued(task: Recounting | None, stored: Stored, *, bound: bool) -> Recounting | None:
@@ -313,11 +329,15 @@ def opened(one: Leader) -> list[int]:
     return [*(since for since, _ in one.deletions or ()), *(release.since for release in one.book.pending)]
 
 
-def without(one: Leader, first: int) -> Leader:
-    if all(at >= first or not at for _, at in one.book.lowered):
-        return one
+def leaving(one: Leader, first: int, coming: tuple[int, ...]) -> Leader:
     lowered = tuple((key, at if at >= first else 0) for key, at in one.book.lowered)
-    return replace(one, book=replace(one.book, lowered=lowered))
+    charged = max((at for at in coming if at <= one.book.charged), default=0)
+    return replace(one, book=replace(one.book, lowered=lowered, charged=charged))
+
+
+def without(some: tuple[int, ...], one: int) -> tuple[int, ...]:
+    number = some.index(one)
+    return some[:number] + some[number + 1 :]
 
 
 @cache
