@@ -22,6 +22,8 @@ runs. They look at nothing outside namespaces with the label `cotenant.dev/tenan
 each of its spaces: `kubectl get spacepolicy policy -o yaml`. A refusal begins with the id of the rule; `cotenant policies explain ID`
 says the same as this page.
 
+- **One policy writes**, where the API server serves MutatingAdmissionPolicy (Kubernetes 1.36): `cotenant-pools` puts the selector and the
+  tolerations of `nodes.pool` into pods and DaemonSets. `COTENANT-POD-4`, `-5` and `-9` look at what comes out, whoever wrote it.
 - **No SpacePolicy, nothing new.** Without it the API server answers `no params found for policy binding`: the space is being made, or the
   operator does not run. What exists may still be updated, or a namespace whose SpacePolicy is deleted first would never end.
 - **Tightening a rule evicts nobody.** What runs keeps running; what it keeps of images and classes may stay in later updates.

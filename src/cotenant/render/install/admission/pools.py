@@ -117,19 +117,20 @@ def forced(platform: Platform) -> list[Manifest]:
     spec: Manifest = {
         # Where it fails the twins would refuse all the same; with Ignore they alone would say why.
         "failurePolicy": "Fail",
-        "reinvocationPolicy": "IfNeeded",
+        # Nobody's later change makes ours wrong, and the twins look last.
+        "reinvocationPolicy": "Never",
         "paramKind": {"apiVersion": keys.API_VERSION, "kind": "SpacePolicy"},
         "matchConstraints": audience(platform)
         | {
             "resourceRules": [kinds("", ["CREATE"], "pods"), kinds("apps", ["CREATE", "UPDATE"], "daemonsets")],
             "matchPolicy": "Equivalent",
         },
+        # Whoever writes labels or finalizers of a DaemonSet starts no rollout.
         "matchConditions": [
-            {"name": "pool", "expression": POOLED},
-            # Whoever writes labels or finalizers of a DaemonSet starts no rollout.
             {
-                "name": "new",
-                "expression": "request.operation == 'CREATE' || object.spec.template != oldObject.spec.template",
+                "name": "pool",
+                "expression": f"{POOLED} && "
+                "(request.operation == 'CREATE' || object.spec.template != oldObject.spec.template)",
             },
         ],
         "variables": [{"name": name, "expression": expression} for name, expression in _WRITTEN],
@@ -143,21 +144,20 @@ def forced(platform: Platform) -> list[Manifest]:
     ]
 
 
+def _wanted(key: str, value: str) -> str:
+    """CEL: a toleration; without effect it fits taints of every effect."""
+    return f"{{'key': '{key}', 'operator': 'Equal', 'value': {value}}}"
+
+
+_ROOT = f"({_DAEMONS} ? '/spec/template/spec' : '/spec')"
+# Few: each costs a pod some 50 µs.
 _WRITTEN = (
-    ("root", f"{_DAEMONS} ? '/spec/template/spec' : '/spec'"),
     ("pod", f"{_DAEMONS} ? dyn(object).spec.template.spec : dyn(object).spec"),
-    # Without effect they fit taints of every effect.
-    (
-        "wanted",
-        (
-            f"[{{'key': '{keys.POOL}', 'operator': 'Equal', 'value': {OWN}}}] + "
-            f"({_DEDICATED} ? [{{'key': '{keys.DEDICATED}', 'operator': 'Equal', 'value': {TENANT}}}] : [])"
-        ),
-    ),
     (
         "missing",
         (
-            "variables.wanted.filter(w, !variables.pod.?tolerations.orValue([]).exists(t, t.?key.orValue('') == w.key && "
+            f"([{_wanted(keys.POOL, OWN)}] + ({_DEDICATED} ? [{_wanted(keys.DEDICATED, TENANT)}] : [])).filter(w, "
+            f"!variables.pod.?tolerations.orValue([]).exists(t, t.?key.orValue('') == w.key && "
             "t.?operator.orValue('Equal') == 'Equal' && t.?value.orValue('') == w.value && t.?effect.orValue('') == ''))"
         ),
     ),
@@ -166,8 +166,8 @@ _WRITTEN = (
 
 def _selector() -> str:
     """CEL: the pool's selector where there is none; another one stays, for the twin to refuse."""
-    whole = f"JSONPatch{{op: 'add', path: variables.root + '/nodeSelector', value: {{'{keys.POOL}': {OWN}}}}}"
-    path = f"variables.root + '/nodeSelector/' + jsonpatch.escapeKey('{keys.POOL}')"
+    whole = f"JSONPatch{{op: 'add', path: {_ROOT} + '/nodeSelector', value: {{'{keys.POOL}': {OWN}}}}}"
+    path = f"{_ROOT} + '/nodeSelector/' + jsonpatch.escapeKey('{keys.POOL}')"
     return (
         f"(variables.pod.?nodeSelector[?'{keys.POOL}'].hasValue() ? [] : has(variables.pod.nodeSelector) ? "
         f"[JSONPatch{{op: 'add', path: {path}, value: {OWN}}}] : [{whole}])"
@@ -176,8 +176,8 @@ def _selector() -> str:
 
 def _tolerations() -> str:
     """CEL: those that are missing."""
-    whole = "JSONPatch{op: 'add', path: variables.root + '/tolerations', value: variables.missing}"
-    one = "JSONPatch{op: 'add', path: variables.root + '/tolerations/-', value: m}"
+    whole = f"JSONPatch{{op: 'add', path: {_ROOT} + '/tolerations', value: variables.missing}}"
+    one = f"JSONPatch{{op: 'add', path: {_ROOT} + '/tolerations/-', value: m}}"
     return (
         f"(variables.missing.size() == 0 ? [] : has(variables.pod.tolerations) ? variables.missing.map(m, {one}) : "
         f"[{whole}])"
