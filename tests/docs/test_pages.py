@@ -75,7 +75,10 @@ metadata: {name: one-more}
 X""",
 }
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
-FINDINGS = ("cotenant plan", "cotenant iam plan", "cotenant why pod deploy/", "kubectl auth can-i")
+FINDINGS = (
+    "cotenant plan", "cotenant iam plan", "cotenant iam workloads backend", "cotenant why pod deploy/", "cotenant why access",
+    "kubectl auth can-i",
+)  # fmt: skip
 """Commands that answer 1 on these pages: there is something to tell."""
 
 

@@ -274,9 +274,10 @@ def test_s0_23_a_team_that_takes_all_cpu_stops_at_its_quota(cluster, backend, fr
     expect_created(frontend.apply(greedy), "deployment.apps/greedy")
 
     def stopped() -> bool:
-        (found,) = cluster.list("ReplicaSet", "frontend-team", labels="app=greedy")
-        said = [one["message"] for one in found["status"].get("conditions", []) if one["type"] == "ReplicaFailure"]
-        assert found["status"].get("replicas", 0) < 8
+        made = cluster.list("ReplicaSet", "frontend-team", labels="app=greedy")
+        conditions = [one for found in made for one in found["status"].get("conditions", [])]
+        said = [one["message"] for one in conditions if one["type"] == "ReplicaFailure"]
+        assert all(found["status"].get("replicas", 0) < 8 for found in made)
         return bool(said) and "exceeded quota: cotenant, requested: requests.cpu=500m, used: requests.cpu=2" in said[0]
 
     eventually(stopped)

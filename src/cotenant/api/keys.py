@@ -59,6 +59,10 @@ POD_SECURITY = "pod-security.kubernetes.io"
 HOME_PREFIX = "home-"
 POLICY = "policy"
 """Name of the SpacePolicy in every space and home."""
+CANARY = f"{GROUP}/canary"
+"""On the namespace in which an installation tries its policies, and which goes with that."""
+ENFORCEMENT = f"{GROUP}/enforcement"
+"""On a SpacePolicy beside it: what the API server does by it, warn or observe."""
 
 
 def home_of(tenant: str) -> str:

@@ -58,7 +58,14 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
     parts += (
         _rights(facts)
         if before
-        else [*_definitions(facts), *_policies(facts), *_operator(facts, now), *_pools(facts), *_left(facts)]
+        else [
+            *_definitions(facts),
+            *_policies(facts),
+            *_glass(facts, now),
+            *_operator(facts, now),
+            *_pools(facts),
+            *_left(facts),
+        ]
     )
     return parts
 
@@ -197,6 +204,15 @@ def _policies(facts: Facts) -> Iterable[Finding]:
             yield Finding("ok", "policies", f"{name} denies, tried as a dry run")
         else:
             yield Finding("FAIL", "policies", f"{name} let through, as a dry run, what it must deny", INSTALL)
+
+
+def _glass(facts: Facts, now: datetime) -> Iterable[Finding]:
+    """Policies that somebody lifted for a while."""
+    open_ = [one for one in facts.lifted if one.until > now]
+    if open_:
+        last = max(open_, key=lambda one: one.until)
+        detail = f"{len(open_)} policies only audit until {last.until:%Y-%m-%dT%H:%M:%SZ}: {last.reason} ({last.who})"
+        yield Finding("WARN", "breakglass", detail, "cotenant breakglass --end")
 
 
 def _operator(facts: Facts, now: datetime) -> Iterable[Finding]:

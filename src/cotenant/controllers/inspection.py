@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -25,6 +26,7 @@ from cotenant.kube.resource import (
 )
 from cotenant.model.platform import Platform
 from cotenant.render.install import deny, force
+from cotenant.render.install.admission import glass
 from cotenant.render.install.values import labels
 
 log = structlog.get_logger()
@@ -37,8 +39,15 @@ FILLED: tuple[Any, ...] = ({}, [], None, "Equivalent", "*")
 class Inspection:
     """Keeps `world.lapse` true to what was last seen, and calls `changed` when that changes."""
 
-    def __init__(self, client: Client, world: World, platform: Platform, changed: Callable[[], None]) -> None:
-        self.client, self.world, self.changed = client, world, changed
+    def __init__(
+        self,
+        client: Client,
+        world: World,
+        platform: Platform,
+        changed: Callable[[], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.client, self.world, self.changed, self.now = client, world, changed, now
         self.denying, self.forcing = deny(platform), force(platform)
 
     async def run(self) -> None:
@@ -56,11 +65,13 @@ class Inspection:
             log.warning("policies could not be read", error=error.message or error.reason)
             return "not read"
         lapse = lapsed(self.denying, denying) or ("" if forcing is None else lapsed(self.forcing, forcing))
-        if (lapse, forcing is not None) != (self.world.lapse, self.world.mutates):
-            (log.error if lapse else log.info)("policies", lapse=lapse or "none", mutating=forcing is not None)
-            self.world.lapse, self.world.mutates = lapse, forcing is not None
+        lifted, world = glass_of(denying, self.now()), self.world
+        if (lapse, lifted, forcing is not None) != (world.lapse, world.glass, world.mutates):
+            told = {"lapse": lapse or "none", "breakglass": lifted or "none", "mutating": forcing is not None}
+            (log.error if lapse or lifted else log.info)("policies", **told)
+            world.lapse, world.glass, world.mutates = lapse, lifted, forcing is not None
             self.changed()
-        return lapse
+        return lapse or lifted
 
     async def forced(self) -> list[Manifest] | None:
         """What writes into pods; None where the API server serves no such policies, as before Kubernetes 1.36."""
@@ -88,9 +99,20 @@ def lapsed(wanted: Iterable[Manifest], found: Iterable[Manifest]) -> str:
         what = "binding of policy" if one["kind"].endswith("Binding") else "policy"
         if known is None:
             return f"{what} {name} is missing"
-        if not within(one["spec"], known["spec"]):
+        # How long a glass is broken is no change: it says so itself, and passes.
+        if not within(one["spec"], glass.whole(known)["spec"] if glass.breakable(one) else known["spec"]):
             return f"{what} {name} was changed"
     return ""
+
+
+def glass_of(found: Iterable[Manifest], now: datetime) -> str:
+    """Which policies are lifted now, in words: how many, until when and why; "" for none."""
+    lifted = [(until, one) for one in found if (until := glass.until(one)) and until > now]
+    if not lifted:
+        return ""
+    until, last = max(lifted, key=lambda one: one[0])
+    reason = last["metadata"].get("annotations", {}).get(glass.REASON, "no reason given")
+    return f"{len(lifted)} policies only audit until {until:%Y-%m-%dT%H:%M:%SZ}: {reason}"[:1000]
 
 
 def within(wanted: Any, found: Any) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cotenant.api.schema import crds
+from cotenant.cli.cluster.glazing import Broken
 from cotenant.cli.cluster.placement import Placement
 from cotenant.cli.cluster.survey import Facts
 from cotenant.cli.doctor import Finding, diagnose, exit_code, lines
@@ -72,6 +73,12 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"policies": {"cotenant-leash": "bound for Audit only"}}, "FAIL", "policies", "Audit only: nothing is denied"),
         ({"denies": {"cotenant-guard": False}}, "FAIL", "policies", "cotenant-guard let through"),
         ({"denies": {"cotenant-leash": False}}, "FAIL", "policies", "cotenant-leash let through"),
+        (
+            {"lifted": [Broken("cotenant-pods", NOW + timedelta(minutes=5), "registry down", "ann")]},
+            "WARN",
+            "breakglass",
+            "1 policies only audit until 2026-11-21T12:05:00Z: registry down (ann)",
+        ),
         ({"astray": ["acme-old"]}, "WARN", "left behind", "acme-old carries a tenant's label"),
         ({"bygone": {"acme": ["acme-a", "home-acme"]}}, "WARN", "left behind", "acme is gone, acme-a, home-acme kept"),
         ({"bound": {"acme-old": 2}}, "WARN", "left behind", "2 role bindings of ours give rights in it"),
@@ -146,3 +153,7 @@ def test_what_could_not_be_read_is_no_finding_and_exit_3():
 def test_a_failure_weighs_more_than_what_was_not_seen():
     assert exit_code([Finding("FAIL", "x", "y")], partly=True) == 1
     assert exit_code([Finding("WARN", "x", "y")], partly=False) == 0
+
+
+def test_a_glass_whose_time_is_over_gets_no_remark():
+    assert remarks(healthy(lifted=[Broken("cotenant-pods", NOW, "registry down", "ann")])) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cotenant.kube.client import Listing
 from cotenant.kube.errors import NotFound, Unavailable
 from cotenant.model.platform import Platform
 from cotenant.render.install import deny, force
+from cotenant.render.install.admission import glass
 
 WANTED = [*deny(Platform()), *force(Platform())]
 
@@ -98,6 +100,8 @@ async def test_a_policy_that_was_loosened_is_noticed(change: dict[str, Any]) -> 
             "validationActions" in change
         ):
             continue
+        if one["spec"].get("validationActions") == ["Audit"]:
+            continue  # it never did more
         found = installed()
         next(each for each in found if each["metadata"] == one["metadata"] and each["kind"] == one["kind"])["spec"] |= (
             change
@@ -130,3 +134,32 @@ def test_blanks_that_helm_leaves_out_are_no_change() -> None:
     assert not within({"a": "x"}, {"a": "xy"})
     assert not within(["a"], ["a", "b"])
     assert lapsed([], []) == ""
+
+
+def glazed(until: datetime) -> list[dict[str, Any]]:
+    """Somebody broke the glass of every policy that has one."""
+    notes = {glass.REASON: "registry down"}
+    return [glass.broken(one, until, notes) if glass.breakable(one) else one for one in installed()]
+
+
+async def test_a_broken_glass_is_no_lapse_and_is_told_until_it_is_whole_again() -> None:
+    until, times = datetime(2026, 1, 1, 12, 30, tzinfo=UTC), [datetime(2026, 1, 1, 12, tzinfo=UTC)]
+    world, told = World(), []
+    server: Any = Server(glazed(until))
+    inspection = Inspection(server, world, Platform(), lambda: told.append(1), lambda: times[-1])
+
+    assert await inspection.look() == world.glass == "7 policies only audit until 2026-01-01T12:30:00Z: registry down"
+    assert world.lapse == ""
+    times.append(until)
+
+    assert await inspection.look() == world.glass == ""
+    assert len(told) == 2
+
+
+async def test_a_glass_of_another_shape_is_a_change() -> None:
+    found = installed()
+    policy = next(one for one in found if glass.breakable(one))
+    for one in policy["spec"]["variables"]:
+        if one["name"] == glass.UNTIL:
+            one["name"], one["expression"] = "other", "'9999-01-01T00:00:00Z'"
+    assert (await look(found))[0] == f"policy {policy['metadata']['name']} was changed"

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from cotenant.api.keys import COTENANT, MANAGED_BY
 from cotenant.cli.cluster import proof
+from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
 from cotenant.controllers.gather import gather_tenant
@@ -54,6 +55,8 @@ class Facts(Struct, kw_only=True):
     missing_rights: list[str] | None = None
     policies: dict[str, str] = field(default_factory=dict)
     """Policy -> bound, not bound, missing, or what its binding does instead of denying."""
+    lifted: list[Broken] = field(default_factory=list)
+    """Policies whose glass somebody broke, also where the time is over."""
     denies: dict[str, bool] = field(default_factory=dict)
     """Policy -> whether it denied what it must, of those that could be tried."""
     astray: list[str] | None = None
@@ -190,6 +193,7 @@ async def _policies(client: Client, facts: Facts) -> None:
             facts.unseen.append(f"policies: {error}")
             return
         facts.policies[name] = "missing" if policy is None else _binding(name, binding)
+        facts.lifted += lifted([policy] if policy else [])
     for canary in (proof.leash(client, Platform()), proof.guard(client)):
         if facts.policies[canary.policy] != "bound":
             continue

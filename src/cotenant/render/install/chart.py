@@ -1,13 +1,11 @@
 """Templates of the Helm chart, made from the same manifests as `cotenant install`, so that the two cannot differ.
 
-`python -m cotenant.render.install.chart --write DIR` writes DIR/templates, `--check DIR` compares. Each value of the
-chart is rendered as a marker first; markers become template expressions. The namespace is the release's: helm makes it.
+Each value of the chart is rendered as a marker first; markers become template expressions. The namespace is the
+release's: helm makes it.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -27,6 +25,8 @@ _VALUES = InstallValues(
     log_level="zzz-log",
     memory_limit="zzz-memory",
     metrics_from="zzz-metrics",
+    eks_cluster="zzz-eks",
+    aws_region="zzz-region",
     platform=_PLATFORM,
     assist=True,
 )
@@ -46,6 +46,8 @@ EXPRESSIONS = {
     "zzz-log": "{{ .Values.logLevel | quote }}",
     "zzz-memory": "{{ .Values.memoryLimit | quote }}",
     "zzz-metrics": "{{ .Values.metricsFrom | quote }}",
+    '"zzz-eks"': "{{ toJson .Values.eks.cluster }}",
+    '"zzz-region"': "{{ toJson .Values.eks.region }}",
     "88888": "{{ .Values.replicas }}",
     '"strictAccounting": false': '"strictAccounting": {{ .Values.strictAccounting }}',
 }
@@ -132,24 +134,3 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-
-
-def main(arguments: list[str]) -> int:
-    """`--write DIR` or `--check DIR`; 1 where a file differs, 2 for a wrong call."""
-    match arguments:
-        case ["--write", folder]:
-            for name, text in files().items():
-                Path(folder, "templates", name).write_text(text, encoding="utf-8")
-            return 0
-        case ["--check", folder]:
-            paths = {Path(folder, "templates", name): text for name, text in files().items()}
-            stale = [path for path, text in paths.items() if not path.is_file() or path.read_text("utf-8") != text]
-            sys.stderr.writelines(f"{path} is not what the manifests say\n" for path in stale)
-            return 1 if stale else 0
-        case _:
-            sys.stderr.write(f"{__doc__}\n")
-            return 2
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -87,7 +87,8 @@ class Place:
 def pod(**spec: Any) -> Manifest:
     """A pod that keeps every rule of STRICT, unless said otherwise."""
     container = {"name": "c", "image": "registry.example.com/acme/app:1"}
-    kept = {"containers": [container], "nodeSelector": {"node-restriction.kubernetes.io/cotenant-pool": "gold"}}
+    selector = {"node-restriction.kubernetes.io/cotenant-pool": "gold"}
+    kept = {"containers": [container], "nodeSelector": selector, "hostUsers": False}
     return {"spec": {name: value for name, value in (kept | spec).items() if value is not None}}
 
 

@@ -7,6 +7,7 @@ the author of a Deployment hears of it, and not only an event of its ReplicaSet.
 from __future__ import annotations
 
 from cotenant.api import keys
+from cotenant.render.install.admission import sandbox
 from cotenant.render.install.admission.pools import AFFINITY, OWN, PLACE, POOLED, TOLERATIONS, tolerated
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
 from cotenant.render.install.values import Manifest
@@ -107,13 +108,15 @@ RULES = (
         holds=f"!has({_P}.registries) || variables.images.all(i, {_allowed('i')})",
         says=told("image {} comes from no allowed registry; allowed: {}", short(_FIRST_IMAGE), short(_REGISTRIES, 60)),
     ),
+    *sandbox.RULES,
 )
 
 
-def _variables(pod: str, before: str, placed: str, *, template: bool) -> tuple[tuple[str, str], ...]:
+def _variables(pod: str, metadata: str, before: str, placed: str, *, template: bool) -> tuple[tuple[str, str], ...]:
     return (
         ("pod", pod),
         ("placed", placed),
+        ("pins", sandbox.pins(metadata)),
         *tolerated(template=template),
         ("priority", "variables.pod.?priorityClassName.orValue('')"),
         ("runtime", "variables.pod.?runtimeClassName.orValue('')"),
@@ -132,10 +135,12 @@ PODS = Policy(
     matches=(kinds("", ["CREATE"], "pods"), kinds("", ["UPDATE"], "pods/ephemeralcontainers")),
     updates=(kinds("", ["UPDATE"], "pods"),),
     # The job controller takes its finalizers off by an update of the pod.
-    condition="request.operation == 'CREATE' || object.spec != oldObject.spec",
+    condition="request.operation == 'CREATE' || object.spec != oldObject.spec || "
+    f"{sandbox.pins('object.metadata')} != {sandbox.pins('oldObject.metadata')}",
     # A mirror pod is bound from birth, and a node can make none for another one (NodeRestriction).
     variables=_variables(
         "object.spec",
+        "object.metadata",
         "oldObject.spec",
         f"request.operation == 'CREATE' && {_NAMED} && !('system:nodes' in request.userInfo.?groups.orValue([]))",
         template=False,
@@ -144,10 +149,10 @@ PODS = Policy(
 
 
 def _template(one: str) -> str:
-    """CEL: the pod of a template, wherever the kind has it."""
+    """CEL: the template, wherever the kind has it."""
     return (
         f"(request.resource.resource == 'cronjobs' ? dyn({one}).spec.jobTemplate.spec.template : "
-        f"request.resource.resource == 'podtemplates' ? dyn({one}).template : dyn({one}).spec.template).spec"
+        f"request.resource.resource == 'podtemplates' ? dyn({one}).template : dyn({one}).spec.template)"
     )
 
 
@@ -169,7 +174,13 @@ WORKLOADS = Policy(
     matches=_workloads("CREATE"),
     updates=_workloads("UPDATE"),
     condition=f"request.operation == 'CREATE' || {_template('object')} != {_template('oldObject')}",
-    variables=_variables(_template("object"), _template("oldObject"), _NAMED, template=True),
+    variables=_variables(
+        f"{_template('object')}.spec",
+        f"{_template('object')}.?metadata",
+        f"{_template('oldObject')}.spec",
+        _NAMED,
+        template=True,
+    ),
 )
 
 EXEC = Policy(
