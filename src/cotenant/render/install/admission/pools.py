@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cotenant.api import keys
 from cotenant.model.platform import Platform
+from cotenant.render.install.admission.mode import TRIAL
 from cotenant.render.install.admission.rule import API, Rule, audience, kinds, short, told
 from cotenant.render.install.values import Manifest, manifest
 
@@ -129,7 +130,7 @@ def forced(platform: Platform) -> list[Manifest]:
         "matchConditions": [
             {
                 "name": "pool",
-                "expression": f"{POOLED} && "
+                "expression": f"{POOLED} && {_MEANT} && "
                 "(request.operation == 'CREATE' || object.spec.template != oldObject.spec.template)",
             },
         ],
@@ -149,6 +150,11 @@ def _wanted(key: str, value: str) -> str:
     return f"{{'key': '{key}', 'operator': 'Equal', 'value': {value}}}"
 
 
+# Where the rule is only observed nothing changes; a rehearsal of tightening it shows what would be.
+_MEANT = (
+    f"(params.spec.?rules.orValue({{}})[?'{PLACE.id}'].orValue(params.spec.enforcement) == 'enforce' || "
+    f"(request.?dryRun.orValue(false) && dyn(request).?options.?fieldManager.orValue('') == '{TRIAL}'))"
+)
 _ROOT = f"({_DAEMONS} ? '/spec/template/spec' : '/spec')"
 # Few: each costs a pod some 50 µs.
 _WRITTEN = (
