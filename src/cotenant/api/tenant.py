@@ -215,6 +215,8 @@ class NodesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """Name of the node pool that the tenant's pods run on: nodes with this label node-restriction.kubernetes.io/cotenant-pool."""
     dedicated: bool | None = None
     """Whether nothing but this tenant runs on the pool: its nodes have the taint node-restriction.kubernetes.io/cotenant-tenant."""
+    tolerations: Annotated[list[Annotated[str, Meta(max_length=317, min_length=1)]], Meta(max_length=50)] | None = None
+    """Keys of other taints that pods may tolerate. Built in: none but Kubernetes' own and those of devices that a pod asks for."""
 
 
 class ServicesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

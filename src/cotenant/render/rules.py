@@ -39,7 +39,7 @@ def policy(view: TenantView, namespace: str, space: str | None = None) -> Manife
         space=space,
         network=NetworkRules(isolation=rules.isolation, internet=rules.internet),
         pods=rules.pods,
-        nodes=rules.nodes if rules.nodes.pool else None,
+        nodes=rules.nodes if rules.nodes.pool or rules.nodes.tolerations else None,
         services=rules.services,
         ingress=rules.ingress,
         storage=rules.storage,

@@ -31,6 +31,7 @@ ENFORCED = {
     "pods.userNamespaces",
     "pods.allowExec",
     "nodes.pool",
+    "nodes.tolerations",
     "services.types",
     "ingress.classes",
     "ingress.hosts",

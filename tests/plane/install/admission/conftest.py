@@ -47,7 +47,7 @@ def policy_of(namespace: str, rules: Manifest) -> Manifest:
     spec = {"tenant": "acme", "space": "dev", "network": {"isolation": "tenant", "internet": True}} | rules
     metadata = {"name": "policy", "namespace": namespace}
     body = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "SpacePolicy", "metadata": metadata}
-    return body | {"spec": spec | {"enforcement": "enforce"}}
+    return body | {"spec": {"enforcement": "enforce"} | spec}
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def largest() -> Manifest:
             "userNamespaces": True,
             "allowExec": True,
         },
-        "nodes": {"pool": "p" * 63},
+        "nodes": {"pool": "p" * 63, "dedicated": True, "tolerations": words(50, 317)},
         "services": {"types": ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]},
         "ingress": {"classes": words(50, 253), "hosts": [f"*.{word}" for word in words(100, 251)]},
         "storage": {"classes": words(50, 253)},

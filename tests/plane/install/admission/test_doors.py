@@ -61,6 +61,11 @@ INGRESSES = {
         "COTENANT-INGRESS-1",
         "nginx",
     ),
+    "the old annotation of an allowed class": (
+        ingress(notes={"kubernetes.io/ingress.class": "alb"}, ingressClassName=None),
+        "COTENANT-INGRESS-1",
+        "old annotation",
+    ),
     "every host": (ingress(host=None), "COTENANT-INGRESS-2"),
     "a default backend": (
         ingress(defaultBackend={"service": {"name": "s", "port": {"number": 80}}}),
@@ -160,7 +165,15 @@ async def test_what_breaks_a_rule_already_can_still_be_let_go_of(strict, operato
             "services", {"metadata": {"finalizers": None}}, name="old", method="PATCH", content_type=MERGE, dry=False
         )
     )
-    answer = await place.ask(
-        "services", {"spec": {"selector": {"c": "d"}}}, name="old", method="PATCH", content_type=MERGE
-    )
-    refused(answer, "COTENANT-SERVICE-1")
+    how = {"name": "old", "method": "PATCH", "content_type": MERGE}
+    passes(await place.ask("services", {"spec": {"selector": {"c": "d"}}}, **how))
+    refused(await place.ask("services", {"spec": {"type": "LoadBalancer"}}, **how), "COTENANT-SERVICE-1")
+
+
+async def test_the_class_is_not_changed_afterwards_by_the_old_annotation(strict):
+    passes(await strict.ask("ingresses", ingress() | {"metadata": {"name": "classed"}}, dry=False))
+    how = {"name": "classed", "method": "PATCH", "content_type": MERGE}
+    public = {"metadata": {"annotations": {"kubernetes.io/ingress.class": "nginx-public"}}}
+
+    refused(await strict.ask("ingresses", public, **how), "COTENANT-INGRESS-1", "nginx-public")
+    passes(await strict.ask("ingresses", {"metadata": {"annotations": {"team": "blue"}}}, **how))

@@ -56,6 +56,7 @@ async def test_labels_that_carry_the_rules_stay(strict, labels, sub):
         {"labels": {"istio-injection": "enabled"}},
         {"annotations": {"scheduler.alpha.kubernetes.io/node-selector": "pool=b"}},
         {"finalizers": ["example.com/stay"]},
+        {"ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "gone", "uid": "b1"}]},
     ],
     ids=str,
 )

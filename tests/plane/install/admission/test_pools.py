@@ -235,7 +235,7 @@ async def test_a_daemonset_of_which_only_a_label_changes_starts_no_rollout(make_
 async def test_what_runs_stays_changeable_when_its_tenant_gets_a_pool_and_what_waits_at_a_gate_does_not(
     make_place, admin, operator
 ):
-    place = await ready(await make_place("admission-pool-given", FREE))
+    place = await ready(await make_place("admission-pool-given", FREE | {"nodes": {"tolerations": ["gpu"]}}))
     toleration = {"key": "gpu", "operator": "Exists"}
     passes(await place.ask("pods", bare(tolerations=[toleration]) | {"metadata": {"name": "old"}}, dry=False))
     gates = [{"name": "example.com/wait"}]
@@ -243,7 +243,7 @@ async def test_what_runs_stays_changeable_when_its_tenant_gets_a_pool_and_what_w
     async with asyncio.timeout(20):
         while not (await admin.get(resource.PODS, "old", place.namespace))["spec"].get("nodeName"):
             await asyncio.sleep(0.05)
-    now = policy_of(place.namespace, FREE | {"nodes": {"pool": "gold"}})["spec"]
+    now = policy_of(place.namespace, FREE | {"nodes": {"pool": "gold", "tolerations": None}})["spec"]
     await operator.merge(resource.SPACE_POLICIES, "policy", {"spec": now}, place.namespace)
     async with asyncio.timeout(10):
         while (await place.ask("pods", bare(tolerations=[toleration]))).ok:
@@ -261,6 +261,35 @@ async def test_what_runs_stays_changeable_when_its_tenant_gets_a_pool_and_what_w
     refused(answer, "COTENANT-POD-4", "tenant acme runs on pool gold")
     through = {"spec": {"schedulingGates": None, "nodeSelector": {POOL: "gold"}}}
     passes(await place.ask("pods", through, name="gated", method="PATCH", content_type=MERGE))
+
+
+@pytest.mark.parametrize("plural", ["deployments", "jobs"])
+async def test_so_it_does_in_a_template_that_names_limits_alone_or_an_init_container(strict, plural):
+    container = {"image": "registry.example.com/acme/app:1", "resources": {"limits": {"nvidia.com/gpu": 1}}}
+    keys = {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
+
+    passes(await strict.ask(plural, template(plural, pod(containers=[container | {"name": "c"}], **keys))))
+    passes(await strict.ask(plural, template(plural, pod(initContainers=[container | {"name": "i"}], **keys))))
+    none = container | {"name": "c", "resources": {"limits": {"nvidia.com/gpu": 0}}}
+    refused(await strict.ask(plural, template(plural, pod(containers=[none], **keys))), "COTENANT-POD-5")
+
+
+@pytest.mark.parametrize(
+    "key", ["dedicated", "infra.example.com/only", "nvidia.com/gpu", "eks.amazonaws.com/compute-type"]
+)
+async def test_node_02_without_a_pool_a_tenant_tolerates_what_it_was_given_and_no_other_taint(free, make_place, key):
+    body = bare(tolerations=[{"key": key, "operator": "Exists"}])
+
+    refused(await free.ask("pods", body), "COTENANT-POD-5", key)
+
+
+async def test_a_taint_that_the_tenant_lists_is_tolerated(make_place):
+    place = await ready(
+        await make_place("admission-tolerant", FREE | {"nodes": {"tolerations": ["infra.example.com/only"]}})
+    )
+
+    passes(await place.ask("pods", bare(tolerations=[{"key": "infra.example.com/only", "operator": "Exists"}])))
+    refused(await place.ask("pods", bare(tolerations=[{"key": "infra", "operator": "Exists"}])), "COTENANT-POD-5")
 
 
 async def test_a_toleration_for_the_gpu_that_a_pod_asks_for_passes(strict):
@@ -302,8 +331,8 @@ def _bytes(body: Manifest) -> bytes:
 
 
 async def test_where_the_pool_is_only_observed_nothing_is_written_but_in_a_rehearsal(make_place, operator, forced):
-    place = await ready(await make_place("admission-pool-observed", FREE))
-    soft = FREE | {"nodes": {"pool": "gold"}, "rules": {"COTENANT-POD-4": "observe"}}
+    place = await ready(await make_place("admission-pool-observed", FREE | {"nodes": {"tolerations": ["gpu"]}}))
+    soft = FREE | {"nodes": {"pool": "gold", "tolerations": None}, "rules": {"COTENANT-POD-4": "observe"}}
     await operator.merge(resource.SPACE_POLICIES, "policy", {"spec": soft}, place.namespace)
     body = bare(tolerations=[{"key": "gpu", "operator": "Exists"}])
     async with asyncio.timeout(10):

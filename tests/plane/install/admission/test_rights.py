@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from plane.install.admission.place import RBAC, Manifest, passes, refused
+from cotenant.kube import resource
+from cotenant.kube.client import Client
+from cotenant.kube.transport import Transport
+from plane.install.admission.place import RBAC, Manifest, passes, pod, refused
 
 pytestmark = pytest.mark.cluster
 MERGE = "application/merge-patch+json"
@@ -204,7 +209,8 @@ async def test_forged_addresses_lead_nowhere(strict):
 CLAIMS = {
     "VOL-05 another class": (claim(storageClassName="io2"), "COTENANT-VOLUME-1", "io2", "gp3"),
     "VOL-05 no class": (claim(storageClassName=None), "COTENANT-VOLUME-1"),
-    "VOL-05 an empty class": (claim(storageClassName=""), "COTENANT-VOLUME-1"),
+    "VOL-02 an empty class, for what somebody made by hand": (claim(storageClassName=""), "COTENANT-VOLUME-3"),
+    "VOL-02 by a selector": (claim(selector={"matchLabels": {"team": "b"}}), "COTENANT-VOLUME-3"),
     "VOL-05 the old annotation": (
         claim({"volume.beta.kubernetes.io/storage-class": "io2"}),
         "COTENANT-VOLUME-1",
@@ -236,3 +242,36 @@ async def test_vol_02_nor_is_the_volume_named_afterwards(strict):
 
     refused(await strict.ask("persistentvolumeclaims", {"spec": {"volumeName": "pv-of-b"}}, **how), "COTENANT-VOLUME-3")
     passes(await strict.ask("persistentvolumeclaims", {"metadata": {"labels": {"a": "b"}}}, **how))
+
+
+async def test_a_kubelet_writes_the_status_of_a_claim_that_its_pod_uses(strict, admin, control_plane):
+    name, volume = "kubelet-of-claim", {"name": "v", "persistentVolumeClaim": {"claimName": "grown"}}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+    await admin.create(resource.NODES, node)
+    passes(await strict.ask("persistentvolumeclaims", claim() | {"metadata": {"name": "grown"}}, dry=False))
+    gated = pod(volumes=[volume], schedulerName="volcano") | {"metadata": {"name": "user"}}
+    passes(await strict.ask("pods", gated, dry=False))
+    target = {"apiVersion": "v1", "kind": "Node", "name": name}
+    bound = {"metadata": {"name": "user"}, "target": target}
+    passes(await strict.ask("pods/binding", bound, name="user", method="POST", dry=False, by=admin))
+    kubelet = Client(await Transport.from_kubeconfig(control_plane.user(f"system:node:{name}", ["system:nodes"])))
+    change = {"status": {"conditions": [{"type": "FileSystemResizePending", "status": "True"}]}}
+    how = {"name": "grown", "method": "PATCH", "content_type": MERGE}
+
+    async with asyncio.timeout(20):  # the Node authorizer hears of the pod a little later
+        while (
+            not (answer := await strict.ask("persistentvolumeclaims/status", change, by=kubelet, **how)).ok
+            and "COTENANT" not in answer.message
+        ):
+            await asyncio.sleep(0.1)
+    await kubelet.close()
+    passes(answer)
+    refused(await strict.ask("persistentvolumeclaims/status", change, **how), "COTENANT-RIGHT-6")
+
+
+async def test_nobody_else_writes_the_status_of_a_pod(strict, standing):
+    forged = {"status": {"podIP": "10.9.9.9", "podIPs": [{"ip": "10.9.9.9"}]}}
+
+    answer = await strict.ask("pods/status", forged, name=standing, method="PATCH", content_type=MERGE)
+
+    refused(answer, "COTENANT-RIGHT-6", "pods/status")

@@ -166,7 +166,7 @@ INGRESSES = Policy(
             way_out="name one in spec.ingressClassName and not in an annotation, or " + _ASK.format("ingress.classes"),
             leaf="ingress.classes",
             holds="!has(params.spec.ingress.classes) || (variables.class in params.spec.ingress.classes && "
-            "variables.classNoted == '') || (variables.class == variables.classBefore && "
+            "variables.classNoted == '') || (oldObject != null && variables.class == variables.classBefore && "
             "variables.classNoted == variables.classNotedBefore)",
             says=told(
                 "IngressClass {} is not allowed; allowed: {}",

@@ -31,17 +31,14 @@ def _asked(key: str) -> str:
 
 
 def _tolerable(one: str) -> str:
-    """CEL: whether a toleration may be: Kubernetes' own, the tenant's pool, and others only where it has no pool.
+    """CEL: whether a toleration may be: Kubernetes' own, the tenant's pool, and others that the Tenant lists.
 
     Those of extended resources (GPUs) are written by ExtendedResourceToleration into pods that ask for them.
     """
     exact = f"{one}.?operator.orValue('Equal') == 'Equal'"
     pool = f"{POOLED} && {exact} && {one}.?value.orValue('') == {OWN}"
     tenant = f"{POOLED} && {_DEDICATED} && {exact} && {one}.?value.orValue('') == {TENANT}"
-    other = (
-        f"{POOLED} ? {_asked(one + '.key')} : "
-        f"(!{one}.key.startsWith('node-role.kubernetes.io/') && {one}.key != 'CriticalAddonsOnly')"
-    )
+    other = f"{one}.key in params.spec.?nodes.?tolerations.orValue([]) || {_asked(one + '.key')}"
     return (
         f"((has({one}.key) && {one}.key != '' && ({one}.key.startsWith('node.kubernetes.io/') || "
         f"({one}.key == '{keys.POOL}' ? {pool} : {one}.key == '{keys.DEDICATED}' ? {tenant} : {other}))) || "
@@ -95,10 +92,10 @@ PLACE = Rule(
 TOLERATIONS = Rule(
     id="COTENANT-POD-5",
     firm=True,
-    title="A pod tolerates the taints of its own pool and of Kubernetes, no other pool's and never all",
+    title="A pod tolerates the taints of its own pool, of Kubernetes and of devices that it asks for, no others and never all",
     why="A toleration is the key to nodes that are kept free for somebody else; one without a key fits every lock.",
-    way_out=f"take it out, or {_GIVES}",
-    leaf="nodes.pool",
+    way_out="take it out, or a platform administrator changes nodes.pool or nodes.tolerations of the Tenant",
+    leaf="nodes.tolerations",
     holds=f"variables.tolerations.all(t, {_tolerable('t')})",
     says=told(
         "toleration of {}={} is not for tenant {}",

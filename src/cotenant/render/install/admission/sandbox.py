@@ -32,7 +32,7 @@ _SOURCES = " || ".join(
     )
 )  # fmt: skip
 _FOREIGN = f"variables.pod.volumes.filter(v, !({_SOURCES}))[0]"
-_DEDICATED = "params.spec.?nodes.?dedicated.orValue(false)"
+_DEDICATED = "params.spec.?nodes.?pool.hasValue() && params.spec.nodes.?dedicated.orValue(false)"
 
 
 def pins(metadata: str) -> str:
@@ -90,7 +90,7 @@ RULES = (
         title="A pod does not keep a shared node from going away",
         why="The platform pays for a node that is never emptied, and cannot mend it. On nodes of its own a tenant may.",
         way_out="leave the annotation out, or " + _ASK.format("nodes.dedicated"),
-        holds=f"variables.pins.size() == 0 || {_DEDICATED}",
+        holds=f"variables.pins.size() == 0 || ({_DEDICATED})",
         says=told("annotation {} keeps a shared node from going away", "variables.pins[0]"),
     ),
     Rule(
