@@ -59,12 +59,15 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "kubeconfig": Entry("kubeconfig:kubeconfig", "A kubeconfig with one context for each space of a tenant."),
     },
     "Prove": {
-        "policies": Entry("policies:policies", "The rules inside the API server: list, explain, export."),
+        "policies": Entry("policies:policies", "The rules inside the API server: list, explain, check, export."),
         "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
         "why": Entry("why:why", "Why a pod is refused or would fit, and why somebody may do something or not."),
         "verify": Entry("verify:verify", "Prove that tenants are isolated, with evidence."),
     },
     "Other": {
+        "breakglass": Entry(
+            "breakglass:command", "Lift the rules about what tenants use for a while; it ends by itself."
+        ),
         "operator": Entry("operator:operator", "Run the controllers in the foreground."),
         "version": Entry("version:version", "Versions of this program and of the cluster."),
         "completion": Entry("completion:completion", "Shell completion for bash, zsh or fish."),

@@ -60,6 +60,8 @@ def _cluster_rules(platform: Platform) -> list[Manifest]:
             ("list",),
             "validatingadmissionpolicies",
             "validatingadmissionpolicybindings",
+            "mutatingadmissionpolicies",
+            "mutatingadmissionpolicybindings",
         ),
         rule("apiextensions.k8s.io", ("get",), "customresourcedefinitions", names=definitions),
     ]
