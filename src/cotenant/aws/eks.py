@@ -59,6 +59,17 @@ class Eks:
             raise
         return told(answer["accessEntry"])
 
+    async def holders(self) -> set[str]:
+        """ListAccessPolicies, and ListAccessEntries of each: the principals that have any, two dozen calls for all entries."""
+        pages = self.calls.pages("eks", "ListAccessPolicies", maxResults=PAGE)
+        arns = [one["arn"] async for page in pages for one in page["accessPolicies"]]
+        found: set[str] = set()
+        for policy in arns:
+            where: dict[str, Any] = {"clusterName": self.cluster, "associatedPolicyArn": policy, "maxResults": PAGE}
+            async for page in self.calls.pages("eks", "ListAccessEntries", **where):
+                found.update(page["accessEntries"])
+        return found
+
     async def policies(self, principal: str) -> list[Association]:
         """ListAssociatedAccessPolicies; none for an entry that is gone."""
         where: dict[str, Any] = {"clusterName": self.cluster, "principalArn": principal, "maxResults": PAGE}

@@ -13,14 +13,16 @@ import click
 from msgspec.structs import replace
 
 from cotenant.api.keys import IAM_GROUPS
+from cotenant.aws.faults import Fault
 from cotenant.cli import Failure
 from cotenant.cli.cluster.connect import Cluster, ask
-from cotenant.cli.iam.resolution import Resolved, everybody
+from cotenant.cli.iam.resolution import Resolved, holders
 from cotenant.cli.iam.stores import opened
+from cotenant.cli.iam.workloads import look
 from cotenant.cli.settings_source import platform as platform_of
 from cotenant.cli.view.output import paint, say
 from cotenant.judge.isolation import table
-from cotenant.judge.isolation.outside import Outside
+from cotenant.judge.isolation.outside import Beside, Outside
 from cotenant.judge.isolation.report import Report
 from cotenant.model.platform import Platform
 from cotenant.proof.prover import Progress
@@ -83,18 +85,21 @@ def verify(
     return report.exit_code
 
 
-async def outside(cluster: Cluster, kubeconfig: str | None) -> tuple[Outside, ...] | None:
-    """The access policies of members who enter by IAM, where settings or context name an EKS cluster; None elsewhere."""
+async def outside(cluster: Cluster, kubeconfig: str | None) -> Beside | None:
+    """What EKS and IAM give members and Pods, where settings or context name an EKS cluster that answers; None elsewhere."""
     stores = await opened(cluster, None, None, None, kubeconfig)
     try:
         if stores.desk is None or not stores.mode:
             return None
-        before = len(stores.unread)
-        found = [one for who in await everybody(stores, policies=True) for one in beside(who)]
-        if len(stores.unread) > before:
-            say(f"not read: {stores.unread[-1]}")
-            return None
-        return tuple(found)
+        found = await look(stores)
+        unread = list(found.unread)
+        try:
+            people = await holders(stores)
+        except Fault as error:
+            people = []
+            unread.append(f"access policies: {error.message}")
+        policies = [one for who in people for one in beside(who)]
+        return Beside(tuple(policies), tuple(found.faults), tuple(unread))
     finally:
         stores.close()
 

@@ -38,7 +38,7 @@ EKS_NOTE = (
     "see: aws eks list-associated-access-policies"
 )
 
-EKS_READ = "EKS access policies of members were read from EKS, and judged by their scope; nothing of them was tried"
+EKS_READ = "access policies of members and IAM roles of Pods were read from EKS and IAM; nothing of them was tried"
 
 
 async def verify(client: Client, question: Question, progress: Progress = lambda _done, _total: None) -> Report:

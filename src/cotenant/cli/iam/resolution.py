@@ -29,12 +29,22 @@ async def everybody(stores: Stores, *, policies: bool) -> list[Resolved]:
     """Every principal that can sign in. Raises nothing: what cannot be read goes to `unread`."""
     found = mapped(stores)
     try:
-        for principal in await listed(stores):
-            if said := await of_entry(stores, principal, policies=policies):
+        there = await listed(stores)
+        holding = await stores.desk.eks.holders() if stores.desk and there and policies else set()
+        for principal in there:
+            if said := await of_entry(stores, principal, policies=principal in holding):
                 found[canonical(principal)] = said
     except Fault as error:
         stores.unread.append(f"EKS: {error.message}")
     return [found[key] for key in sorted(found)]
+
+
+async def holders(stores: Stores) -> list[Resolved]:
+    """Every principal that has access policies, with them; nobody else's entry is described. Raises Fault."""
+    if stores.desk is None or stores.mode in ("", "CONFIG_MAP"):
+        return []
+    found = [await of_entry(stores, one, policies=True) for one in sorted(await stores.desk.eks.holders())]
+    return [one for one in found if one is not None]
 
 
 async def resolve(stores: Stores, principal: str) -> Resolved:

@@ -1,4 +1,4 @@
-"""Rights outside RBAC: EKS access policies of members' principals, which nobody can try by impersonation."""
+"""Rights outside RBAC, which nobody can try by impersonation: EKS access policies of members, and IAM roles of Pods."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from msgspec import Struct
 from cotenant.judge.isolation.parties import Party
 from cotenant.model.iam.accesspolicies import TABLE, within
 from cotenant.model.iam.entries import Association
+from cotenant.model.iam.workloads import Fault
 
 
 class Outside(Struct, frozen=True, order=True):
@@ -41,6 +42,16 @@ class Outside(Struct, frozen=True, order=True):
             "aws eks disassociate-access-policy --cluster-name CLUSTER "
             f"--principal-arn {self.principal} --policy-arn {self.association.policy}"
         )
+
+
+class Beside(Struct, frozen=True):
+    """What EKS and IAM give beside RBAC."""
+
+    policies: tuple[Outside, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    """Of IAM roles that Pods carry, or could."""
+    unread: tuple[str, ...] = ()
+    """What could not be read of it, in words."""
 
 
 def crossing(

@@ -10,12 +10,13 @@ from msgspec import Struct, field
 
 from cotenant.api.keys import POD_SECURITY
 from cotenant.judge.isolation.claims import Attempt
-from cotenant.judge.isolation.outside import Outside, crossing, remarks
+from cotenant.judge.isolation.outside import Beside, Outside, crossing, remarks
 from cotenant.judge.isolation.pairs import Chosen, Pair
 from cotenant.judge.isolation.parties import Lax, Party
 from cotenant.judge.isolation.request import Request, reproduction
 from cotenant.judge.isolation.verdict import Answer, State, Verdict
 from cotenant.kube import resource
+from cotenant.model.iam.workloads import Fault
 
 KEPT = 20
 """Failures that are kept with evidence for each cell and decider; all are counted."""
@@ -150,17 +151,26 @@ class Tally:
         if self._kept[key] <= KEPT:
             cell.failures.append(found)
 
-    def beside(self, found: Iterable[Outside]) -> list[str]:
-        """Access policies that reach another tenant break the pair, each of them; what else is to be said of them."""
-        for one, party, reached in crossing(found, self.parties):
-            cell = self.cells.get((one.tenant, party.name))
-            if cell is not None:
-                cell.checks += 1
-                cell.counts["ALLOWED"] = cell.counts.get("ALLOWED", 0) + 1
-                cell.failed += 1
-                cell.worsen("BROKEN")
-                cell.failures.append(_beside(one, reached))
-        return remarks(found, self.parties)
+    def beside(self, found: Beside) -> list[str]:
+        """What reaches beyond a tenant outside RBAC breaks it; what else is to be said of that."""
+        for one, party, reached in crossing(found.policies, self.parties):
+            if (one.tenant, party.name) in self.cells:
+                self._hole(self.cells[one.tenant, party.name], _policy(one, reached))
+        faults = [one for one in found.faults if one.tenant in self.tried]
+        for fault in faults:
+            if fault.breach:
+                self._hole(self.cells[fault.tenant, fault.tenant], _role(fault))
+        amiss = [f"{one.tenant}: {one.text}: {one.role}" for one in faults if not one.breach]
+        return [*remarks(found.policies, self.parties), *amiss, *(f"not read: {one}" for one in found.unread)]
+
+    @staticmethod
+    def _hole(cell: Cell, evidence: Evidence) -> None:
+        """Something that holds without anybody having tried it."""
+        cell.checks += 1
+        cell.counts["ALLOWED"] = cell.counts.get("ALLOWED", 0) + 1
+        cell.failed += 1
+        cell.worsen("BROKEN")
+        cell.failures.append(evidence)
 
     def report(self, *, mode: str, kubernetes: str, cluster: str, time: str, notes: Iterable[str] = ()) -> Report:
         """The proof. Whoever can do nothing in an own space is not proven isolated by being refused elsewhere."""
@@ -214,11 +224,7 @@ class Tally:
         """A label that enforces too little is broken, whoever may make pods there today."""
         cell = self.cells[party.name, party.name]
         for one in party.lax:
-            cell.checks += 1
-            cell.counts["ALLOWED"] = cell.counts.get("ALLOWED", 0) + 1
-            cell.failed += 1
-            cell.worsen("BROKEN")
-            cell.failures.append(_label(one))
+            self._hole(cell, _label(one))
 
 
 def shared(source: Party, target: Party) -> set[str]:
@@ -278,7 +284,7 @@ def _evidence(
     )
 
 
-def _beside(found: Outside, reached: tuple[str, ...]) -> Evidence:
+def _policy(found: Outside, reached: tuple[str, ...]) -> Evidence:
     return Evidence(
         claim="access policy",
         member=found.principal,
@@ -291,6 +297,21 @@ def _beside(found: Outside, reached: tuple[str, ...]) -> Evidence:
         outcome="ALLOWED",
         reproduce=found.remedy,
         decider="EKS beside RBAC: kubectl auth can-i and impersonation do not show it",
+    )
+
+
+def _role(found: Fault) -> Evidence:
+    return Evidence(
+        claim="IAM role",
+        member="Pods",
+        user="",
+        groups=(),
+        action=f"role {found.role}",
+        request="ListRoles, ListPodIdentityAssociations",
+        status=200,
+        answer=found.text,
+        outcome="ALLOWED",
+        reproduce=found.remedy,
     )
 
 

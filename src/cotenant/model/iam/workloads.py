@@ -44,6 +44,8 @@ class Fault(Struct, frozen=True, order=True):
     role: str
     text: str
     remedy: str
+    breach: bool = True
+    """Whether a tenant reaches what is not its own by it; else something is only amiss."""
 
 
 class Situation(Struct, frozen=True, kw_only=True):
@@ -95,12 +97,12 @@ def of_bond(found: Situation, bond: Bond) -> Iterator[Fault]:
         return
     trust = found.trusts.get(bond.role)
     if trust is None:
-        yield Fault(holder.name, bond.role, f"{who} has by {bond.by} a role that IAM does not have", undo)
+        yield Fault(holder.name, bond.role, f"{who} has by {bond.by} a role that IAM does not have", undo, breach=False)
     elif not any(
         one.by == bond.by and one.admits(bond.namespace, bond.account) for one in admissions(trust, found.place)
     ):
         text = f"{who} gets no credentials: the trust of the role does not let it in by {bond.by}"
-        yield Fault(holder.name, bond.role, text, corrected(holder))
+        yield Fault(holder.name, bond.role, text, corrected(holder), breach=False)
 
 
 def of_trust(found: Situation, role: str, let_in: Sequence[Admission]) -> Iterator[Fault]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cotenant.judge.isolation import table
-from cotenant.judge.isolation.outside import Outside
+from cotenant.judge.isolation.outside import Beside, Outside
 from cotenant.local.eks.accesspolicies import ARN
 from cotenant.model.iam.entries import Association
+from cotenant.model.iam.workloads import Fault
 from unit.judge.isolation.samples import attempt, refusal
 from unit.judge.isolation.test_report import add, cell, report, tally, works
 
@@ -19,11 +20,11 @@ def held(*namespaces, policy="AmazonEKSViewPolicy"):
     return Outside("red", ROLE, ("cotenant:red:editor",), Association(f"{ARN}{policy}", scope, namespaces))
 
 
-def proof(*found):
+def proof(*found, faults=()):
     to = tally()
     works(to)
     add(to, attempt(), refusal(attempt()))
-    notes = to.beside(found)
+    notes = to.beside(Beside(found, faults))
     return report(to), notes
 
 
@@ -54,3 +55,13 @@ def test_what_holds_at_home_is_a_note_and_what_may_match_later_another():
 def test_a_policy_of_a_controller_gives_a_person_nothing():
     found, notes = proof(held(policy="AmazonEKSAutoNodePolicy"))
     assert (found.verdict, notes) == ("PROVEN", [])
+
+
+def test_a_role_of_pods_that_reaches_beyond_breaks_its_tenant_and_one_that_gives_nothing_is_a_note():
+    wide = Fault("red", ROLE, "its trust lets in by IRSA every namespace of the cluster", "cotenant iam trust red")
+    empty = Fault("blue", ROLE, "ServiceAccount blue-dev/app gets no credentials", "x", breach=False)
+    found, notes = proof(faults=(wide, empty))
+    assert found.verdict == "BROKEN"
+    assert (cell(found, "red", "red").state, cell(found, "blue", "blue").state) == ("BROKEN", "PROVEN")
+    assert f"BROKEN  red in its own spaces: Pods, role {ROLE}" in table.text(found)
+    assert notes == [f"blue: ServiceAccount blue-dev/app gets no credentials: {ROLE}"]
