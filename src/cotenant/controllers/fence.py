@@ -15,7 +15,7 @@ import structlog
 
 from cotenant.api.builtin import Manifest, ResourceQuota
 from cotenant.api.keys import ACCOUNTING, COTENANT, HOME_PREFIX, REHEARSAL, STRICT, TENANT
-from cotenant.apply.escrow import KIND, carried, identity
+from cotenant.apply.body import KIND, carried, identity
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, Forbidden, Invalid
