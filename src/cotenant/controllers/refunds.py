@@ -25,7 +25,7 @@ from cotenant.kube.resource import RESOURCE_QUOTAS
 from cotenant.model.refund import book as books
 from cotenant.model.refund.book import Book
 from cotenant.model.refund.recount import WAIT, Recount
-from cotenant.model.refund.tracks import Track, gone, seen
+from cotenant.model.refund.tracks import Track, gone, late, seen
 from cotenant.model.refund.values import Release
 from cotenant.model.usage.amounts import added
 from cotenant.model.usage.objects import kind_of
@@ -34,8 +34,10 @@ from cotenant.runtime.metrics import Metrics
 
 log = structlog.get_logger()
 
-BATCH = 0.05
+BATCH = 0.02
 """Seconds in which ends are gathered before they are given back."""
+PARTING = 5
+"""How often as long, at most, we wait for pods that are about to be gone."""
 FREEZE_AFTER = 15.0
 """Seconds a leak may last in a space that is never quiet before creates are held up for a recount."""
 TICK = 0.5
@@ -50,9 +52,12 @@ class Account:
         self.book = Book()
         self.manifest: Manifest = {}
         self.changed = asyncio.Event()
-        self.moved = 0.0
+        self.charged = 0.0
+        """When something was last admitted, as far as it is in the book."""
         self.leaking: float | None = None
         self.restless = False
+        self.refused = False
+        """The last write met a conflict."""
         self.task: asyncio.Task[None] | None = None
 
     def close(self) -> None:
@@ -121,8 +126,11 @@ class StrictAccounting:
             account.task = asyncio.create_task(self.keep(namespace, account))
         one = stored(found)
         if account.book.stored is None or one.revision > account.book.stored.revision:
-            account.manifest, account.moved = found, clock()
+            account.manifest = found
+        before = account.book.charged
         account.book = books.watched(account.book, one, gap=gap)
+        if account.book.charged != before:
+            account.charged = clock()
         account.changed.set()
         for key, _ in one.used:
             self.follow(kind_of(key))
@@ -200,19 +208,31 @@ class StrictAccounting:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK if account.restless else None):
                     await account.changed.wait()
-            if account.book.pending:
-                await asyncio.sleep(BATCH)
+            if account.book.pending and not account.refused:
+                await self.gather(namespace, account)
             account.changed.clear()
+            account.refused = False
             try:
                 if not await self.refund(account):
                     await self.mend(namespace, account)
             except Conflict:
-                # The watch brings the newer revision, and that wakes us again.
+                # The watch brings the newer revision, and that wakes us again: what was gathered has waited enough.
+                account.refused = True
                 self.metrics.refund_conflicts.inc()
             except ApiError as error:
                 log.warning("no refund", namespace=namespace, error=str(error))
                 account.restless = True
                 await asyncio.sleep(TICK)
+
+    async def gather(self, namespace: str, account: Account) -> None:
+        """Lets more come to an end: those above all that a mark written now would pass over while they are overdue."""
+        for _ in range(PARTING):
+            await asyncio.sleep(BATCH)
+            now, known = self.now(), account.book.stored
+            decided = dict(known.refunded) if known else {}
+            pods = self.tracks["pods"].get(namespace, {}).values()
+            if not any(one.off > decided.get("pods", 0) and late(one, now) for one in pods):
+                return
 
     async def refund(self, account: Account) -> bool:
         """One write of what is due. Raises Conflict."""
@@ -223,7 +243,7 @@ class StrictAccounting:
         revision = int(answer["metadata"]["resourceVersion"])
         account.book = books.settled(account.book, refund, revision)
         if int(account.manifest["metadata"]["resourceVersion"]) < revision:
-            account.manifest, account.moved = answer, clock()
+            account.manifest = answer
         self.metrics.refunds.inc()
         return True
 
@@ -238,7 +258,7 @@ class StrictAccounting:
             return
         account.restless = True
         account.leaking = account.leaking or clock()
-        if clock() - account.moved >= WAIT:
+        if clock() - account.charged >= WAIT:
             done = await account.refunds.recount(Recount(), known)
         elif clock() - account.leaking >= FREEZE_AFTER:
             self.metrics.freezes.inc()

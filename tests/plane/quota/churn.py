@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import closing
 from typing import Any
 
+from cotenant.api.keys import FROZEN
 from cotenant.kube.resource import PODS, RESOURCE_QUOTAS, TENANT_LEDGERS
 from cotenant.local.handle import Handle
 from cotenant.local.wire import Wire, strict_context
@@ -82,6 +83,18 @@ class Field:
 
         eventually(written)
 
+    def closed(self) -> None:
+        """Takes all room away for a recount that never comes, as if an operator died in the middle of it."""
+
+        def written() -> bool:
+            quota = self.quota()
+            quota["metadata"].setdefault("annotations", {})[FROZEN] = "2026-01-01T00:00:00+00:00"
+            quota["spec"]["hard"]["pods"] = "0"
+            path = RESOURCE_QUOTAS.path(self.name, "cotenant")
+            return self.wire.json("PUT", path, quota, **OPERATOR)[0] == 200
+
+        eventually(written)
+
     def ledger(self) -> dict[str, Any]:
         return self.wire.expect("GET", TENANT_LEDGERS.path(self.team.home, "pods"))
 
@@ -93,6 +106,17 @@ class Field:
 
     def delete(self, name: str, wire: Wire | None = None) -> None:
         (wire or self.wire).json("DELETE", PODS.path(self.name, name), NOW)
+
+    def fits(self) -> int:
+        """How many pods one client can make before it is full. A write that another one overtook is asked for again."""
+        made = 0
+        while True:
+            status, text = self.create(f"last{made}")
+            if status == 403:
+                assert "exceeded quota" in text
+                return made
+            assert status in (201, 409), text
+            made += status == 201
 
     def pods(self) -> list[str]:
         return [one["metadata"]["name"] for one in self.wire.expect("GET", PODS.path(self.name))["items"]]

@@ -24,7 +24,7 @@ from cotenant.kube.resource import (
 )
 from cotenant.render.install.strict import DEAD, POLICY
 from installation import Operator
-from plane.quota.churn import OPERATOR, Field, Witness, churn, connect, trickle
+from plane.quota.churn import Field, Witness, churn, connect, trickle
 from soak.scene import Replica
 from vocabulary import condition, deployment, eventually, expect_condition, never, space_of
 
@@ -33,6 +33,8 @@ LIMIT = 10
 HARD = {"pods": str(LIMIT)}
 HOME = "cotenant-system"
 PATIENCE = 60.0
+NOISE = 0.5
+"""Seconds that a roll is given for other work on the machine."""
 STALE = float(DEAD.removesuffix("s"))
 
 
@@ -79,41 +81,36 @@ def waits(field: Field) -> bool:
 # -- what it promises
 
 
-def test_native_quota_gives_the_same_room_away_twice(native, record_property) -> None:
-    """What strict accounting is for. Were this to fail one day, Kubernetes would have learned it."""
-    witness = native.witness(LIMIT)
-    for _ in range(4):
-        found = churn(native, 10)
-        if witness.most > LIMIT:
-            break
-    record_property("native", f"most {witness.most}, above {witness.above}, {dict(found)}")
-    assert witness.most > LIMIT
-
-
-def test_real_pods_stay_within_the_limit_and_nothing_leaks(field, native, record_property) -> None:
-    witness = field.witness(LIMIT)
+def test_real_pods_stay_within_the_limit_where_native_quota_gives_room_away_twice(
+    field, native, record_property
+) -> None:
+    """By turns, so that a busy machine is busy for both. Nothing leaks: afterwards one client has exactly the limit."""
+    strict, loose = field.witness(LIMIT), native.witness(LIMIT)
     made = {"strict": 0, "native": 0}
-    for _ in range(3):
-        made["strict"] += churn(field, 5)["created"]
-        made["native"] += churn(native, 5)["created"]
-    record_property("strict", f"most {witness.most}, {made}")
-    assert witness.above == 0
-    assert witness.most > LIMIT / 2
+    for turn in range(8):
+        if turn >= 3 and loose.most > LIMIT:
+            break
+        made["strict"] += churn(field, 3)["created"]
+        made["native"] += churn(native, 3)["created"]
+    record_property("most", f"strict {strict.most}, native {loose.most}, above {loose.above}; {made}")
+    assert strict.above == 0
+    assert strict.most > LIMIT / 2
+    # What strict accounting is for. Were this to fail one day, Kubernetes would have learned it.
+    assert loose.most > LIMIT
     assert made["strict"] >= made["native"] / 2
-    eventually(lambda: field.used() == "0", within=20)
-    assert [field.create(f"last{number}")[0] for number in range(LIMIT + 1)] == [201] * LIMIT + [403]
+    eventually(lambda: field.used() == "0", within=30)
+    assert field.fits() == LIMIT
 
 
 def test_a_trickle_is_never_refused(field) -> None:
     for number in range(LIMIT):
         field.create(f"stays{number}")
     refused = []
-    for number in range(20):
+    for number in range(12):
         field.delete(f"stays{number % LIMIT}")
         time.sleep(0.5)
         status, text = field.create(f"stays{number % LIMIT}")
         refused += [text] if status != 201 else []
-        time.sleep(0.3)
     assert refused == []
 
 
@@ -136,13 +133,23 @@ def rolled(field: Field, meanwhile: Callable[[], None] = lambda: None) -> float:
     return time.monotonic() - begun
 
 
-def test_a_deployment_rolls_at_the_limit_and_so_it_does_when_the_operator_is_killed(cluster, record_property) -> None:
-    """How fast, beside a native quota, stands in the design note: a busy machine is no reason to fail."""
-    with closing(Field(cluster, {"pods": "25"})) as field:
-        field.wire.expect("POST", DEPLOYMENTS.path(field.name), deployment("web", field.name, replicas=20))
-        eventually(lambda: len(field.pods()) == 20, within=60)
+def test_a_deployment_rolls_at_the_limit_as_it_does_natively_and_so_it_does_when_the_operator_is_killed(
+    cluster, record_property
+) -> None:
+    """By turns, so that a busy machine is busy for both."""
+    hard = {"pods": "25"}
+    with closing(Field(cluster, hard)) as field, closing(Field(cluster, hard, "native")) as native:
+        fields = {"strict": field, "native": native}
+        for one in fields.values():
+            one.wire.expect("POST", DEPLOYMENTS.path(one.name), deployment("web", one.name, replicas=20))
+        for one in fields.values():
+            eventually(lambda one=one: len(one.pods()) == 20, within=60)
         witness = field.witness(25)
-        times = [rolled(field) for _ in range(3)]
+        times: dict[str, list[float]] = {name: [] for name in fields}
+        for _ in range(3):
+            for name, one in fields.items():
+                times[name].append(rolled(one))
+        record_property("rolled", str(times))
 
         def dies_and_comes_back() -> None:
             """As its Deployment restarts it. Were it dead for good, the quota controller's back-off would decide."""
@@ -150,11 +157,12 @@ def test_a_deployment_rolls_at_the_limit_and_so_it_does_when_the_operator_is_kil
             time.sleep(3)
             cluster.operator.start()
 
-        times.append(rolled(field, dies_and_comes_back))
-        record_property("rolled", f"strict, the last with a killed operator: {times}")
-        # Not each: a ReplicaSet that was refused ten times in a row waits for minutes, natively too (kubernetes#98656).
-        assert median(times) < PATIENCE
+        last = rolled(field, dies_and_comes_back)
+        record_property("killed", str(last))
         assert witness.above == 0
+        # Not each: a ReplicaSet that was refused ten times in a row waits for minutes, natively too (kubernetes#98656).
+        assert median(times["strict"]) <= 1.5 * median(times["native"]) + NOISE
+        assert last < PATIENCE
 
 
 def test_spaces_stay_within_their_limit_while_they_come_and_go(cluster) -> None:
@@ -163,7 +171,7 @@ def test_spaces_stay_within_their_limit_while_they_come_and_go(cluster) -> None:
         home = eventually(lambda: cluster.there("ResourceQuota", "cotenant", field.team.home))
         assert home["metadata"]["labels"][ACCOUNTING] == STRICT
         witness = Witness(field, limit, SPACES.path(field.team.home))
-        end = time.monotonic() + 12
+        end = time.monotonic() + 6
 
         def client(number: int) -> None:
             with closing(connect(cluster.plane, number)) as wire:
@@ -188,30 +196,31 @@ def test_spaces_stay_within_their_limit_while_they_come_and_go(cluster) -> None:
 # -- operators that die, stand by, or are two
 
 
-def test_a_killed_operator_leaves_it_tight_and_never_over(field) -> None:
+def test_a_killed_operator_leaves_it_tight_and_the_next_takes_off_the_mark_that_it_left(field) -> None:
     operator = field.cluster.operator
     witness = field.witness(LIMIT)
-    churn(field, 4)
+    churn(field, 2)
     operator.kill()
     churn(field, 2)
     assert witness.above == 0
+    field.closed()
     operator.start()
-    churn(field, 4)
+    eventually(lambda: field.quota()["spec"]["hard"]["pods"] == HARD["pods"], within=30)
+    assert FROZEN not in field.quota()["metadata"].get("annotations", {})
+    churn(field, 3)
     assert witness.above == 0
     eventually(lambda: field.used() == "0", within=30)
 
 
 def test_a_standby_keeps_it_strict_until_it_leads(field, tmp_path) -> None:
-    """Longer than the Lease of the leader: what a standby outlasts by its heartbeat alone."""
+    """Until its heartbeat alone has kept the policy up for twice as long as it outlasts the last one."""
     standby = Operator(field.plane, tmp_path)
     standby.start()
     try:
         witness = field.witness(LIMIT)
-        storm = threading.Thread(target=churn, args=(field, 22))
-        storm.start()
-        time.sleep(2)
         field.cluster.operator.kill()
-        storm.join()
+        time.sleep(STALE)
+        churn(field, STALE)
         assert witness.above == 0
         assert "leader_election_master_status" in standby.http("/metrics")[1]
         eventually(lambda: field.used() == "0", within=30)
@@ -224,42 +233,34 @@ def test_two_operators_at_once_give_nothing_back_twice(field) -> None:
     other.start()
     try:
         witness = field.witness(LIMIT)
-        churn(field, 10)
+        churn(field, 6)
         eventually(lambda: field.used() == "0", within=20)
         assert witness.above == 0
     finally:
         other.kill()
 
 
-def test_with_no_operator_left_a_trickle_finds_its_room_again(field) -> None:
-    """Killed for good. While its sign of life is fresh what goes stays charged; after that native quota is back."""
+def test_with_no_operator_left_a_trickle_finds_its_room_again_and_native_quota_is_back(field) -> None:
+    """Killed for good. While its sign of life is fresh what goes stays charged."""
     field.cluster.operator.kill()
-    creates, longest = trickle(field, 25)
-    assert creates > 15
+    creates, longest = trickle(field, 18)
+    assert creates > 12
     assert longest <= 5
-
-
-def test_where_the_sign_of_life_is_stale_the_quota_controller_counts_as_ever(field) -> None:
-    field.cluster.operator.kill()
-    time.sleep(STALE + 1.5)
-    for turn in range(5):
+    eventually(lambda: field.used() == "0", within=10)
+    for turn in range(3):
         assert field.create(f"p{turn}")[0] == 201
         field.delete(f"p{turn}")
         # At once: not after the two seconds of quiet that a living operator would ask for.
         eventually(lambda: field.used() == "0", within=1.5)
 
 
-def test_while_the_sign_of_life_is_fresh_the_quota_controller_waits(field, native, alive) -> None:
+def test_while_the_sign_of_life_is_fresh_the_quota_controller_waits_after_every_writer(field, native, alive) -> None:
     """An operator that lives and gives nothing back."""
     alive()
     assert waits(field)
     eventually(lambda: field.used() == "0", within=10)
     assert not waits(native)
-
-
-def test_it_waits_after_every_writer_of_the_status_not_after_charges_alone(field, alive) -> None:
-    """A refund takes `used` over, and with it the API server's time of its charge goes out of managedFields."""
-    alive()
+    # A refund takes `used` over, and with it the API server's time of its charge goes out of managedFields.
     for name in ("stays", "goes"):
         assert field.create(name)[0] == 201
     field.leak(5)
@@ -304,18 +305,6 @@ def test_a_leak_in_a_space_that_is_never_quiet_is_mended_behind_a_closed_door(fi
     eventually(lambda: field.create("free")[0] == 201)
 
 
-def test_a_mark_that_a_dead_operator_left_is_taken_off_by_the_next(field) -> None:
-    field.cluster.operator.kill()
-    quota = field.quota()
-    quota["metadata"].setdefault("annotations", {})[FROZEN] = "2026-01-01T00:00:00+00:00"
-    quota["spec"]["hard"]["pods"] = "0"
-    path = f"/api/v1/namespaces/{field.name}/resourcequotas/cotenant"
-    assert field.wire.json("PUT", path, quota, **OPERATOR)[0] == 200
-    field.cluster.operator.start()
-    eventually(lambda: field.quota()["spec"]["hard"]["pods"] == HARD["pods"], within=30)
-    assert FROZEN not in field.quota()["metadata"].get("annotations", {})
-
-
 def test_every_kind_gives_back_what_it_was_charged(cluster) -> None:
     hard = {"pods": "5", "count/pods": "5", "services": "5", "services.loadbalancers": "5", "secrets": "5"}
     kinds = {"types": ["ClusterIP", "NodePort", "LoadBalancer"]}
@@ -346,13 +335,13 @@ def test_strict_and_native_can_be_changed_under_load(field) -> None:
         found = {one["metadata"]["labels"].get(ACCOUNTING) for one in homes}
         return found.pop() if len(found) == 1 else ""
 
-    storm = threading.Thread(target=churn, args=(field, 12, 4))
+    storm = threading.Thread(target=churn, args=(field, 9, 4))
     storm.start()
-    time.sleep(2)
+    time.sleep(1)
     field.team.change(quota={"accounting": "native"})
     eventually(lambda: label() is None)
     eventually(lambda: condition(field.team.tenant(), "StrictAccounting") == ("", "", ""))
-    time.sleep(2)
+    time.sleep(1)
     field.team.change(quota={"accounting": "strict"})
     eventually(lambda: label() == STRICT)
     storm.join()
@@ -362,10 +351,10 @@ def test_strict_and_native_can_be_changed_under_load(field) -> None:
     eventually(lambda: field.used() == str(len(field.pods())), within=20)
     witness.close()
     after = field.witness(LIMIT)
-    churn(field, 5)
+    churn(field, 3)
     assert after.above == 0
-    eventually(lambda: field.used() == "0", within=20)
-    assert [field.create(f"last{number}")[0] for number in range(LIMIT + 1)] == [201] * LIMIT + [403]
+    eventually(lambda: field.used() == "0", within=30)
+    assert field.fits() == LIMIT
 
 
 def test_a_policy_that_does_not_act_is_told(field) -> None:

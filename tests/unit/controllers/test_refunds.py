@@ -77,6 +77,31 @@ async def test_what_goes_together_is_given_back_in_one_write(played) -> None:
     assert len(cluster.writes) == 1
 
 
+def done(name: str, revision: int) -> dict[str, Any]:
+    """A pod whose kubelet has taken the rest of its grace away: overdue, until it is gone in a moment."""
+    found = pod(name, revision)
+    found["metadata"] |= {"deletionTimestamp": f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "deletionGracePeriodSeconds": 0}
+    return found
+
+
+async def test_a_pod_that_is_about_to_be_gone_is_waited_for(played) -> None:
+    cluster, work = played
+    work.event("pods", "MODIFIED", done("b", 20))
+    work.event("pods", "DELETED", pod("a", 21))
+    await asyncio.sleep(0.015)
+    work.event("pods", "DELETED", pod("b", 22))
+    await until(lambda: cluster.writes)
+    assert cluster.writes == [("1", {"cotenant.dev/refunded": "pods=22"})]
+
+
+async def test_one_that_does_not_go_is_not_waited_for_long(played) -> None:
+    cluster, work = played
+    work.event("pods", "MODIFIED", done("b", 20))
+    work.event("pods", "DELETED", pod("a", 21))
+    await until(lambda: cluster.writes)
+    assert cluster.writes == [("2", {"cotenant.dev/refunded": "pods=21"})]
+
+
 async def test_a_conflict_waits_for_the_watch(played) -> None:
     cluster, work = played
     cluster.stored = quota(15, "4")

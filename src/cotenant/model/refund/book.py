@@ -25,10 +25,13 @@ NOTHING = Fraction(0)
 
 
 class Book(Struct, frozen=True):
-    """`lowered`: by key, the latest revision at which somebody may have taken off what exists no more."""
+    """`lowered`: by key, the latest revision at which somebody may have taken off what exists no more; `charged`: the
+    latest at which something may have been admitted.
+    """
 
     stored: Stored | None = None
     lowered: Marks = ()
+    charged: int = 0
     pending: tuple[Release, ...] = ()
 
 
@@ -38,13 +41,15 @@ def watched(book: Book, found: Stored, *, gap: bool = False) -> Book:
     if before is not None and found.revision <= before.revision:
         return book
     lowered = dict(book.lowered)
+    had = dict(before.used) if before else {}
     if before is None or gap:
         lowered |= dict.fromkeys(dict(found.used), found.revision)
     elif found.refunded == before.refunded:
-        had = dict(before.used)
         fell = [key for key, amount in found.used if amount < had.get(key, NOTHING)]
         lowered |= dict.fromkeys(fell, found.revision)
-    return forgotten(replace(book, stored=found, lowered=marks(lowered)))
+    more = before is None or gap or any(amount > had.get(key, NOTHING) for key, amount in found.used)
+    charged = found.revision if more else book.charged
+    return forgotten(replace(book, stored=found, lowered=marks(lowered), charged=charged))
 
 
 def ended(book: Book, release: Release) -> Book:

@@ -109,7 +109,7 @@ Step = Recounting | Finished
 
 
 def begin(goal: Recount, stored: Stored | None = None) -> Recounting:
-    """The first step. A revision that is known to have stood for the whole wait already spares it."""
+    """The first step. A known revision spares the wait, if for as long nothing has been charged that it includes."""
     if stored is not None:
         return Recounting(replace(goal, wait=0.0), listing(stored), stored)
     return Recounting(goal, GetQuota())

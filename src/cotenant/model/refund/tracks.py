@@ -21,12 +21,14 @@ COUNT = "count/pods"
 
 
 class Track(Struct, frozen=True):
-    """`charge` as if the object were not overdue; `asked`: the revision at which its deletion was seen to be asked for,
-    0 before; `manifest` is kept of what is on its way out, to know whether it is overdue.
+    """`charge` as if the object were not overdue; `manifest` is kept of what is on its way out, to know whether it is;
+    `off`: the revision since which it may be off the controller's books for that, 0 where it is not on its way out.
+
+    A kubelet that is done takes the rest of the grace away, and the pod is overdue for the moment until it is gone.
     """
 
     charge: Amounts
-    asked: int = 0
+    off: int = 0
     manifest: Manifest | None = None
 
     def counts(self, now: datetime) -> Amounts:
@@ -45,8 +47,8 @@ def seen(
     """
     charge = usage(kind, found, STILL)
     going = kind == "pods" and bool(found["metadata"].get("deletionTimestamp"))
-    asked = (before.asked if before else 0) or (revision if going else 0)
-    track = Track(charge, asked, found if going else None)
+    off = before.off if before and late(before, now) else since
+    track = Track(charge, off, found) if going else Track(charge)
     return track, release(kind, before, excess(before.charge, charge), since, revision, now) if before else None
 
 
@@ -56,8 +58,12 @@ def gone(kind: str, before: Track, since: int, until: int, now: datetime) -> Rel
 
 
 def release(kind: str, before: Track, amounts: Amounts, since: int, until: int, now: datetime) -> Release | None:
-    """The charge that ended, if any. An overdue pod may have been off the books ever since its deletion was asked for."""
+    """The charge that ended, if any. That of an overdue pod may have been off the books for a while."""
     if not any(amounts.values()):
         return None
-    late = before.manifest is not None and overdue(before.manifest, now + SKEW)
-    return Release(kind, pairs(amounts), min(since, before.asked) if late else since, until)
+    return Release(kind, pairs(amounts), min(since, before.off) if late(before, now) else since, until)
+
+
+def late(track: Track, now: datetime) -> bool:
+    """Whether the quota controller may have seen that it is overdue."""
+    return track.manifest is not None and overdue(track.manifest, now + SKEW)

@@ -44,7 +44,7 @@ class Release(Struct, frozen=True):
     """A charge that has ended: its object vanished, became terminal or shrank.
 
     It ended after revision `since - 1` and not after `until`; both are the revision of the event where that was seen.
-    An overdue pod is off the quota controller's books long before it is gone: `since` is when its deletion was asked.
+    An overdue pod is off the quota controller's books before it is gone: `since` is when it was last seen in time.
     """
 
     kind: str

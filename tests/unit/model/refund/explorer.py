@@ -33,6 +33,12 @@ class Rules(Struct, frozen=True):
     recounts: int = 1
     leaders: int = 2
     freeze: bool = False
+    ends: bool = False
+    """Pods are overdue for a while before they are gone: whoever goes by the clock may leave them out already."""
+    prompt: bool = False
+    """An operator that takes it that such a pod was charged until it was gone."""
+    informed: bool = False
+    """A recount that was waited for while refunds were written: it goes by what the book says of charges."""
     quiet: bool = True
     """The policy: the quota controller lowers only when every create has ended and it has heard of all."""
     forgetful: bool = False
@@ -50,21 +56,27 @@ class Leader(Struct, frozen=True):
 
     book: Book = Book()
     quotas: tuple[Stored, ...] | None = None
-    deletions: tuple[int, ...] | None = None
+    deletions: tuple[tuple[int, int], ...] | None = None
+    """Of each the revisions since which it may be off the books, and of its end."""
     task: Recounting | None = None
 
 
 class World(Struct, frozen=True):
-    """`coming` creates are charged and not stored. `heard` is the quota controller's cache, `unheard` what follows."""
+    """`coming` creates are charged and not stored: the revisions of their charges, where somebody asks. `heard` is the quota controller's cache, `unheard` what follows.
+
+    `ending` are pods that are overdue, by the revision since when, `late` how many of them the quota controller still counts.
+    """
 
     stored: Stored
     exists: int
-    coming: int
+    coming: tuple[int, ...]
     heard: int
-    unheard: tuple[int, ...]
+    unheard: tuple[str, ...]
     leaders: tuple[Leader, ...]
     budget: tuple[float, ...]
     now: int
+    ending: tuple[int, ...] = ()
+    late: int = 0
     taken: bool = False
     """The last write of `used` was an operator's."""
 
@@ -74,6 +86,8 @@ class World(Struct, frozen=True):
 
 
 CREATE, CRASH, RECOUNT = range(3)
+HEARD = {"added": (1, 0), "deleted": (-1, 0), "ended": (-1, 1), "gone": (0, -1)}
+"""What an event changes in what the quota controller counts for certain, and in what is overdue."""
 
 
 class Explorer:
@@ -103,9 +117,9 @@ class Explorer:
     def beginning(self) -> World:
         rules = self.rules
         stored = Stored(1, ((KIND, 0.0),), ((KIND, float(rules.limit)),))
-        leader = Leader(self.rules.watched(Book(), stored), (), ())
+        leader = Leader(self.rules.watched(Book(), told(stored)), (), ())
         budget = tuple(map(float, (rules.creates, rules.crashes, rules.recounts)))
-        return World(stored, 0, 0, 0, (), (leader,) * rules.leaders, budget, 1)
+        return World(stored, 0, (), 0, (), (leader,) * rules.leaders, budget, 1)
 
     def successors(self, world: World) -> Iterator[tuple[str, World]]:
         yield from self.pods(world)
@@ -119,29 +133,39 @@ class Explorer:
         parts = forgetful(world, bound=self.rules.bound)
         known = sorted({revision for part in parts for revision in revisions(part)} - {0})
         names = {old: new for new, old in enumerate(known, 1)} | {0: 0}
-        stored, *leaders = [rename(part, tuple(names[one] for one in revisions(part))) for part in parts]
-        return replace(world, stored=stored, leaders=tuple(sorted(leaders, key=order)), now=len(known))
+        stored, ending, coming, *leaders = [
+            rename(part, tuple(names[one] for one in revisions(part))) for part in parts
+        ]
+        cluster = {"stored": stored, "ending": ending, "coming": coming}
+        return replace(world, **cluster, leaders=tuple(sorted(leaders, key=order)), now=len(known))
 
     # -- the cluster
 
     def pods(self, world: World) -> Iterator[tuple[str, World]]:
         hard = int(dict(world.stored.hard)[KIND])
         if world.budget[CREATE] and world.used < hard:
-            yield "charge", self.store(replace(spent(world, CREATE), coming=world.coming + 1), used=world.used + 1)
-        if world.coming:
-            yield "land", self.pod(replace(world, coming=world.coming - 1), 1)
-            yield "lose", replace(world, coming=world.coming - 1)
-        if world.exists:
-            yield "delete", self.pod(world, -1)
-
-    def pod(self, world: World, change: int) -> World:
+            at = world.now + 1 if self.rules.informed else 0
+            yield "charge", self.store(replace(spent(world, CREATE), coming=(*world.coming, at)), used=world.used + 1)
+        for at in sorted({*world.coming}):
+            left = without(world.coming, at)
+            yield "land", self.pod(replace(world, coming=left, exists=world.exists + 1), "added")
+            yield "lose", replace(world, coming=left)
         now = world.now + 1
+        if world.exists:
+            fewer = replace(world, exists=world.exists - 1)
+            yield "delete", self.pod(fewer, "deleted", (now, now))
+            if self.rules.ends:
+                yield "end", self.pod(replace(fewer, ending=(*world.ending, now)), "ended")
+        for since in world.ending:
+            left = replace(world, ending=without(world.ending, since))
+            yield "go", self.pod(left, "gone", (now if self.rules.prompt else since, now))
+
+    def pod(self, world: World, event: str, deletion: tuple[int, int] | None = None) -> World:
         leaders = [
-            replace(one, deletions=(*one.deletions, now)) if change < 0 and one.deletions is not None else one
+            replace(one, deletions=(*one.deletions, deletion)) if deletion and one.deletions is not None else one
             for one in world.leaders
         ]
-        unheard = (*world.unheard, change > 0)
-        return replace(world, exists=world.exists + change, unheard=unheard, leaders=tuple(leaders), now=now)
+        return replace(world, unheard=(*world.unheard, event), leaders=tuple(leaders), now=world.now + 1)
 
     def store(self, world: World, *, used: int | None = None, writer: int | None = None, **more: Any) -> World:
         """A write of the quota: a new revision, of which everybody hears one day."""
@@ -149,7 +173,7 @@ class Explorer:
         amounts = world.stored.used if used is None else ((KIND, float(used)),)
         stored = replace(world.stored, revision=now, **({"used": amounts} | more))
         leaders = [
-            one if number == writer or one.quotas is None else replace(one, quotas=(*one.quotas, stored))
+            one if number == writer or one.quotas is None else replace(one, quotas=(*one.quotas, told(stored)))
             for number, one in enumerate(world.leaders)
         ]
         taken = self.rules.forgetful and "refunded" in more
@@ -157,22 +181,26 @@ class Explorer:
 
     def controller(self, world: World) -> Iterator[tuple[str, World]]:
         if world.unheard:
-            heard = world.heard + (1 if world.unheard[0] else -1)
-            yield "hear", replace(world, heard=heard, unheard=world.unheard[1:])
-        calm = not world.coming and not any(world.unheard)
+            heard, late = HEARD[world.unheard[0]]
+            known = max(world.late + late, 0)
+            yield "hear", replace(world, heard=world.heard + heard, late=known, unheard=world.unheard[1:])
+        calm = not world.coming and "added" not in world.unheard
         if self.rules.freeze and dict(world.stored.hard)[KIND] < self.rules.limit:
             # The escrow should wait until the mark is gone. Whatever it does, the limit holds.
             yield "raise", self.store(world, hard=((KIND, float(self.rules.limit)),))
         free = calm or world.taken or not self.rules.quiet
-        if world.heard != world.used and (world.heard > world.used or free):
-            yield "count", self.store(world, used=world.heard)
+        for late in range(world.late + 1):
+            count = world.heard + late
+            if count != world.used and (count > world.used or free):
+                # What it has left out once stays out: clocks go forward.
+                yield "count", self.store(replace(world, late=late), used=count)
 
     # -- an operator
 
     def leader(self, world: World, number: int) -> Iterator[tuple[str, World]]:
         me = world.leaders[number]
         if me.quotas is None:
-            book = self.rules.watched(me.book, world.stored)
+            book = self.rules.watched(me.book, told(world.stored))
             yield "reads quota", changed(world, number, replace(me, book=book, quotas=()))
         elif me.quotas:
             book = self.rules.watched(me.book, me.quotas[0])
@@ -180,7 +208,7 @@ class Explorer:
         if me.deletions is None:
             yield "lists pods", changed(world, number, replace(me, deletions=()))
         elif me.deletions:
-            book = books.ended(me.book, Release(KIND, ONE, me.deletions[0], me.deletions[0]))
+            book = books.ended(me.book, Release(KIND, ONE, *me.deletions[0]))
             yield "sees deletion", changed(world, number, replace(me, book=book, deletions=me.deletions[1:]))
         refund = self.rules.plan(me.book)
         if refund is not None and refund.revision == world.stored.revision:
@@ -198,16 +226,27 @@ class Explorer:
     def recount(self, world: World, number: int, me: Leader) -> Iterator[tuple[str, World]]:
         if me.task is None:
             if world.budget[RECOUNT]:
-                task = recounts.begin(Recount(freeze=self.rules.freeze))
-                yield "recounts", changed(spent(world, RECOUNT), number, replace(me, task=task))
+                for task in self.begun(world, me):
+                    yield "recounts", changed(spent(world, RECOUNT), number, replace(me, task=task))
             return
-        answer, after = self.perform(world, me.task)
-        if answer is not None:
-            step = recounts.advance(me.task, answer)
-            me = replace(after.leaders[number], task=step if isinstance(step, Recounting) else None)
-            yield f"recount: {type(answer).__name__}", changed(after, number, me)
+        listing = isinstance(me.task.request, recounts.ListObjects)
+        for late in range(len(world.ending) + 1 if listing else 1):
+            answer, after = self.perform(world, me.task, late)
+            if answer is not None:
+                step = recounts.advance(me.task, answer)
+                it = replace(after.leaders[number], task=step if isinstance(step, Recounting) else None)
+                yield f"recount: {type(answer).__name__}", changed(after, number, it)
 
-    def perform(self, world: World, task: Recounting) -> tuple[Any, World]:
+    def begun(self, world: World, me: Leader) -> Iterator[Recounting]:
+        yield recounts.begin(Recount(freeze=self.rules.freeze))
+        known = me.book.stored
+        # All that the book takes to be admitted has come to its end.
+        waited = not any(at <= me.book.charged for at in world.coming)
+        if self.rules.informed and waited and known and known.revision == world.stored.revision:
+            yield recounts.begin(Recount(), known)
+
+    def perform(self, world: World, task: Recounting, late: int = 0) -> tuple[Any, World]:
+        """The answer, None while there is none. A list counts so many of those that are overdue."""
         current = getattr(task.request, "revision", 0) == world.stored.revision
         match task.request:
             case recounts.GetQuota():
@@ -216,7 +255,7 @@ class Explorer:
                 over = not world.coming or task.stored.revision != world.stored.revision
                 return (recounts.Waited() if over or not self.rules.patient else None), world
             case recounts.ListObjects():
-                return recounts.Listed(((KIND, float(world.exists)),), ((KIND, world.now),)), world
+                return recounts.Listed(((KIND, float(world.exists + late)),), ((KIND, world.now),)), world
             case recounts.Freeze(hard) if current:
                 after = self.store(world, hard=hard)
                 return recounts.Written(after.stored.revision), after
@@ -224,6 +263,11 @@ class Explorer:
                 after = self.write(world, task.request, None)
                 return recounts.Written(after.stored.revision), after
         return recounts.Conflict(), world
+
+
+def told(stored: Stored) -> Stored:
+    """What a book is told of a revision: it never asks for spec.hard."""
+    return replace(stored, hard=())
 
 
 def changed(world: World, number: int, leader: Leader) -> World:
@@ -246,25 +290,54 @@ def trace(came: dict, world: World) -> list[str]:
 
 
 def forgetful(world: World, *, bound: bool) -> tuple[Any, ...]:
-    """A recount that has been overtaken can only give up. What lies before every open deletion is as good as never."""
-    leaders = [one if alive(one.task, world.stored, bound=bound) else replace(one, task=None) for one in world.leaders]
-    return world.stored, *[without(one, min(opened(one), default=world.now + 1)) for one in leaders]
+    """The parts of a world, without what makes no difference any more.
+
+    What lies before every open deletion is as good as never. An overtaken recount ends in a conflict, whatever it does
+    first: it has given up, or reads again, which costs it steps that nobody else sees.
+    """
+    leaders = [
+        replace(one, task=pursued(one.task, world.stored, bound=bound), quotas=telling(one)) for one in world.leaders
+    ]
+    first = min(world.ending, default=world.now + 1)
+    known = [leaving(one, min([first, *opened(one)]), world.coming) for one in leaders]
+    return world.stored, world.ending, world.coming, *known
 
 
-def alive(task: Recounting | None, stored: Stored, *, bound: bool) -> bool:
-    overtaken = task is not None and task.stored is not None and task.stored.revision != stored.revision
-    return not overtaken or not bound or (task is not None and task.goal.freeze)
+def pursued(task: Recounting | None, stored: Stored, *, bound: bool) -> Recounting | None:
+    if task is None or task.stored is None or not bound or task.stored.revision == stored.revision:
+        return task
+    return recounts.begin(task.goal) if task.goal.freeze else None
+
+
+def telling(one: Leader) -> tuple[Stored, ...] | None:
+    """What a watch has yet to tell, without revisions that change nothing a book looks at, and are not the last.
+
+    Who has heard of such a revision can write as little as before, for there is a newer one; and of that it learns the
+    same, whether it has heard of this one or not.
+    """
+    if not one.quotas:
+        return one.quotas
+    kept: list[Stored] = []
+    for found in one.quotas[:-1]:
+        before = kept[-1] if kept else one.book.stored
+        if (before.used, before.refunded) != (found.used, found.refunded):
+            kept.append(found)
+    return *kept, one.quotas[-1]
 
 
 def opened(one: Leader) -> list[int]:
-    return [*(one.deletions or ()), *(release.since for release in one.book.pending)]
+    return [*(since for since, _ in one.deletions or ()), *(release.since for release in one.book.pending)]
 
 
-def without(one: Leader, first: int) -> Leader:
-    if all(at >= first or not at for _, at in one.book.lowered):
-        return one
+def leaving(one: Leader, first: int, coming: tuple[int, ...]) -> Leader:
     lowered = tuple((key, at if at >= first else 0) for key, at in one.book.lowered)
-    return replace(one, book=replace(one.book, lowered=lowered))
+    charged = max((at for at in coming if at <= one.book.charged), default=0)
+    return replace(one, book=replace(one.book, lowered=lowered, charged=charged))
+
+
+def without(some: tuple[int, ...], one: int) -> tuple[int, ...]:
+    number = some.index(one)
+    return some[:number] + some[number + 1 :]
 
 
 @cache
@@ -273,7 +346,7 @@ def order(part: Any) -> str:
 
 
 @cache
-def revisions(part: Stored | Leader) -> tuple[int, ...]:
+def revisions(part: Stored | Leader | tuple[int, ...]) -> tuple[int, ...]:
     """Every revision in a value, in order."""
     # Only whole values are cached: their parts would be mistaken for each other, as 1 is equal to 1.0.
     return tuple(within(part))

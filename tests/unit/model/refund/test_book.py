@@ -106,3 +106,17 @@ def test_marks_are_read_as_they_were_written(found: dict[str, int]) -> None:
 
 def test_marks_that_were_spoilt_are_no_marks() -> None:
     assert parsed("pods=1,,x,=3,services=-1,secrets=nine") == (("pods", 1),)
+
+
+def test_a_book_knows_when_something_was_last_admitted() -> None:
+    book = opened(3)
+    assert book.charged == 10
+    book = watched(book, quota(11, 2))
+    assert book.charged == 10
+    book = watched(book, quota(12, 3))
+    assert book.charged == 12
+    refund = plan(ended(book, gone(13)))
+    assert refund is not None
+    assert settled(book, refund, 14).charged == 12
+    assert watched(book, quota(15, 3), gap=True).charged == 15
+    assert watched(opened(3), quota(11, 3, secrets=1)).charged == 11

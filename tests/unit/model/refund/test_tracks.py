@@ -53,13 +53,13 @@ def test_a_pod_is_charged_while_it_ends_in_time() -> None:
     assert last.since == 9
 
 
-def test_an_overdue_pod_may_have_been_forgotten_ever_since_it_was_to_go() -> None:
+def test_an_overdue_pod_may_have_been_forgotten_ever_since_it_was_last_seen_in_time() -> None:
     track, _ = seen("pods", None, leaving(), 7, 7, NOW)
     track, _ = seen("pods", track, leaving(), 8, 8, NOW)
     early, late = LATER - SKEW - timedelta(seconds=1), LATER
     assert "pods" in track.counts(LATER)
     assert "pods" not in track.counts(LATER + timedelta(seconds=1))
-    assert [getattr(gone("pods", track, 90, 90, when), "since", 0) for when in (early, late)] == [90, 7]
+    assert [getattr(gone("pods", track, 90, 90, when), "since", 0) for when in (early, late)] == [90, 8]
 
 
 def test_what_vanished_in_a_gap_bears_both_ends_of_it() -> None:
@@ -67,3 +67,23 @@ def test_what_vanished_in_a_gap_bears_both_ends_of_it() -> None:
     release = gone("secrets", track, 8, 20, NOW)
     assert release is not None
     assert (release.since, release.until) == (8, 20)
+
+
+def test_a_pod_whose_kubelet_is_done_may_have_been_forgotten_since_then_and_not_since_its_deletion_was_asked_for() -> (
+    None
+):
+    track, _ = seen("pods", None, pod(), 5, 5, NOW)
+    track, _ = seen("pods", track, leaving(30), 7, 7, NOW)
+    track, _ = seen("pods", track, leaving(0), 20, 20, NOW)
+    track, _ = seen("pods", track, leaving(0), 21, 21, NOW)
+    last = gone("pods", track, 23, 23, NOW)
+    assert last is not None
+    assert (last.since, last.until) == (20, 23)
+
+
+def test_one_that_was_overdue_before_its_kubelet_was_done_may_have_been_forgotten_all_the_while() -> None:
+    track, _ = seen("pods", None, leaving(30), 7, 7, NOW)
+    track, _ = seen("pods", track, leaving(0), 20, 20, LATER)
+    last = gone("pods", track, 23, 23, LATER)
+    assert last is not None
+    assert last.since == 7
