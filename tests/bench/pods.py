@@ -29,7 +29,7 @@ def body(cpu: str = "") -> Manifest:
     container: Manifest = {"name": "c", "image": "registry.example/c:1"}
     if cpu:
         container["resources"] = {"requests": {"cpu": cpu}}
-    spec = {"schedulerName": "nobody", "containers": [container]}
+    spec = {"schedulingGates": [{"name": "bench.example/held"}], "containers": [container]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "p-"}, "spec": spec}
 
 

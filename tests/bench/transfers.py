@@ -64,7 +64,10 @@ def deployment(namespace: str, replicas: int, *, paused: bool = True) -> Manifes
     """Paused it makes no pods: what is measured is the move, not what comes after it."""
     template = {
         "metadata": {"labels": {"app": "need"}},
-        "spec": {"schedulerName": "nobody", "containers": [{"name": "c", "image": "registry.example/c:1"}]},
+        "spec": {
+            "schedulingGates": [{"name": "bench.example/held"}],
+            "containers": [{"name": "c", "image": "registry.example/c:1"}],
+        },
     }
     spec = {"paused": paused, "replicas": replicas, "selector": {"matchLabels": {"app": "need"}}, "template": template}
     metadata = {"name": "need", "namespace": namespace}

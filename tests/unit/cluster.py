@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from cotenant.api.keys import GROUP
 from cotenant.controllers.world import World, observed
 from cotenant.kube.client import Listing
-from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, NotFound
+from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound
 from cotenant.kube.resource import Resource
 from unit.specimens import GONE
 
@@ -161,6 +162,24 @@ class Cluster:
         if found["metadata"].get("deletionTimestamp") and not found["metadata"].get("finalizers"):
             self.vanish(*(resource.kind, name, namespace or ""))
         return found
+
+    async def edit(
+        self, resource: Resource, name: str, patch: Sequence[Manifest], namespace: str | None = None, **_: Any
+    ) -> Manifest:
+        """A JSON patch, as far as it is used: tests and replacements."""
+        key = (resource.kind, namespace or "", name)
+        self.asked("edit", resource.kind, name, {"patch": patch})
+        if key not in self.objects:
+            raise NotFound(404, "NotFound", f"{resource} {name} not found")
+        found = copy.deepcopy(self.objects[key])
+        for step in patch:
+            *way, last = step["path"].strip("/").split("/")
+            place = reduce(lambda at, part: at[part], way, found)
+            if step["op"] == "test" and place.get(last) != step["value"]:
+                raise Invalid(422, "", f"testing value {step['path']} failed: test failed")
+            if step["op"] == "replace":
+                place[last] = copy.deepcopy(step["value"])
+        return self.store(found)
 
     async def delete(
         self, resource: Resource, name: str, namespace: str | None = None, *, uid: str | None = None, resource_version: str | None = None

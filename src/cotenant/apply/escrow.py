@@ -10,20 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from cotenant.api.builtin import Manifest, Namespace, ResourceQuota
-from cotenant.api.keys import COTENANT, EPOCH, MANAGED_BY, QUOTA_MANAGER, TENANT, home_of
+from cotenant.api.keys import COTENANT, MANAGED_BY, QUOTA_MANAGER, TENANT, home_of
 from cotenant.api.ledger import TenantLedger
-from cotenant.api.meta import ObjectMeta
 from cotenant.api.profile import TenantProfile
 from cotenant.api.tenant import Tenant
+from cotenant.apply import body
 from cotenant.kube.client import Client
-from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from cotenant.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
 from cotenant.kube.resource import NAMESPACES, RESOURCE_QUOTAS, TENANT_LEDGERS, TENANT_PROFILES, TENANTS
 from cotenant.model import pool
 from cotenant.model.effective import effective
@@ -246,7 +245,7 @@ class Escrow:
         """The ledger as it is stored now; None after a conflict, or where it is gone. Raises NotFound without a home."""
         spec, status = pool.content(key, wanted, books.used(key))
         there = books.ledgers.get(key)
-        body = manifest(
+        sent = manifest(
             TENANT_LEDGERS.api_version,
             TENANT_LEDGERS.kind,
             pool.slug(key),
@@ -257,10 +256,10 @@ class Escrow:
         )
         try:
             if there is None:
-                answer = await self.client.create(TENANT_LEDGERS, body, manager=QUOTA_MANAGER)
+                answer = await self.client.create(TENANT_LEDGERS, sent, manager=QUOTA_MANAGER)
             else:
-                body["metadata"] |= carried(there.metadata, body["metadata"]["labels"])
-                answer = await self.client.replace(TENANT_LEDGERS, body, manager=QUOTA_MANAGER)
+                sent["metadata"] |= body.carried(there.metadata, sent["metadata"]["labels"])
+                answer = await self.client.replace(TENANT_LEDGERS, sent, manager=QUOTA_MANAGER)
         except (Conflict, AlreadyExists):
             return None
         except NotFound:
@@ -273,19 +272,15 @@ class Escrow:
     async def put_quota(self, books: Books, space: str, group: list[Deed]) -> None:
         """One write of spec.hard or status.hard with what all of them want of it."""
         there = books.quotas.get(space)
-        current = [deed for deed in group if there and version_of(deed) == there.metadata.resource_version]
+        current = [deed for deed in group if there and fits(deed, there)]
         for deed in group:
             if deed not in current:
                 deed.answer(ask.Conflict())
         if not current or there is None:
             return
-        status = isinstance(current[0].request, ask.PutEnforced)
-        body = enforced(there, current) if status else raised(there, current)
         try:
-            answer = await self.client.replace(
-                RESOURCE_QUOTAS, body, subresource="status" if status else None, manager=QUOTA_MANAGER
-            )
-        except Conflict:
+            answer = await self.store_quota(there, current)
+        except (Conflict, Invalid):  # Invalid: a test of a patch failed
             verdict: Answer = ask.Conflict()
             books.quotas.pop(space, None)
         except NotFound:
@@ -295,6 +290,19 @@ class Escrow:
             verdict = Written(self.seen_quota(books, answer).metadata.resource_version)
         for deed in current:
             deed.answer(verdict)
+
+    async def store_quota(self, there: ResourceQuota, deeds: list[Deed]) -> Manifest:
+        """The answer to the write. Where all of them raise, charges that come in between do no harm."""
+        hard, requests = amounts(deeds), [deed.request for deed in deeds]
+        if isinstance(requests[0], ask.PutEnforced):
+            return await self.client.replace(
+                RESOURCE_QUOTAS, body.enforced(there, hard), subresource="status", manager=QUOTA_MANAGER
+            )
+        raises = all(isinstance(one, ask.PutQuota) and one.form is not None for one in requests)
+        if raises and (patch := body.raised(there, hard)):
+            where = there.metadata
+            return await self.client.edit(RESOURCE_QUOTAS, where.name, patch, where.namespace, manager=QUOTA_MANAGER)
+        return await self.client.replace(RESOURCE_QUOTAS, body.written(there, hard), manager=QUOTA_MANAGER)
 
     def seen_quota(self, books: Books, answer: Manifest) -> ResourceQuota:
         """Takes in a ResourceQuota as the API server has it."""
@@ -335,10 +343,13 @@ def subject(deed: Deed) -> object:
             return type(deed.request)
 
 
-def version_of(deed: Deed) -> str:
-    """The version of the ResourceQuota that a write is bound to."""
+def fits(deed: Deed, there: ResourceQuota) -> bool:
+    """Whether what a write is bound to is still so: all but the status for a raise, else the version."""
     assert isinstance(deed.request, ask.PutQuota | ask.PutEnforced)
-    return deed.request.version
+    form = deed.request.form if isinstance(deed.request, ask.PutQuota) else None
+    if form is not None:
+        return form == pool.form(there)
+    return deed.request.version == there.metadata.resource_version
 
 
 def amounts(deeds: Iterable[Deed]) -> dict[str, str]:
@@ -348,46 +359,3 @@ def amounts(deeds: Iterable[Deed]) -> dict[str, str]:
         for deed in deeds
         if isinstance(deed.request, ask.PutQuota | ask.PutEnforced)
     }
-
-
-def raised(there: ResourceQuota, deeds: Sequence[Deed]) -> Manifest:
-    """A PUT of the whole ResourceQuota with new limits, other keys as they are."""
-    metadata = identity(there) | carried(there.metadata, {})
-    if any(isinstance(deed.request, ask.PutQuota) and deed.request.bump for deed in deeds):
-        # The version that is overwritten: never what an earlier write has put here.
-        metadata["annotations"] = there.metadata.annotations | {EPOCH: there.metadata.resource_version}
-    return {**KIND, "metadata": metadata, "spec": {"hard": there.spec.hard | amounts(deeds)}}
-
-
-def enforced(there: ResourceQuota, deeds: Sequence[Deed]) -> Manifest:
-    """A PUT of status: hard follows spec.hard for every key that is counted, used as it is.
-
-    A key without a count would refuse everything with "status unknown"; the quota controller adds both at once.
-    """
-    used = there.status.used
-    hard = {key: value for key, value in there.spec.hard.items() if key in used} | amounts(deeds)
-    # A PUT of status replaces labels too, unlike for most kinds: they are sent along.
-    metadata = identity(there) | carried(there.metadata, {})
-    return {**KIND, "metadata": metadata, "spec": {"hard": there.spec.hard}, "status": {"hard": hard, "used": used}}
-
-
-KIND = {"apiVersion": RESOURCE_QUOTAS.api_version, "kind": RESOURCE_QUOTAS.kind}
-
-
-def identity(there: ResourceQuota) -> dict[str, Any]:
-    """Which object."""
-    return {"name": there.metadata.name, "namespace": there.metadata.namespace}
-
-
-def carried(have: ObjectMeta, ours: Mapping[str, str]) -> dict[str, Any]:
-    """Metadata of a PUT bound to what was read, with everything that others put there."""
-    kept: dict[str, Any] = {
-        "resourceVersion": have.resource_version,
-        "uid": have.uid,
-        "labels": {**have.labels, **ours},
-    }
-    if have.annotations:
-        kept["annotations"] = have.annotations
-    if have.finalizers:
-        kept["finalizers"] = have.finalizers
-    return kept

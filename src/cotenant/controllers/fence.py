@@ -15,10 +15,10 @@ import structlog
 
 from cotenant.api.builtin import Manifest, ResourceQuota
 from cotenant.api.keys import ACCOUNTING, COTENANT, HOME_PREFIX, REHEARSAL, STRICT, TENANT
-from cotenant.apply.escrow import KIND, carried, identity
+from cotenant.apply.body import KIND, carried, identity
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError, Forbidden, Invalid
+from cotenant.kube.errors import ApiError, Conflict, Forbidden, Invalid
 from cotenant.kube.resource import LIMIT_RANGES, RESOURCE_QUOTAS
 from cotenant.model.plan import manifest
 from cotenant.model.quantity import parse
@@ -29,6 +29,8 @@ LAW, FIRST, QUIET = "COTENANT-QUOTA-1", "cotenant-quota-first", "COTENANT-STRICT
 CANARY = "cotenant-canary"
 ENOUGH = 5
 """Refusals of each kind in a row."""
+OFTEN = 10
+"""Trials in a row that were lost to somebody's charge until that is worth a warning."""
 SOON, LATER = 1.0, 300.0
 """Seconds until the next look: while something is wrong, and while nothing is."""
 
@@ -40,7 +42,7 @@ class Fence:
         self.client, self.world, self.changed = copy.copy(client), world, changed
         # A new connection for each request, so that the load balancer chooses anew.
         self.client.headers = (*client.headers, ("Connection", "close"))
-        self.there = asyncio.Event()
+        self.there, self.lost = asyncio.Event(), 0
         self.tell(None)
         world.quotas.subscribe(lambda change: self.there.set() if self.fits(change.new) else None)
 
@@ -70,9 +72,16 @@ class Fence:
         """Tries, and tells whoever waits for it; whether all is well."""
         try:
             proven = await self.trial(found)
+        except Conflict as error:
+            # Somebody was charged between the read and the rehearsal, which says nothing about the policies.
+            self.lost += 1
+            tell = log.debug if self.lost % OFTEN else log.warning
+            tell("quota policies could not be tried", error=error.message or error.reason, times=self.lost)
+            return False
         except ApiError as error:
             log.warning("quota policies could not be tried", error=error.message or error.reason)
             return False
+        self.lost = 0
         if proven is not self.known():
             (log.info if proven else log.error)("quota policies", fence=type(self).__name__, act=proven)
             self.tell(proven)

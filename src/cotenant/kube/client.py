@@ -27,6 +27,7 @@ else:
 DICT: Any = dict
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+PATCH = "application/json-patch+json"
 PAGE = 500
 LIST_RESTARTS = 3
 
@@ -209,6 +210,20 @@ class Client(Session):
         path = resource.path(namespace, name, subresource)
         query = _writing(manager, dry_run=dry_run, strict=strict)
         return _decode(await self.call("PATCH", path, query, patch, MERGE), type)
+
+    async def edit(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Sequence[Body],
+        namespace: str | None = None,
+        *,
+        manager: str = "cotenant",
+        type: type[T] = DICT,
+    ) -> T:
+        """JSON patch. Invalid where one of its tests fails; the API server itself tries again after conflicts."""
+        path, query = resource.path(namespace, name), _writing(manager, dry_run=False, strict=False)
+        return _decode(await self.call("PATCH", path, query, msgspec.json.encode(patch), PATCH), type)
 
     async def delete(
         self,

@@ -90,7 +90,7 @@ class Session:
         method: str,
         path: str,
         query: Query | None = None,
-        body: Body | None = None,
+        body: Body | bytes | None = None,
         content_type: str | None = None,
     ) -> bytes:
         """The body of a good answer, after retries; ApiError for any other."""

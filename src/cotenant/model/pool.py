@@ -83,7 +83,15 @@ def quota(there: ResourceQuota, key: str) -> Quota:
         enforced=limit_of(key, status.hard[key]) if counted else None,
         used=use_of(key, status.used.get(key, "0")),
         version=there.metadata.resource_version,
+        form=form(there),
     )
+
+
+def form(there: ResourceQuota) -> str:
+    """What a raise is bound to: which object it is, and all that is written of it but what is counted."""
+    metadata = there.metadata
+    parts = (metadata.uid, *(sorted(one.items()) for one in (metadata.labels, metadata.annotations, there.spec.hard)))
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 def strict(there: ResourceQuota) -> bool:

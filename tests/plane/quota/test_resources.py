@@ -190,7 +190,9 @@ def test_a_pod_that_is_resized_in_place_is_counted(cluster):
     expect_ready(team, "a")
     namespace = team.namespace("a")
     # One that waits: of one that runs the API server wants its kubelet's word that it can.
-    waiting = pod("one", namespace, resources={"requests": {"cpu": "500m"}}, schedulerName="nobody")
+    waiting = pod(
+        "one", namespace, resources={"requests": {"cpu": "500m"}}, schedulingGates=[{"name": "example.com/never"}]
+    )
     expect_created(team.owner.apply(waiting))
 
     def resize(cpu: str) -> Answer:

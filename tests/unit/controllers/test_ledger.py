@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from cotenant.api.keys import EPOCH
 from unit.controllers.play import Play
 from unit.controllers.shares import allocated, hard, ledger, opened, total, uses
 
@@ -281,3 +283,37 @@ async def test_a_ledger_of_many_spaces_is_rebuilt_in_one_go(play: Play) -> None:
     await play.one("ledger", "red")
     assert allocated(play) == before
     assert len(before) == 16
+
+
+async def raised_while(play: Play, happens: Callable[[], None]) -> list[str]:
+    """What is asked of quotas for a workload that the pool has room for, while this happens just before the raise."""
+    await opened(play, "a", "b", quota={"hard": {"pods": 400}})
+    waiting = [happens]
+
+    def meanwhile(verb: str, kind: str, name: str) -> None:
+        if (verb, kind) == ("edit", "ResourceQuota") and waiting:
+            waiting.pop()()
+
+    play.cluster.before = meanwhile
+    sets(play, "a", 150)
+    await play.one("ledger", "red")
+    assert hard(play, "a") >= 150
+    assert not waiting
+    return [verb for verb, kind, _, _ in play.cluster.calls if kind == "ResourceQuota"]
+
+
+async def test_pods_that_are_charged_meanwhile_do_not_send_a_raise_back(play: Play) -> None:
+    def charge() -> None:
+        play.cluster.change("ResourceQuota", "cotenant", "red-a", status={"used": {"pods": "3"}})
+
+    asked = await raised_while(play, charge)
+    assert asked[0] == "edit"
+    assert asked.count("edit") == 1
+
+
+async def test_a_drain_by_somebody_else_sends_a_raise_back(play: Play) -> None:
+    def drained() -> None:
+        play.cluster.change("ResourceQuota", "cotenant", "red-a", metadata={"annotations": {EPOCH: "7"}})
+
+    asked = await raised_while(play, drained)
+    assert asked[:3] == ["edit", "get", "edit"]

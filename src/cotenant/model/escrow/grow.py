@@ -120,9 +120,13 @@ def allocate(goal: Grow, quota: Quota, ledger: Ledger) -> Growing | Finished:
 
 
 def raise_to(goal: Grow, quota: Quota, allocation: int) -> Growing | Finished:
-    """Brings spec.hard to the allocation, bound to the snapshot that is older than the ledger."""
+    """Brings spec.hard to the allocation, bound to the snapshot that is older than the ledger.
+
+    Not to its status: pods that are charged meanwhile do not matter, and where they come quickly there is no end of them.
+    A drain changes the form of the quota, whatever it lowers.
+    """
     if quota.hard != allocation:
-        return Growing(goal, PutQuota(goal.space, allocation, quota.version), quota)
+        return Growing(goal, PutQuota(goal.space, allocation, quota.version, form=quota.form), quota)
     if not quota.settled:
         return Growing(goal, PutEnforced(goal.space, allocation, quota.version))
     return Finished(reached(goal, allocation))

@@ -46,13 +46,14 @@ class PutQuota(Struct, frozen=True):
     """Set spec.hard of this resource where `version` is still the stored one. Answers: Written, Conflict, NotFound.
 
     With `bump` the write must change the object even where `hard` does not (an epoch annotation): whoever read the
-    quota before must conflict.
+    quota before must conflict. With `form` it is bound to that instead of `version`: status may have changed.
     """
 
     space: str
     hard: int
     version: str
     bump: bool = False
+    form: str | None = None
 
 
 class PutEnforced(Struct, frozen=True):

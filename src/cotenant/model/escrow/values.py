@@ -83,7 +83,8 @@ class Quota(Struct, frozen=True):
     """One resource of the ResourceQuota of a space.
 
     `hard` is spec.hard, 0 where the key is missing; `enforced` is status.hard, None while the quota controller has not
-    filled in the status; `used` is status.used, 0 where it is missing.
+    filled in the status; `used` is status.used, 0 where it is missing. `form` is the same for as long as nothing but the
+    status changes; compared for equality only.
     """
 
     space: str
@@ -91,6 +92,7 @@ class Quota(Struct, frozen=True):
     enforced: int | None
     used: int
     version: str
+    form: str = ""
 
     @property
     def first(self) -> bool:

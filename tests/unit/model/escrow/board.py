@@ -44,6 +44,11 @@ def place_of(request: Any) -> int:
     return NAMES.index(request.space)
 
 
+def stale(request: m.PutQuota) -> bool:
+    """Whether what the write is bound to has changed: the form of a quota is "" until it does."""
+    return (request.version if request.form is None else request.form) == OLD
+
+
 def answer_to(request: Any, there: Any, objects: tuple[Any, ...]) -> tuple[Any, Any]:
     """What the API server answers, and what is stored afterwards."""
     match request:
@@ -64,8 +69,8 @@ def answer_to(request: Any, there: Any, objects: tuple[Any, ...]) -> tuple[Any, 
                 return m.Conflict(), there
             assert ledger.allocated <= ledger.limit, "the API server refuses a ledger that allocates too much"
             return m.Written(NOW), ledger
-        case m.PutQuota(hard=hard, version=version):
-            return (m.Written(NOW), replace(there, hard=hard)) if version == NOW else (m.Conflict(), there)
+        case m.PutQuota(hard=hard):
+            return (m.Written(NOW), replace(there, hard=hard)) if not stale(request) else (m.Conflict(), there)
         case m.PutEnforced(hard=hard, version=version):
             return (m.Written(NOW), replace(there, enforced=hard)) if version == NOW else (m.Conflict(), there)
     raise AssertionError(request)

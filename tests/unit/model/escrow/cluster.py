@@ -37,8 +37,9 @@ class Cluster:
     def close(self, name: str) -> None:
         self.quotas.pop(name, None)
 
-    def store(self, quota: Quota) -> str:
+    def store(self, quota: Quota, *, whole: bool = True) -> str:
         found = replace(quota, version=self.version())
+        found = replace(found, form=f"form {found.version}") if whole else found
         self.quotas[quota.space] = found
         self.past[quota.space].append(found)
         return found.version
@@ -78,10 +79,11 @@ class Cluster:
                 return m.Read(quota)
             case m.GetNamespace():
                 return m.Read(None)
-        if request.version != quota.version:
+        form = getattr(request, "form", None)
+        if (form or request.version) != (quota.form if form else quota.version):
             return m.Conflict()
         if isinstance(request, m.PutEnforced):
-            return m.Written(self.store(replace(quota, enforced=request.hard)))
+            return m.Written(self.store(replace(quota, enforced=request.hard), whole=False))
         changes = request.bump or request.hard != quota.hard
         # The API server stores nothing where nothing changes, and the version stays.
         return m.Written(self.store(replace(quota, hard=request.hard)) if changes else quota.version)

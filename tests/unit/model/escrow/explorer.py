@@ -5,7 +5,8 @@ stands for a value; what a value does next is computed once, by `begin` and `adv
 A request and its answer are one step: nothing can tell whether a leader crashed before or after it heard the answer.
 Any two leaders may also be two tasks of one process, which stores what both want of the ledger in one write.
 
-Versions are "now" or "old": every write makes the snapshots of that object in everybody else's hands old.
+Versions are "now" or "old": every write makes the snapshots of that object in everybody else's hands old. So is the form
+of a quota, which charges and other writes of its status leave as it is.
 
 Reductions, all of which `test_reductions_change_no_verdict` takes away again: leaders are alike; spaces are alike; what
 can only conflict does so at once; a leader that can only conflict, or has asked nothing yet, is an idle one; and of an
@@ -43,6 +44,8 @@ class Rules:
     intents: tuple[Any, ...]
     tenant: Tenant = UNDISTURBED
     native: bool = False
+    epochs: bool = True
+    """Whether a raise is bound to the epoch too, and not to spec.hard alone."""
     freezes: bool = False
     """A recount may bring spec.hard down to what is used, at any moment."""
     leaders: int = 2
@@ -85,9 +88,9 @@ class Explorer:
         self.idle = self.table.number("idle")
         assert self.idle == IDLE
         self.results: dict[tuple[int, Any], tuple[int, int, bool]] = {}
-        self.ages: dict[tuple[int, int], int] = {}
+        self.ages: dict[tuple[int, int, bool], int] = {}
         self.mirrors: dict[int, int] = {IDLE: IDLE}
-        self.nature: dict[int, list[tuple[str, int]]] = {}
+        self.nature: dict[int, list[tuple[int, bool]]] = {}
         self.mergers: dict[tuple[int, int, int], list[tuple[int, int, int]]] = {}
         self.busy: set[Any] = set()
         self.places: dict[int, int] = {}
@@ -170,12 +173,19 @@ class Explorer:
         after[leader] = step
         if changed:
             after[place] = there
+            whole = self.forms(task, state[place], there)
             for other in range(4, len(state)):
                 if other != leader and after[other] != IDLE:
-                    after[other] = self.aged(after[other], place)
+                    after[other] = self.aged(after[other], place, whole)
             if place == LEDGER:
                 after[TENANT] = self.watch(there, after[TENANT])
         return tuple(after)
+
+    def forms(self, task: int, before: int, after: int) -> bool:
+        """Whether a write changed more of an object than its status, as those see it who are bound to that."""
+        if self.rules.epochs or not isinstance(self.table.values[task].request, m.PutQuota):
+            return forms(self.table.values[task].request)
+        return bool(self.table.values[before].hard != self.table.values[after].hard)
 
     def perform(self, number: int, state: State, place: int) -> tuple[int, int, bool]:
         task = self.table.values[number]
@@ -185,15 +195,15 @@ class Explorer:
         # The API server stores nothing where nothing changes, and the version stays; an epoch makes a change.
         changed = after != there or (isinstance(answer, m.Written) and getattr(task.request, "bump", False))
         if changed:
-            task = age(task, place)
+            task = age(task, place, forms(task.request))
         step = self.settled(self.rules.advance(task, answer))
         return self.table.number(after) if place != ALL else 0, self.table.number(step), changed
 
-    def aged(self, number: int, place: int) -> int:
-        found = self.ages.get((number, place))
+    def aged(self, number: int, place: int, whole: bool) -> int:
+        found = self.ages.get((number, place, whole))
         if found is None:
-            step = self.settled(age(self.table.values[number], place))
-            found = self.ages[number, place] = self.table.number(step)
+            step = self.settled(age(self.table.values[number], place, whole))
+            found = self.ages[number, place, whole] = self.table.number(step)
         return found
 
     def watch(self, ledger: int, tenant: int) -> int:
@@ -263,8 +273,8 @@ class Explorer:
 
     def happenings(self, state: State) -> Iterator[State]:
         for place in (0, 1):
-            for after in self.natural(state[place]):
-                yield self.written(state, place, after)
+            for after, whole in self.natural(state[place]):
+                yield self.written(state, place, after, whole)
         tenant = self.table.values[state[TENANT]]
         if tenant.changes:
             limit, *changes = tenant.changes
@@ -283,8 +293,8 @@ class Explorer:
             if self.table.values[state[place]] is None:
                 yield self.written(state, place, self.table.number(Quota(NAMES[place], 0, 0, 0, NOW)))
 
-    def natural(self, number: int) -> list[int]:
-        """Charges, frees, and the quota controller."""
+    def natural(self, number: int) -> list[tuple[int, bool]]:
+        """Charges, frees, and the quota controller; and whether more than the status changes."""
         found = self.nature.get(number)
         if found is None:
             quota, after = self.table.values[number], []
@@ -298,15 +308,15 @@ class Explorer:
                     after.append(replace(quota, enforced=quota.hard))
                 if self.rules.freezes and quota.used < quota.hard:
                     after.append(replace(quota, hard=quota.used))
-            found = self.nature[number] = [self.table.number(one) for one in after]
+            found = self.nature[number] = [(self.table.number(one), one.hard != quota.hard) for one in after]
         return found
 
-    def written(self, state: State, place: int, value: int) -> State:
+    def written(self, state: State, place: int, value: int, whole: bool = True) -> State:
         after = list(state)
         after[place] = value
         for leader in range(4, len(state)):
             if after[leader] != IDLE:
-                after[leader] = self.aged(after[leader], place)
+                after[leader] = self.aged(after[leader], place, whole)
         return tuple(after)
 
     # -- symmetry
@@ -327,6 +337,11 @@ class Explorer:
             found = self.mirrors[number] = self.table.number(mirror(self.table.values[number]))
             self.mirrors[found] = number
         return found
+
+
+def forms(request: Any) -> bool:
+    """Whether a write changes more of a quota than its status."""
+    return not isinstance(request, m.PutEnforced)
 
 
 def current(task: Any) -> bool:

@@ -88,6 +88,7 @@ BAD = {
         TRANSFERS, begin=variants.begin_ledger_first, advance=variants.advance_ledger_first
     ),
     "no unconditional write": replace(TRANSFERS, advance=variants.without_unconditional_write),
+    "a raise that is bound to spec.hard alone": replace(TRANSFERS, epochs=False),
     "status.hard in force and not waited for": replace(TRANSFERS, native=True),
     "a limit that is raised from memory": replace(FLIPPING, advance=variants.trusting_the_cache),
     "a limit that counts as followed by its number": replace(

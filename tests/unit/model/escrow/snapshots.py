@@ -11,23 +11,27 @@ from msgspec.structs import fields, replace
 
 from cotenant.model.escrow import messages as m
 from cotenant.model.escrow.drain import Draining
+from cotenant.model.escrow.grow import Growing
 from cotenant.model.escrow.resize import Resizing
 from cotenant.model.escrow.values import Entry, Ledger, Limit, Quota
-from unit.model.escrow.board import LEDGER, NAMES, NOW, OLD, Tenant
+from unit.model.escrow.board import LEDGER, NAMES, NOW, OLD, Tenant, stale
 
 
-def age(value: Any, place: int) -> Any:
-    """With every version of that object old."""
+def age(value: Any, place: int, whole: bool = True) -> Any:
+    """With every version of that object old; not `whole`: only its status has changed."""
     if isinstance(value, tuple):
-        return tuple(age(one, place) for one in value)
+        return tuple(age(one, place, whole) for one in value)
     if not isinstance(value, Struct) or isinstance(value, Entry):
         return value
     if isinstance(value, Ledger):
         # "" is not a version: that a ledger is missing may become true again.
         return replace(value, version=OLD) if place == LEDGER and value.version else value
     if isinstance(value, Quota | m.PutQuota | m.PutEnforced):
-        return replace(value, version=OLD) if NAMES.index(value.space) == place else value
-    return replace(value, **{one.name: age(getattr(value, one.name), place) for one in fields(value)})
+        if NAMES.index(value.space) != place:
+            return value
+        form = {"form": OLD} if whole and getattr(value, "form", None) is not None else {}
+        return replace(value, version=OLD, **form)
+    return replace(value, **{one.name: age(getattr(value, one.name), place, whole) for one in fields(value)})
 
 
 def holds_old(value: Any) -> bool:
@@ -35,6 +39,8 @@ def holds_old(value: Any) -> bool:
         return any(holds_old(one) for one in value)
     if not isinstance(value, Struct) or isinstance(value, Entry):
         return False
+    if isinstance(value, m.PutQuota):
+        return stale(value)
     if hasattr(value, "version"):
         return value.version == OLD
     return any(holds_old(getattr(value, one.name)) for one in fields(value))
@@ -45,8 +51,8 @@ def blank(step: Any) -> Any:
     if isinstance(step, Draining | Resizing) and step.ledger is not None and step.ledger.version == OLD:
         step = replace(step, ledger=Ledger(0, tuple(Entry(name, 0) for name in NAMES), OLD))
     quota = getattr(step, "quota", None)
-    if quota is not None and quota.version == OLD:
-        step = replace(step, quota=Quota(quota.space, 0, 0, 0, OLD))
+    if quota is not None and (quota.form if isinstance(step, Growing) else quota.version) == OLD:
+        step = replace(step, quota=Quota(quota.space, 0, 0, 0, OLD, OLD))
     return step
 
 

@@ -94,19 +94,19 @@ class Play(RuleBasedStateMachine):
     def something_is_created(self, space, amount):
         quota = self.cluster.quotas.get(space)
         if quota and quota.used + amount <= min(quota.hard, quota.enforced):
-            self.cluster.store(replace(quota, used=quota.used + amount))
+            self.cluster.store(replace(quota, used=quota.used + amount), whole=False)
 
     @rule(space=spaces, amount=st.integers(1, 6))
     def something_is_deleted(self, space, amount):
         quota = self.cluster.quotas.get(space)
         if quota and quota.used:
-            self.cluster.store(replace(quota, used=max(0, quota.used - amount)))
+            self.cluster.store(replace(quota, used=max(0, quota.used - amount)), whole=False)
 
     @rule(space=spaces)
     def the_quota_controller_looks(self, space):
         quota = self.cluster.quotas.get(space)
         if quota and quota.enforced != quota.hard:
-            self.cluster.store(replace(quota, enforced=quota.hard))
+            self.cluster.store(replace(quota, enforced=quota.hard), whole=False)
 
     @rule(limit=amounts)
     def the_limit_changes(self, limit):
