@@ -36,13 +36,7 @@ lint: $(READY) ## style, types, layers, Dockerfile, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/python -m cotenant.api.schema --check
-	$(BIN)/python -m cotenant.api.reference --check docs/reference/api.md
-	$(BIN)/python -m cotenant.judge.reference --check
-	$(BIN)/python -m cotenant.judge.lint.reference --check
-	$(BIN)/python -m cotenant.controllers.reference --check
-	$(BIN)/python -m cotenant.cli.view.reference --check docs/reference/cli.md
-	$(BIN)/python -m cotenant.render.install.chart --check charts/cotenant
+	$(BIN)/python -m cotenant.generated --check
 
 format: $(READY) ## format the code
 	$(BIN)/ruff check --fix-only -q .
@@ -58,14 +52,7 @@ soak: setup ## a limit under load, operators killed at random; SOAK="--strict", 
 	$(BIN)/python -m tests.soak $(SOAK)
 
 docs: $(READY) ## write the generated pages and CRDs anew
-	$(BIN)/python -m cotenant.api.schema --write
-	$(BIN)/python -m cotenant.api.reference --write docs/reference/api.md
-	$(BIN)/python -m cotenant.cli.view.reference --write docs/reference/cli.md
-	$(BIN)/python -m cotenant.judge.reference --write
-	$(BIN)/python -m cotenant.judge.lint.reference --write
-	$(BIN)/python -m cotenant.cli.view.admission --write
-	$(BIN)/python -m cotenant.controllers.reference --write
-	$(BIN)/python -m cotenant.render.install.chart --write charts/cotenant
+	$(BIN)/python -m cotenant.generated --write
 
 lock: $(READY) ## resolve requirements anew, with hashes (needs uv on PATH)
 	uv pip compile pyproject.toml --extra aws --extra demo --generate-hashes --python-version 3.11 --universal --no-header -o requirements/run.txt

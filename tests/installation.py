@@ -190,7 +190,10 @@ class Cluster:
         self.admin = Person(self, "kubernetes-admin", ["system:masters"], plane.kubeconfig)
 
     def install(self) -> None:
+        mutating = self.plane.wire().json("GET", KINDS["MutatingAdmissionPolicy"].path())[0] == 200
         for manifest in render(InstallValues(platform=PLATFORM), with_operator=False):
+            if manifest["kind"].startswith("MutatingAdmissionPolicy") and not mutating:
+                continue
             self.apply(manifest, manager="cotenant-install")
             if manifest["kind"] == "CustomResourceDefinition":
                 self._established(manifest)

@@ -12,7 +12,9 @@ from cotenant.aws.calls import Calls
 from cotenant.aws.desk import EntryDesk
 from cotenant.aws.eks import Eks, Iam
 from cotenant.controllers.assist import Assist
+from cotenant.controllers.awsauth import AwsAuthWatch
 from cotenant.controllers.fence import Fence, StrictFence
+from cotenant.controllers.iam import KEY as ENTRIES
 from cotenant.controllers.iam import IamController
 from cotenant.controllers.inspection import Inspection
 from cotenant.controllers.leash import Leash
@@ -86,13 +88,16 @@ def compose(
     Refusals(world, platform, metrics, clock, leading)
     watching = reflectors(client, world, metrics)
     found = controllers(client, world, settings, clock, recorder, metrics)
+    eyes: list[Part] = []
     if settings.eks_cluster:
-        found.append(entries(settings, client, world, metrics))
+        mapping, watch = entries(settings, client, world, metrics, recorder)
+        found.append(mapping)
+        eyes.append(watch.run)
     manager = Manager(
         reflectors=watching,
         controllers=found,
         leader=leader,
-        while_leading=[recorder.run],
+        while_leading=[recorder.run, *eyes],
         requirement=partial(require, Client(election.transport), needed(settings, [one.resource for one in watching])),
     )
     leash = Leash(Client(election.transport), platform, metrics)
@@ -148,12 +153,16 @@ def assisting(
     return [keyring.run, standby.run, partial(assist.serve, settings.assist, helper, metrics, keyring)]
 
 
-def entries(settings: Settings, client: Client, world: World, metrics: Metrics) -> Controller:
-    """The controller of access entries. Only what it needs imports anything of AWS, and that when it first calls."""
+def entries(
+    settings: Settings, client: Client, world: World, metrics: Metrics, recorder: Recorder
+) -> tuple[Controller, AwsAuthWatch]:
+    """The controller of access entries, and the watch of aws-auth. Only what it needs imports anything of AWS, and that when it first calls."""
     calls = Calls(settings.aws_region, observe=lambda action, result: metrics.aws_calls.labels(action, result).inc())
     desk = EntryDesk(Eks(calls, settings.eks_cluster), Iam(calls), time.monotonic)
-    found = IamController(client, world, settings.platform, clock, desk, settings.resync)
-    return iam_controller(world, found.reconcile, metrics)
+    watch = AwsAuthWatch(client, metrics, lambda: found.queue.add(ENTRIES))
+    iam = IamController(client, world, settings.platform, clock, desk, settings.resync, recorder, lambda: watch.data)
+    found = iam_controller(world, iam.reconcile, metrics)
+    return found, watch
 
 
 def needed(settings: Settings, watched: Iterable[Resource]) -> list[Right]:

@@ -19,7 +19,7 @@ from tests.bench import pods, transfers
 from tests.bench.admission import pod_create_ratio
 from tests.bench.onboarding import Run, by_cotenant, by_script, say, settled
 from tests.bench.plane import Bench
-from tests.bench.usable import calls_of_a_pod, first, latencies
+from tests.bench.usable import calls_of_pods, first, latencies
 
 from cotenant.kube.resource import TENANTS
 
@@ -45,8 +45,7 @@ async def usual(tenants: int, spaces: int) -> Figures:
         found["space usable p50, ms"] = median(times)
         found["space usable p99, ms"] = times[int(len(times) * 0.99) - 1]
         await settled(bench, 8)
-        webhooks, calls = await calls_of_a_pod(bench)
-        found["webhook calls of a pod create"], found["operator calls of a pod create"] = webhooks, calls
+        found["webhook calls of pods"], found["operator calls after a space's pods"] = await calls_of_pods(bench)
         await settled(bench, 5)
         say("transfers at 1,000 spaces")
         found |= quick("1,000 spaces", *await transfers.many_tenants(bench, min(100, tenants)))

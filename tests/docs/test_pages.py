@@ -29,6 +29,22 @@ ENDLESS = re.compile(r"(kubectl get .* -w)$")
 PREPARED = {
     "access.md": "",
     "adopt-a-namespace.md": "kubectl create namespace legacy-backend",
+    "dedicated-nodes.md": """
+cat > tenant.yaml <<'X'
+apiVersion: cotenant.dev/v1alpha1
+kind: Tenant
+metadata: {name: backend-team}
+spec: {nodes: {pool: backend-team, dedicated: true}}
+X
+kubectl create -f - <<'X'
+apiVersion: v1
+kind: Node
+metadata: {name: node-of-backend-team}
+X
+kubectl patch node node-of-backend-team --subresource=status --type=merge -p '{"status":
+  {"capacity":{"cpu":"8","memory":"16Gi","pods":"20"},"allocatable":{"cpu":"8","memory":"16Gi","pods":"20"},
+  "conditions":[{"type":"Ready","status":"True"}]}}'
+kubectl taint nodes node-of-backend-team node.kubernetes.io/not-ready:NoSchedule-""",
     "delete-and-release.md": """
 for name in staging build; do cotenant create space $name --tenant backend-team --wait; done""",
     "limits.md": "",
@@ -59,7 +75,10 @@ metadata: {name: one-more}
 X""",
 }
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
-FINDINGS = ("cotenant plan", "cotenant iam plan", "cotenant why pod deploy/", "kubectl auth can-i")
+FINDINGS = (
+    "cotenant plan", "cotenant iam plan", "cotenant iam workloads backend", "cotenant why pod deploy/", "cotenant why access",
+    "kubectl auth can-i",
+)  # fmt: skip
 """Commands that answer 1 on these pages: there is something to tell."""
 
 

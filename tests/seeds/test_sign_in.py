@@ -86,8 +86,9 @@ spec:
 """
 
 
-def test_s0_06_to_s0_10_an_entry_as_the_walkthrough_makes_it(admin, cloud):
-    role = cloud.role()
+@pytest.mark.parametrize("team", ["BackendTeamDeveloper", "FrontendTeamDeveloper"])
+def test_s0_06_s0_07_s0_08_s0_09_s0_10_an_entry_as_the_walkthrough_makes_it_for_each_team(admin, cloud, team):
+    role = cloud.role(name=f"{team}{uuid4().hex[:6]}")
     whose = (*ON, "--principal-arn", role)
     admin.aws("eks", "create-access-entry", *whose, "--type", "STANDARD")
     nine = role.replace(ACCOUNT, ACCOUNT[:9])
@@ -147,7 +148,7 @@ def test_s0_26_the_token_of_a_role_that_is_gone_opens_nothing(cloud, session):
     assert UNAUTHORIZED in member.who()
 
 
-def test_s2_04_to_s2_08_a_user_in_aws_auth_is_somebody_and_may_nothing(
+def test_s2_06_s2_07_s2_08_a_user_in_aws_auth_is_somebody_and_may_nothing(
     admin, cloud, person, aws_auth, control_plane_eks
 ):
     node = cloud.role(name=f"EKS-Worker-NodeInstanceRole-{uuid4().hex[:8].upper()}")
@@ -172,7 +173,7 @@ def test_s2_04_to_s2_08_a_user_in_aws_auth_is_somebody_and_may_nothing(
     assert "Forbidden" in imposter and 'User "dev" cannot impersonate' in imposter
 
 
-def test_s4_01_to_s4_03_the_administrator_by_access_policy_in_a_group(admin, cloud, session):
+def test_s4_01_s4_02_s4_03_the_administrator_by_access_policy_in_a_group(admin, cloud, session):
     mode = admin.aws("eks", "describe-cluster", "--name", CLUSTER)["cluster"]["accessConfig"]["authenticationMode"]
     assert mode == "API_AND_CONFIG_MAP"
     name = f"AWSReservedSSO_AdministratorAccess_{uuid4().hex[:16]}"
@@ -187,7 +188,7 @@ def test_s4_01_to_s4_03_the_administrator_by_access_policy_in_a_group(admin, clo
     assert boss.who()[1] == ["cluster-admins"]
 
 
-def test_s4_08_to_s4_11_an_iam_user_with_describe_cluster_and_a_group_in_aws_auth(cloud, person, aws_auth):
+def test_s4_08_s4_09_s4_10_s4_11_an_iam_user_with_describe_cluster_and_a_group_in_aws_auth(cloud, person, aws_auth):
     arn, key = cloud.user(allow("eks:DescribeCluster", resource=f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/{CLUSTER}"))
     benzema = person(key)
     assert benzema.sets_up_kubectl("--region", "us-east-1").startswith("Added new context")

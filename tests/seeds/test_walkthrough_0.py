@@ -274,13 +274,11 @@ def test_s0_23_a_team_that_takes_all_cpu_stops_at_its_quota(cluster, backend, fr
     expect_created(frontend.apply(greedy), "deployment.apps/greedy")
 
     def stopped() -> bool:
-        sets = cluster.list("ReplicaSet", "frontend-team", labels="app=greedy")
-        assert all(one["status"].get("replicas", 0) < 8 for one in sets)
-        conditions = [each for one in sets for each in one["status"].get("conditions", [])]
-        said = [each["message"] for each in conditions if each["type"] == "ReplicaFailure"]
-        return any(
-            "exceeded quota: cotenant, requested: requests.cpu=500m, used: requests.cpu=2" in one for one in said
-        )
+        made = cluster.list("ReplicaSet", "frontend-team", labels="app=greedy")
+        conditions = [one for found in made for one in found["status"].get("conditions", [])]
+        said = [one["message"] for one in conditions if one["type"] == "ReplicaFailure"]
+        assert all(found["status"].get("replicas", 0) < 8 for found in made)
+        return bool(said) and "exceeded quota: cotenant, requested: requests.cpu=500m, used: requests.cpu=2" in said[0]
 
     eventually(stopped)
     expect_denied(

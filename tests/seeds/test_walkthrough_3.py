@@ -139,7 +139,7 @@ def test_s3_07_a_binding_may_point_to_a_cluster_role_and_never_the_other_way(adm
     assert 'roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"' in said
 
 
-def test_s3_13_to_s3_15_a_member_runs_a_job_to_its_end(signed_in, namespace):
+def test_s3_13_s3_14_s3_15_a_member_runs_a_job_to_its_end(signed_in, namespace):
     made = signed_in.kubectl("create", "job", "hello", "-n", namespace, "--image=busybox", "--", "echo", "Hello World")
     assert made.stdout == "job.batch/hello created\n"
 
@@ -153,7 +153,19 @@ def test_s3_13_to_s3_15_a_member_runs_a_job_to_its_end(signed_in, namespace):
     assert "hello-" in pods and "Completed" in pods
 
 
-def test_s3_17_to_s3_19_everywhere_else_and_everything_else_is_refused(signed_in, namespace):
+def test_s3_16_a_member_may_read_the_logs_and_a_node_without_containers_has_none(admin, signed_in, namespace):
+    made = admin.kubectl("create", "job", "said", "-n", namespace, "--image=busybox", "--", "echo", "Hello World")
+    assert made.returncode == 0, made.stderr
+    listed = ("get", "pods", "-n", namespace, "-l", "job-name=said", "-o", "name")
+    eventually(lambda: "pod/" in signed_in.kubectl(*listed).stdout, within=30)
+    assert signed_in.kubectl("auth", "can-i", "get", "pods/log", "-n", namespace).stdout == "yes\n"
+    done = signed_in.kubectl("logs", "job/said", "-n", namespace)
+    # The nodes of the local plane run nothing: what is asked for is let through, and ends at the kubelet.
+    assert "Forbidden" not in done.stderr and "forbidden" not in done.stderr
+    assert "forbidden" in signed_in.kubectl("logs", "job/said", "-n", "default").stderr
+
+
+def test_s3_17_s3_18_s3_19_everywhere_else_and_everything_else_is_refused(signed_in, namespace):
     said = signed_in.kubectl("get", "pods", "-n", "default").stderr
     assert (
         f'pods is forbidden: User "{USER}" cannot list resource "pods" in API group "" in the namespace "default"'

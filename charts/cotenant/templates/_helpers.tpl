@@ -18,6 +18,8 @@
     "dnsAddresses": ["169.254.20.10/32","fd00::10/128"],
     "podIdentityAddresses": ["169.254.170.23/32","fd00:ec2::23/128"],
     "strictAccounting": {{ .Values.strictAccounting }}
-  }
+  },
+  "eksCluster": {{ toJson .Values.eks.cluster }},
+  "awsRegion": {{ toJson .Values.eks.region }}
 }
 {{- end -}}

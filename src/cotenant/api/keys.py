@@ -35,7 +35,11 @@ TENANT_FINALIZER = "cotenant.dev/tenant"
 SPACE_FINALIZER = "cotenant.dev/space"
 
 POOL = "node-restriction.kubernetes.io/cotenant-pool"
-"""Label and taint of the nodes of a pool. A kubelet cannot give itself a label of this prefix (NodeRestriction)."""
+"""Label of the nodes of a pool, and taint of one that several share. A kubelet cannot give itself a label of this prefix."""
+DEDICATED = "node-restriction.kubernetes.io/cotenant-tenant"
+"""Taint of the nodes of a pool that is dedicated: its value is the tenant, so that no second one can come in by the pool's name."""
+POOL_RUNTIME = "cotenant-pool-"
+"""What the name of a pool's RuntimeClass begins with: the way onto a pool where no MutatingAdmissionPolicy is served."""
 ACCOUNTING = "cotenant.dev/accounting"
 """Label on a ResourceQuota: `strict` where the operator gives refunds and the quota controller waits."""
 STRICT = "strict"
@@ -55,6 +59,10 @@ POD_SECURITY = "pod-security.kubernetes.io"
 HOME_PREFIX = "home-"
 POLICY = "policy"
 """Name of the SpacePolicy in every space and home."""
+CANARY = f"{GROUP}/canary"
+"""On the namespace in which an installation tries its policies, and which goes with that."""
+ENFORCEMENT = f"{GROUP}/enforcement"
+"""On a SpacePolicy beside it: what the API server does by it, warn or observe."""
 
 
 def home_of(tenant: str) -> str:

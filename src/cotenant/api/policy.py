@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from cotenant.api.limits import LimitItem
 from cotenant.api.meta import Conditions, ObjectMeta
-from cotenant.api.scalars import Amounts, TenantName
+from cotenant.api.scalars import Amounts, Enforcement, Modes, TenantName
 from cotenant.api.tenant import (
     IngressSpec,
     NodesSpec,
@@ -51,8 +51,10 @@ class SpacePolicySpec(Struct, rename="camel", frozen=True, kw_only=True, omit_de
     """What volumes may be."""
     service_accounts: ServiceAccountsSpec
     """What ServiceAccounts may be."""
-    enforcement: Literal["observe", "warn", "enforce"]
+    enforcement: Enforcement
     """What happens to what breaks a rule."""
+    rules: Modes | None = None
+    """The same for single rules, by id."""
     cordoned: bool = False
     """While true, members change nothing."""
 
@@ -75,7 +77,10 @@ class TenantMirror(Struct, rename="camel", frozen=True, kw_only=True, omit_defau
 
 
 class SpacePolicy(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
-    """What rules apply in this namespace. Written by cotenant alone; members read it."""
+    """What rules apply in this namespace. Written by cotenant alone; members read it.
+
+    It is named policy. Where rules are not enforced, copies named warn and observe make the API server warn and audit.
+    """
 
     metadata: ObjectMeta
     spec: SpacePolicySpec

@@ -1,16 +1,12 @@
-"""docs/reference/api.md, from the same schemas as the CustomResourceDefinitions.
-
-`python -m cotenant.api.reference --write FILE` writes it, `--check FILE` compares.
-"""
+"""docs/reference/api.md, from the same schemas as the CustomResourceDefinitions."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from cotenant.api import keys
+from cotenant.api.markdown import cell
 from cotenant.api.schema import KINDS, Kind
 from cotenant.api.structural import Schema, schema_of
 
@@ -35,7 +31,10 @@ def _page(kind: Kind) -> str:
     lines = [f"## {kind.name}", "", f"`{kind.plural}.{keys.GROUP}`, short name `{kind.short}`, {scope}."]
     lines += ["", schema["description"], "", "| field | type | what it is |", "| --- | --- | --- |"]
     rows = [row for name in ("spec", "status") if name in schema["properties"] for row in _rows(schema, name, "")]
-    lines += [f"| `{path}` | {_type(field, required=required)} | {_cell(field)} |" for path, field, required in rows]
+    lines += [
+        f"| `{path}` | {_type(field, required=required)} | {cell(str(field.get('description', '')))} |"
+        for path, field, required in rows
+    ]
     return "\n".join([*lines, "", "The API server refuses what breaks one of these:", "", *_rules(schema), ""])
 
 
@@ -74,10 +73,6 @@ def _range(schema: Schema) -> str:
     return f", {low} to {high}" if low is not None and high is not None else ""
 
 
-def _cell(schema: Schema) -> str:
-    return str(schema.get("description", "")).replace("\n", " ").replace("|", "\\|")
-
-
 def _rules(schema: Schema) -> list[str]:
     """Every sentence once, with the fields that it is about."""
     places: dict[str, list[str]] = {}
@@ -94,23 +89,3 @@ def _found(schema: Schema, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for key in ("items", "additionalProperties"):
         if key in schema:
             yield from _found(schema[key], f"{path}[]")
-
-
-def main(arguments: list[str]) -> int:
-    """`--write FILE` or `--check FILE`; 1 where the file differs, 2 for a wrong call."""
-    match arguments:
-        case ["--write", name]:
-            Path(name).write_text(text(), encoding="utf-8")
-            return 0
-        case ["--check", name]:
-            if Path(name).is_file() and Path(name).read_text("utf-8") == text():
-                return 0
-            sys.stderr.write(f"{name} is not what the types say\n")
-            return 1
-        case _:
-            sys.stderr.write(f"{__doc__}\n")
-            return 2
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

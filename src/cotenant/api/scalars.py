@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -120,6 +120,14 @@ BYTES = Rule(
     f"self.all(k, !{_BYTES} || !string(self[k]).matches('[num]$'))",
     "memory and storage are counted in bytes, of which m is a thousandth; write 128Mi or 128M",
 )
+SOFT_RULES = {"POD": 13, "EXEC": 1, "SERVICE": 4, "INGRESS": 5, "ROUTE": 6, "VOLUME": 4, "ACCOUNT": 1}
+"""Of which rules a Tenant says whether they refuse, and how many there are: those about what it may use."""
+SOFT_IDS = frozenset(f"COTENANT-{stem}-{n + 1}" for stem, count in SOFT_RULES.items() for n in range(count))
+RULE_KEYS = Rule(
+    f"self.all(k, k in {sorted(SOFT_IDS)})",
+    "every key must be the id of a rule about what a tenant may use, such as COTENANT-POD-8; the rules of namespaces, rights, "
+    "quotas and of cotenant itself always refuse; see: cotenant policies list",
+)
 LIMIT_KEYS = Rule(
     "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage', 'storage'] || k.contains('/') || k.startsWith('hugepages-'))",
     "every key must be a resource of a container or volume, such as cpu, memory, ephemeral-storage or storage",
@@ -141,6 +149,12 @@ Quantity = Annotated[Annotated[str, Meta(max_length=32)] | int, ruled(QUANTITY)]
 """A Kubernetes quantity: `500m`, `4`, `8Gi`."""
 Amounts = Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)]
 """Amounts by resource, as in a ResourceQuota."""
+Enforcement = Literal["observe", "warn", "enforce"]
+"""What happens to what breaks a rule: it is let through and audited, also warned about, or refused."""
+Modes = Annotated[
+    Annotated[dict[Annotated[str, Meta(max_length=32)], Enforcement], Meta(max_length=64)], ruled(RULE_KEYS)
+]
+"""The same for single rules, by id."""
 QuotaAmounts = Annotated[
     Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)],
     ruled(QUOTA_KEYS, WHOLE, BYTES),

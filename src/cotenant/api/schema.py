@@ -1,12 +1,7 @@
-"""CustomResourceDefinitions of cotenant's kinds, generated from the wire types.
-
-`python -m cotenant.api.schema --write [DIR]` writes the YAML that the chart carries, `--check [DIR]` compares it.
-"""
+"""CustomResourceDefinitions of cotenant's kinds, generated from the wire types."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -173,25 +168,3 @@ def files() -> dict[str, str]:
         f"{crd(kind)['metadata']['name']}.yaml": head + yaml.safe_dump(crd(kind), sort_keys=False, width=160)
         for kind in KINDS
     }
-
-
-def main(arguments: list[str]) -> int:
-    """`--write [DIR]` or `--check [DIR]`; 1 where a file differs from the types, 2 for a wrong call."""
-    match arguments if len(arguments) != 1 else [*arguments, CHART]:
-        case ["--write", folder]:
-            for name, text in files().items():
-                Path(folder, name).write_text(text, encoding="utf-8")
-            return 0
-        case ["--check", folder]:
-            stale = [
-                n for n, text in files().items() if not (p := Path(folder, n)).is_file() or p.read_text("utf-8") != text
-            ]
-            sys.stderr.writelines(f"{folder}/{name} is not what the types say\n" for name in stale)
-            return 1 if stale else 0
-        case _:
-            sys.stderr.write(f"{__doc__}\n")
-            return 2
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -20,8 +20,10 @@ from cotenant.api.scalars import (
     Cidr,
     ClassName,
     ClassNames,
+    Enforcement,
     IamRole,
     LabelValue,
+    Modes,
     QuotaAmounts,
     RoleName,
     SpaceName,
@@ -196,6 +198,12 @@ class PodRules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=
     """PriorityClasses that pods may name. Absent: any but system-*."""
     runtime_classes: ClassNames | None = None
     """RuntimeClasses that pods may name. Absent: any."""
+    schedulers: ClassNames | None = None
+    """Schedulers that pods may name beside default-scheduler. Built in: fargate-scheduler, which EKS names itself."""
+    csi_drivers: ClassNames | None = None
+    """CSI drivers whose volumes pods may have in their own text, such as secrets-store.csi.k8s.io. Built in: none."""
+    user_namespaces: bool | None = None
+    """Whether pods must have users of their own (hostUsers: false). Built in: false."""
     allow_exec: bool | None = None
     """Whether members may exec into pods, attach and forward ports. Built in: true."""
 
@@ -204,9 +212,9 @@ class NodesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """The nodes that run the tenant's pods."""
 
     pool: RoleName | None = None
-    """Name of the node pool that the tenant's pods run on. They name it by nodeSelector node-restriction.kubernetes.io/cotenant-pool."""
+    """Name of the node pool that the tenant's pods run on: nodes with this label node-restriction.kubernetes.io/cotenant-pool."""
     dedicated: bool | None = None
-    """Whether nothing but this tenant runs on the pool."""
+    """Whether nothing but this tenant runs on the pool: its nodes have the taint node-restriction.kubernetes.io/cotenant-tenant."""
 
 
 class ServicesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -237,7 +245,7 @@ class StorageSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     """What volumes of the tenant may be."""
 
     classes: ClassNames | None = None
-    """StorageClasses that may be named. Absent: any."""
+    """StorageClasses and VolumeAttributesClasses that may be named. Absent: any."""
 
 
 class ServiceAccountsSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -268,8 +276,10 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     """What volumes of the tenant may be."""
     service_accounts: ServiceAccountsSpec | None = None
     """What ServiceAccounts of the tenant may be."""
-    enforcement: Literal["observe", "warn", "enforce"] | None = None
-    """What happens to what breaks a rule: counted, warned about, or refused. Built in: enforce."""
+    enforcement: Enforcement | None = None
+    """What happens to what breaks a rule about what the tenant may use: audited, warned about, or refused. Built in: enforce."""
+    rules: Modes | None = None
+    """The same for single rules, by id, such as COTENANT-POD-8: warn. What is named here does not follow enforcement."""
     cordoned: bool | None = None
     """While true, members change nothing: those with a built-in role only view, a role of the platform's own gives nothing."""
     deletion_policy: Literal["Orphan", "Delete"] | None = None

@@ -36,6 +36,7 @@ from cotenant.model.escrow.units import limit_of
 from cotenant.model.escrow.values import Ledger, Limit
 from cotenant.model.finding import Ref
 from cotenant.model.plan import labels, manifest
+from cotenant.model.readings import Readings
 
 MOST_REQUESTS = 30
 """Of one task. One that goes on conflicting is dropped, as a crash would: what it left is found and finished later."""
@@ -101,7 +102,7 @@ class Books(Struct):
     ledgers: dict[str, TenantLedger]
     quotas: dict[str, ResourceQuota]
     strangers: frozenset[str] = frozenset()
-    parsed: dict[str, tuple[TenantLedger, Ledger]] = field(default_factory=dict)
+    readings: Readings = field(default_factory=Readings)
 
     @property
     def home(self) -> str:
@@ -110,15 +111,12 @@ class Books(Struct):
 
     def ledger(self, key: str) -> Ledger | None:
         """As the protocol sees it."""
-        found, (known, parsed) = self.ledgers.get(key), self.parsed.get(key, (None, None))
-        if found is not None and found is not known:
-            parsed = pool.ledger(found)
-            self.parsed[key] = found, parsed
-        return parsed if found is not None else None
+        found = self.ledgers.get(key)
+        return self.readings.ledger(found, key) if found is not None else None
 
     def used(self, key: str) -> int:
         """What all spaces use together, as far as is known."""
-        return sum(pool.quota(one, key).used for one in self.quotas.values())
+        return sum(self.readings.quota(one, key).used for one in self.quotas.values())
 
 
 class Escrow:
@@ -132,7 +130,7 @@ class Escrow:
         deeds = []
         for key, intent in intents:
             space = books.quotas.get(getattr(intent, "space", ""))
-            snapshot = pool.quota(space, key) if space else None
+            snapshot = books.readings.quota(space, key) if space else None
             # Rebuilding reads and writes each space's quota, maybe several times.
             most = MOST_REQUESTS + (4 * len(books.quotas) if isinstance(intent, Rebuild) else 0)
             deeds.append(Deed(key, intent, begin(intent, books.ledger(key), snapshot), most))

@@ -16,7 +16,7 @@ from cotenant.aws.eks import Eks, Iam
 from cotenant.aws.faults import Fault
 from cotenant.model.arn import SSO_PATH, arn
 from cotenant.model.finding import Finding
-from cotenant.model.iam.claims import Claim, Merged, Wish, canonical, merged
+from cotenant.model.iam.claims import SETS, Claim, Merged, Wish, canonical, merged
 from cotenant.model.iam.entries import NO_MODE, Entry, EntryPlan, Principal, State, Step, plan
 
 log = structlog.get_logger()
@@ -148,6 +148,12 @@ class EntryDesk:
         coming = any(one.reason in ("IAMPending", "EntryReplaced") for one in about.values())
         again = 0.0 if left or waiting else SEEN if coming or done else SOON if trouble else None
         return Settled(trouble, tuple(done), again)
+
+    async def roles_of_sets(self, claims: Sequence[Claim]) -> list[str] | None:
+        """The roles of Identity Center where a claim wants them; None while they are not known."""
+        if any(one.target.startswith(SETS) for one in claims):
+            await self.directory.refresh(users=False)
+        return self.directory.sso()
 
     async def look(self, claims: Sequence[Claim], *, most: int | None = None) -> tuple[Merged, EntryPlan, bool]:
         """What tenants want, what would be written, and whether entries are left undescribed. Writes nothing.

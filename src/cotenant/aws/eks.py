@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cotenant.aws.calls import Calls
 from cotenant.aws.faults import Fault
 from cotenant.model.arn import Arn, arn
 from cotenant.model.iam.entries import NO_MODE, STANDARD, Association, Entry, Mode, Principal, Step
+from cotenant.model.iam.trust import Place
+from cotenant.model.iam.workloads import Bond
 
 PAGE = 100
 """Most entries a page."""
@@ -32,6 +35,12 @@ class Eks:
         found = await self.describe()
         mode: Mode = (found.get("accessConfig") or {}).get("authenticationMode") or NO_MODE
         return mode
+
+    async def place(self) -> Place:
+        """DescribeCluster: how trust policies name the cluster."""
+        found = await self.describe()
+        issuer = ((found.get("identity") or {}).get("oidc") or {}).get("issuer") or ""
+        return Place(found["arn"], issuer.removeprefix("https://"))
 
     async def listed(self) -> list[str]:
         """ListAccessEntries, 100 a page: the ARNs."""
@@ -60,6 +69,24 @@ class Eks:
         except Fault as error:
             if error.kind != "not found":
                 raise
+        return found
+
+    async def associations(self) -> list[Bond]:
+        """ListPodIdentityAssociations, 100 a page, and DescribePodIdentityAssociation of each: lists tell no role."""
+        where: dict[str, Any] = {"clusterName": self.cluster}
+        pages = self.calls.pages("eks", "ListPodIdentityAssociations", **where, maxResults=PAGE)
+        found = []
+        for identifier in [one["associationId"] async for page in pages for one in page["associations"]]:
+            try:
+                answer = await self.calls.call(
+                    "eks", "DescribePodIdentityAssociation", **where, associationId=identifier
+                )
+            except Fault as error:
+                if error.kind == "not found":
+                    continue
+                raise
+            one = answer["association"]
+            found.append(Bond(one["namespace"], one["serviceAccount"], one["roleArn"], "Pod Identity", identifier))
         return found
 
     async def carry_out(self, step: Step) -> Entry | None:
@@ -97,6 +124,11 @@ class Iam:
         """ListRoles, 1,000 a page: every role of the account, which has 1,000 unless its quota was raised."""
         pages = self.calls.pages("iam", "ListRoles", MARKER, MaxItems=1000)
         return [Principal(one["Arn"], one["RoleId"]) async for page in pages for one in page["Roles"]]
+
+    async def trusts(self) -> dict[str, Mapping[str, Any]]:
+        """ListRoles, 1,000 a page: the trust policy of every role of the account, by ARN."""
+        pages = self.calls.pages("iam", "ListRoles", MARKER, MaxItems=1000)
+        return {one["Arn"]: one["AssumeRolePolicyDocument"] async for page in pages for one in page["Roles"]}
 
     async def users(self) -> list[Principal]:
         """ListUsers, 1,000 a page."""

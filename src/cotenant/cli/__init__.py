@@ -53,17 +53,21 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "who-can": Entry(
             "who_can:who_can", "Who may do something: RBAC, access entries, aws-auth and access policies."
         ),
+        "can": Entry("can:can", "Whether somebody may do something, EKS access policies included."),
         "access": Entry("access:access", "What somebody may do, and by what."),
         "iam": Entry("iam:iam", "IAM principals of tenants: access entries and aws-auth."),
         "kubeconfig": Entry("kubeconfig:kubeconfig", "A kubeconfig with one context for each space of a tenant."),
     },
     "Prove": {
-        "policies": Entry("policies:policies", "The rules inside the API server: list, explain, export."),
+        "policies": Entry("policies:policies", "The rules inside the API server: list, explain, check, export."),
         "lint": Entry("lint:command", "Name the traps in manifests, with line, reason and corrected text."),
-        "why": Entry("why:why", "Why a pod is refused, or whether it would fit: quota, pool and rolling updates."),
+        "why": Entry("why:why", "Why a pod is refused or would fit, and why somebody may do something or not."),
         "verify": Entry("verify:verify", "Prove that tenants are isolated, with evidence."),
     },
     "Other": {
+        "breakglass": Entry(
+            "breakglass:command", "Lift the rules about what tenants use for a while; it ends by itself."
+        ),
         "operator": Entry("operator:operator", "Run the controllers in the foreground."),
         "version": Entry("version:version", "Versions of this program and of the cluster."),
         "completion": Entry("completion:completion", "Shell completion for bash, zsh or fish."),

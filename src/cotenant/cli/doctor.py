@@ -33,6 +33,7 @@ TOOLS = {
 NETWORK_POLICY = """aws eks update-addon --cluster-name CLUSTER --addon-name vpc-cni --configuration-values '{"enableNetworkPolicy":"true"}'"""
 INSTALL = "cotenant install"
 LEFT = "left behind"
+POOLS = "node pools"
 
 
 class Finding(Struct, frozen=True):
@@ -55,7 +56,16 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
         *_namespaces(facts),
     ]
     parts += (
-        _rights(facts) if before else [*_definitions(facts), *_policies(facts), *_operator(facts, now), *_left(facts)]
+        _rights(facts)
+        if before
+        else [
+            *_definitions(facts),
+            *_policies(facts),
+            *_glass(facts, now),
+            *_operator(facts, now),
+            *_pools(facts),
+            *_left(facts),
+        ]
     )
     return parts
 
@@ -82,7 +92,9 @@ def _policies_served(facts: Facts) -> Iterable[Finding]:
     if facts.mutating_served:
         yield Finding("ok", "mutating policies", "admissionregistration.k8s.io/v1 is served")
     elif facts.mutating_served is False:
-        detail = "not served: Kubernetes 1.36 has them; nothing that is installed today needs them"
+        detail = (
+            "not served: Kubernetes 1.36 has them; pods of a tenant with nodes.pool name the pool themselves until then"
+        )
         yield Finding("WARN", "mutating policies", detail, "upgrade the cluster to 1.36 when it suits")
 
 
@@ -194,6 +206,15 @@ def _policies(facts: Facts) -> Iterable[Finding]:
             yield Finding("FAIL", "policies", f"{name} let through, as a dry run, what it must deny", INSTALL)
 
 
+def _glass(facts: Facts, now: datetime) -> Iterable[Finding]:
+    """Policies that somebody lifted for a while."""
+    open_ = [one for one in facts.lifted if one.until > now]
+    if open_:
+        last = max(open_, key=lambda one: one.until)
+        detail = f"{len(open_)} policies only audit until {last.until:%Y-%m-%dT%H:%M:%SZ}: {last.reason} ({last.who})"
+        yield Finding("WARN", "breakglass", detail, "cotenant breakglass --end")
+
+
 def _operator(facts: Facts, now: datetime) -> Iterable[Finding]:
     logs = f"kubectl logs -n {facts.namespace} deploy/cotenant"
     if facts.led is None:
@@ -215,14 +236,40 @@ def _left(facts: Facts) -> Iterable[Finding]:
         detail = f"namespace {name} carries a tenant's label and no Space stands for it"
         yield Finding("WARN", LEFT, detail, RELEASE.format(name))
     for tenant, names in facts.bygone.items():
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        detail = f"tenant {tenant} is gone, {shown} kept: a tenant of this name takes them up again"
+        detail = f"tenant {tenant} is gone, {_some(names)} kept: a tenant of this name takes them up again"
         yield Finding("WARN", LEFT, detail, f"nobody's again with: {RELEASE.format(' '.join(names[:5]))}")
     for name, count in (facts.bound or {}).items():
         detail = f"{name} is of no tenant, and {count} role bindings of ours give rights in it"
         yield Finding("WARN", LEFT, detail, TAKE.format(name))
     if facts.bound is not None and not (facts.astray or facts.bygone or facts.bound):
         yield Finding("ok", LEFT, "no namespace and no role binding without a tenant")
+
+
+def _pools(facts: Facts) -> Iterable[Finding]:
+    """Taints keep others off the nodes of a tenant; nobody but an administrator sees them."""
+    found = facts.placement
+    if found is None:
+        return
+    for pool, tenants in found.contested.items():
+        detail = f"pool {pool} is meant for one tenant, and {', '.join(tenants)} name it: pods of all but one wait"
+        yield Finding("WARN", POOLS, detail, "give each tenant a pool of its own, or leave nodes.dedicated out")
+    for tenant, nodes in found.untainted.items():
+        taint = f"{keys.DEDICATED}={tenant}"
+        detail = f"{_some(nodes)} of tenant {tenant} lack the taint {taint}: anybody's pods may run there"
+        yield Finding("WARN", POOLS, detail, f"kubectl taint nodes {' '.join(nodes[:5])} {taint}:NoExecute")
+    for pod, node, tenant in found.guests[:5]:
+        namespace, _, name = pod.partition("/")
+        detail = f"pod {pod} runs on node {node}, which is of tenant {tenant}"
+        yield Finding("FAIL", POOLS, detail, f"kubectl delete pod {name} -n {namespace}")
+    for tenant, pods in found.outside.items():
+        detail = f"{_some(pods)} of tenant {tenant} run outside of its pool: older than nodes.pool, or than the label"
+        yield Finding("WARN", POOLS, detail, "kubectl rollout restart the workloads that made them")
+    if not (found.contested or found.untainted or found.guests or found.outside):
+        yield Finding("ok", POOLS, f"{found.nodes} nodes are of a pool; every pod that is there belongs there")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def exit_code(findings: Iterable[Finding], *, partly: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from cotenant.api.scalars import DNS_LABEL
 from cotenant.cli import Failure
-from cotenant.cli.cluster import proof
+from cotenant.cli.cluster import canaries, proof
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags, duration
+from cotenant.cli.cluster.survey import listed
 from cotenant.cli.installation import roles
 from cotenant.cli.installation.applier import MANAGER, Applier, Progress, forecast
 from cotenant.cli.installation.predecessor import changes, running
@@ -68,6 +69,7 @@ async def install(
     await applied.all("policies", objects.deny(values.platform))
     if wait:
         unproven = await _proven(client, values.platform, progress)
+    await _force(client, values.platform, applied, progress)
     if not values.platform.strict_accounting:
         await applied.none("strict accounting", objects.refused(values.platform))
     await applied.all("roles and settings", objects.grant(values))
@@ -78,6 +80,14 @@ async def install(
     if with_operator:
         await applied.all("operator", objects.run(values))
     return Installed(applied.count, applied.changed, unproven)
+
+
+async def _force(client: Client, platform: Platform, applied: Applier, progress: Progress) -> None:
+    """What writes the pool into pods, once its twins are there; an API server before 1.36 knows no such policies."""
+    if await listed(client, resource.MUTATING_POLICIES):
+        await applied.all("pools", objects.force(platform))
+    else:
+        progress("pools: no mutating policies here: pods name the pool of their tenant themselves")
 
 
 async def _without_assist(client: Client, values: InstallValues, progress: Progress) -> None:
@@ -115,16 +125,31 @@ async def served(client: Client, progress: Progress = lambda _: None) -> None:
 
 
 async def _proven(client: Client, platform: Platform, progress: Progress) -> tuple[str, ...]:
-    """Waits for both policies. The guard must be proven; the leash only by whoever may impersonate."""
+    """Waits for the policies. The guard must be proven; some of the others only by whoever may impersonate."""
     await proof.prove(proof.guard(client))
     progress("guard of Spaces: denies")
     try:
         await proof.prove(proof.leash(client, platform))
     except proof.NotProven as reason:
         progress(f"leash of the operator: not proven ({reason})")
-        return (objects.LEASH,)
+        return (objects.LEASH, *await _tried(client, progress))
     progress("leash of the operator: denies")
-    return ()
+    return await _tried(client, progress)
+
+
+async def _tried(client: Client, progress: Progress) -> tuple[str, ...]:
+    """The policies about tenants' objects that nobody could try; NotProven if one lets through what it must deny."""
+    async with canaries.canaries(client) as found:
+        answers = await asyncio.gather(*(proof.prove(one) for one in found), return_exceptions=True)
+    unproven = []
+    for one, answer in zip(found, answers, strict=True):
+        if isinstance(answer, proof.NotProven) and not answer.tried:
+            progress(f"policy {one.policy}: not proven ({answer})")
+            unproven.append(one.policy)
+        elif isinstance(answer, BaseException):
+            raise answer
+    progress(f"policies about tenants' objects: {len(found) - len(unproven)} deny")
+    return tuple(unproven)
 
 
 class Choices(Struct, frozen=True):
@@ -137,6 +162,8 @@ class Choices(Struct, frozen=True):
     assist: bool | None = None
     assist_url: str | None = None
     strict: bool | None = None
+    eks_cluster: str | None = None
+    aws_region: str | None = None
 
     def over(self, values: InstallValues) -> InstallValues:
         """The values with what the flags say."""
@@ -144,9 +171,23 @@ class Choices(Struct, frozen=True):
         platform = replace(values.platform, **{name: value for name, value in facts.items() if value is not None})
         chosen = {"image": self.image, "replicas": self.replicas, "metrics_from": self.metrics_from}
         values = replace(values, platform=platform, **{name: value for name, value in chosen.items() if value})
+        # Empty takes it back.
+        where = {"eks_cluster": self.eks_cluster, "aws_region": self.aws_region}
+        values = replace(values, **{name: value for name, value in where.items() if value is not None})
         if self.assist is None:
             return values
         return replace(values, assist=self.assist, assist_url=self.assist_url or "")
+
+
+def matching(pattern: str, what: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """A callback of an option that takes what matches."""
+
+    def check(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(pattern, text):
+            raise click.BadParameter(f"{text!r} is not {what}")
+        return text
+
+    return check
 
 
 @click.command("install")
@@ -179,6 +220,18 @@ class Choices(Struct, frozen=True):
     default=None,
     help="Whether tenants may have quota.accounting: strict. The operator then reads pods. At first: no.",
 )
+@click.option(
+    "--eks-cluster",
+    metavar="NAME",
+    callback=matching(r"([0-9A-Za-z][A-Za-z0-9_-]{0,99})?", "the name of an EKS cluster"),
+    help='EKS cluster whose access entries follow the members of tenants; "" for none. At first: none.',
+)
+@click.option(
+    "--aws-region",
+    metavar="REGION",
+    callback=matching(r"([a-z]{2,4}(-[a-z]+)+-[0-9]{1,2})?", "an AWS region such as eu-north-1"),
+    help="Region of that cluster. At first: whatever AWS' own variables in the operator's pod say.",
+)
 @click.option("--no-operator", is_flag=True, help="Everything but the Deployment: run `cotenant operator` yourself.")
 @cluster_flags
 def command(
@@ -193,6 +246,8 @@ def command(
     assist: bool | None,
     assist_url: str | None,
     strict: bool | None,
+    eks_cluster: str | None,
+    aws_region: str | None,
     no_operator: bool,
     **flags: Any,
 ) -> None:
@@ -210,7 +265,7 @@ def command(
             "--assist with --no-operator needs --assist-url: where the API server finds your operator"
         )
     roles_ = None if names is None else _roles(names)
-    choices = Choices(image, replicas, roles_, metrics_from, assist, assist_url, strict)
+    choices = Choices(image, replicas, roles_, metrics_from, assist, assist_url, strict, eks_cluster, aws_region)
     if render:
         _render(choices.over(InstallValues()), with_operator=not no_operator)
         return
@@ -255,6 +310,9 @@ async def _announce(
     for warning in _warnings(values, await roles.missing(client, wanted), with_operator=with_operator):
         say(f"warning: {warning}")
     manifests = objects.render(values, with_operator=with_operator)
+    if not await listed(client, resource.MUTATING_POLICIES):
+        unserved = objects.force(values.platform)
+        manifests = [one for one in manifests if one not in unserved]
     operator = f"operator {values.image}" if with_operator else "no operator"
     strict = [one is not None and one.platform.strict_accounting for one in (old, values)]
     kept = "nothing that exists is deleted"

@@ -1,18 +1,21 @@
-"""`cotenant policies`: the rules inside the API server, told without a cluster."""
+"""`cotenant policies`: the rules inside the API server, told without a cluster; and what would break them today."""
 
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 import click
+from msgspec.structs import asdict
 
-from cotenant.cli import Failure
-from cotenant.cli.view.output import NO_HEADERS, document, output_flag, table, write, yaml_text
+from cotenant.cli import ANSWERED, PARTLY, SOMETHING, Failure
+from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
+from cotenant.cli.view.output import NO_HEADERS, document, output_flag, say, table, write, yaml_text
 
 
-@click.group(short_help="The rules inside the API server: list, explain, export.")
+@click.group(short_help="The rules inside the API server: list, explain, check, export.")
 def policies() -> None:
-    """The rules inside the API server. Needs no cluster: what a refusal begins with is the id of a rule."""
+    """The rules inside the API server. What a refusal begins with is the id of a rule. Only check needs a cluster."""
 
 
 @policies.command("list")
@@ -48,6 +51,39 @@ def explain(*, identifier: str, output: str | None) -> None:
         write(document("PolicyRule", **told(found)), output)
     else:
         click.echo(explained(found))
+
+
+@policies.command()
+@click.argument("tenants", metavar="[TENANT…]", nargs=-1)
+@output_flag("json", "yaml")
+@NO_HEADERS
+@cluster_flags
+def check(*, tenants: tuple[str, ...], output: str | None, no_headers: bool, **flags: Any) -> int:
+    """What runs today and would be refused if every rule refused. Without a name: of all tenants.
+
+    Each object is asked for once more, as a dry run that changes nothing; the API server answers by what its policies and
+    the Tenant say now. For rules that observe or warn, before they are enforced. Exit 0: nothing; 1: something; 2: no answer;
+    3: not everything could be asked.
+    """
+    from cotenant.cli.cluster.trial import Trial, tried
+
+    async def work(cluster: Cluster) -> Trial:
+        say(f"cluster {cluster.name}: nothing will be changed")
+        return await tried(cluster.client, tenants)
+
+    found = ask(work, **flags)
+    if output:
+        refused = [asdict(one) for one in found.refused]
+        write(document("PolicyTrial", asked=found.asked, refused=refused, unasked=found.unasked), output)
+    elif found.refused:
+        rows = [(one.namespace, one.kind, one.name, one.rule, one.message.partition(";")[0]) for one in found.refused]
+        click.echo(table(("NAMESPACE", "KIND", "NAME", "RULE", "WHAT"), rows, headers=not no_headers))
+    say(f"{found.asked} objects asked for once more, {len(found.refused)} would be refused")
+    for one in found.unasked:
+        say(f"not asked: {one}")
+    if found.refused:
+        return SOMETHING
+    return PARTLY if found.unasked else ANSWERED
 
 
 @policies.command()

@@ -56,7 +56,7 @@ async def uninstall(client: Client, platform: Platform, *, progress: Progress = 
     rights = await _remove(client, objects.rights(values))
     await _revoked(client, platform)
     progress(f"rights of the operator: {rights} objects removed")
-    policies = await _remove(client, list(reversed(objects.deny(platform))))
+    policies = await _remove(client, list(reversed([*objects.deny(platform), *objects.force(platform)])))
     progress(f"policies: {policies} objects removed")
     released = await _release(client, resource.SPACES, keys.SPACE_FINALIZER)
     released += await _release(client, resource.TENANTS, keys.TENANT_FINALIZER)

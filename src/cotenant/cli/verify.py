@@ -10,12 +10,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
+from msgspec.structs import replace
 
+from cotenant.api.keys import IAM_GROUPS
 from cotenant.cli import Failure
 from cotenant.cli.cluster.connect import Cluster, ask
+from cotenant.cli.iam.resolution import Resolved, everybody
+from cotenant.cli.iam.stores import opened
 from cotenant.cli.settings_source import platform as platform_of
 from cotenant.cli.view.output import paint, say
 from cotenant.judge.isolation import table
+from cotenant.judge.isolation.outside import Outside
 from cotenant.judge.isolation.report import Report
 from cotenant.model.platform import Platform
 from cotenant.proof.prover import Progress
@@ -64,6 +69,7 @@ def verify(
     async def work(cluster: Cluster) -> Report:
         say(f"cluster {cluster.name}: nothing will be changed")
         asked = question(tenants, seed=seed, static=static, platform=await platform_of(cluster.client))
+        asked = replace(asked, outside=await outside(cluster, kubeconfig))
         with progress() as moved:
             return await prove(cluster.client, asked, moved)
 
@@ -75,6 +81,30 @@ def verify(
         raise Failure("there is no member of a tenant to try anything as; make a tenant: cotenant create tenant")
     click.echo(report.json().decode() if output == "json" else coloured(table.text(report)))
     return report.exit_code
+
+
+async def outside(cluster: Cluster, kubeconfig: str | None) -> tuple[Outside, ...] | None:
+    """The access policies of members who enter by IAM, where settings or context name an EKS cluster; None elsewhere."""
+    stores = await opened(cluster, None, None, None, kubeconfig)
+    try:
+        if stores.desk is None or not stores.mode:
+            return None
+        before = len(stores.unread)
+        found = [one for who in await everybody(stores, policies=True) for one in beside(who)]
+        if len(stores.unread) > before:
+            say(f"not read: {stores.unread[-1]}")
+            return None
+        return tuple(found)
+    finally:
+        stores.close()
+
+
+def beside(who: Resolved) -> Iterator[Outside]:
+    """What a principal holds besides its membership, once a tenant."""
+    tenants = {one.removeprefix(IAM_GROUPS).partition(":")[0] for one in who.groups if one.startswith(IAM_GROUPS)}
+    for tenant in sorted(tenants):
+        for one in who.policies:
+            yield Outside(tenant, who.principal, tuple(who.groups), one)
 
 
 def question(

@@ -17,6 +17,8 @@ from cotenant.cli.iam.stores import Stores, aws_flags, opened
 from cotenant.cli.view.output import NO_HEADERS, document, output_flag, say, table, write
 from cotenant.kube.client import Client
 from cotenant.kube.resource import NAMESPACES
+from cotenant.model.iam.accesspolicies import TABLE
+from cotenant.model.iam.accesspolicies import allows as by_policy
 from cotenant.model.rights import Ask, Grant, allows
 
 
@@ -58,7 +60,8 @@ def who_can(
     """Who may VERB a RESOURCE: users, groups, ServiceAccounts, and IAM principals by entries, aws-auth and access policies.
 
     RESOURCE is plural, with its group where it has one: pods, deployments.apps, secrets/db. In the namespace of -n or of
-    the context; -A: a right in the whole cluster. Exit 0; 3: EKS or aws-auth could not be read.
+    the context; -A: a right in the whole cluster. Exit 0; 3: EKS or aws-auth could not be read, or somebody has an access
+    policy that this version does not know.
     """
     if sum(map(bool, (tenant, namespace, everywhere))) > 1:
         raise click.UsageError("-n, -A and --tenant exclude each other")
@@ -71,6 +74,7 @@ def who_can(
         try:
             places = await within(cluster, tenant, everywhere=everywhere)
             people = await everybody(stores, policies=True)
+            stores.unread += unknown(people)
             found = list(answers(asked, places, await bindings(cluster.client), people))
         finally:
             stores.close()
@@ -85,6 +89,15 @@ def who_can(
     for one in stores.unread:
         say(f"not read: {one}")
     return PARTLY if stores.unread else ANSWERED
+
+
+def unknown(people: Iterable[Resolved]) -> list[str]:
+    """Access policies that are not in the table, and who has them: what they give is not told."""
+    found = {(policy.name, who.principal) for who in people for policy in who.policies if policy.name not in TABLE}
+    return [
+        f"what access policy {name} gives {principal}: this version does not know it"
+        for name, principal in sorted(found)
+    ]
 
 
 async def within(cluster: Cluster, tenant: str | None, *, everywhere: bool) -> list[str]:
@@ -116,7 +129,7 @@ def answers(asked: Ask, places: list[str], found: Iterable[Grant], people: Itera
                 rows.setdefault((subject, via, grant.origin), []).extend(covered)
     for who in known:
         for policy in who.policies:
-            covered = [place for place in places if by_policy(policy.policy, policy, asked._replace(namespace=place))]
+            covered = [place for place in places if by_policy(policy, asked._replace(namespace=place))]
             if covered:
                 rows.setdefault((who.principal, f"EKS {policy}", who.origin), []).extend(covered)
     for (subject, via, origin), where in sorted(rows.items()):
@@ -138,14 +151,3 @@ def named(kind: str, name: str, grant: Grant, people: Iterable[Resolved]) -> Ite
         )
         if match:
             yield one.principal, f"{one.via} -> {kind.lower()} {name}; {via}"
-
-
-def by_policy(policy: str, association: Any, asked: Ask) -> bool:
-    """Whether an access policy covers what is asked; one that this version does not know covers nothing."""
-    from cotenant.local.eks.accesspolicies import ALL
-    from cotenant.local.eks.accesspolicies import allows as covers
-
-    if policy not in ALL:
-        return False
-    scope = {"type": association.scope, "namespaces": list(association.namespaces)}
-    return covers({"policyArn": policy, "accessScope": scope}, {"resourceAttributes": asked.attributes()})

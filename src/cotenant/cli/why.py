@@ -14,6 +14,7 @@ from cotenant.cli.cluster.standing import required
 from cotenant.cli.cluster.workloads import KINDS, case, demand_of, demanded, named
 from cotenant.cli.view.explanation import lines, plain
 from cotenant.cli.view.output import document, output_flag, say, write
+from cotenant.cli.why_access import why_access
 from cotenant.judge.pod import Explanation, explain
 from cotenant.model.case import Case
 
@@ -21,6 +22,9 @@ from cotenant.model.case import Case
 @click.group()
 def why() -> None:
     """Explain a refusal, and what would change it."""
+
+
+why.add_command(why_access)
 
 
 @why.command()

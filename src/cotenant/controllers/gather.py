@@ -85,6 +85,8 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         home=world.namespaces.get(None, home_of(name)),
         home_quota=world.quotas.get(home_of(name), COTENANT),
         lapse=world.lapse,
+        mutates=world.mutates,
+        glass=world.glass,
         spaces=spaces,
         namespaces=namespaces,
         quotas=tuple(one for one in quotas if one),

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from cotenant.api.keys import GROUP, IAM_GROUPS
 from cotenant.api.meta import ObjectMeta
 from cotenant.aws.desk import EntryDesk
 from cotenant.controllers.gather import gather_stranded, gather_view
@@ -20,12 +21,17 @@ from cotenant.kube.client import Client
 from cotenant.kube.resource import TENANTS
 from cotenant.model.finding import Finding
 from cotenant.model.iam.claims import Claim
+from cotenant.model.iam.entries import NO_MODE, Step
+from cotenant.model.iam.inforce import by_aws_auth
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantView
 from cotenant.render import access
 from cotenant.runtime.controller import Result
+from cotenant.runtime.events import Recorder
 
 KEY = "entries"
+EVENTS = {"create": "EntryCreated", "update": "EntryChanged", "delete": "EntryDeleted"}
+"""Reasons of events."""
 
 
 class IamController:
@@ -39,8 +45,12 @@ class IamController:
         now: Callable[[], datetime],
         desk: EntryDesk,
         resync: float,
+        events: Recorder,
+        aws_auth: Callable[[], Mapping[str, str] | None] = lambda: None,
     ) -> None:
+        """aws_auth: its texts, for a cluster that reads nothing else; None while they are not known."""
         self.world, self.platform, self.now = world, platform, now
+        self.events, self.aws_auth = events, aws_auth
         self.desk, self.resync, self.guard = desk, resync, Guard(client)
 
     async def reconcile(self, _: str) -> Result:
@@ -50,10 +60,27 @@ class IamController:
         # Tenants that vanish with their definition were deleted by nobody: losing all of ours loses no entry.
         removing = not await self.guard.kind_leaves(TENANTS)
         found = await self.desk.settle(claims, removing=removing)
-        self.tell(views, claims, found.trouble)
+        trouble, auth = found.trouble, self.aws_auth()
+        if self.desk.mode == NO_MODE and auth is not None:
+            trouble = by_aws_auth(claims, auth, await self.desk.roles_of_sets(claims))
+        self.tell(views, claims, trouble)
+        self.report(found.done)
         expiries = [view.access.next_expiry for view in views if view.access.next_expiry is not None]
         after = [self.resync if found.again is None else found.again, *(one + 0.05 for one in expiries)]
         return Result(after=min(after))
+
+    def report(self, done: Iterable[Step]) -> None:
+        """An event on each Tenant that an entry was made, changed or deleted for."""
+        for step in done:
+            groups = {*step.groups, *(step.before.groups if step.before else ())}
+            names = {one.removeprefix(IAM_GROUPS).partition(":")[0] for one in groups if one.startswith(IAM_GROUPS)}
+            for name in sorted(names):
+                tenant = self.world.tenants.get(None, name)
+                if tenant is not None:
+                    about = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "Tenant"}
+                    about |= {"name": tenant.metadata.name, "uid": tenant.metadata.uid}
+                    note = f"access entry of {step.principal}: {step.why}"
+                    self.events.record(about, EVENTS[step.action], note, action="Map")
 
     def views(self) -> Iterable[TenantView]:
         """Every tenant with its members."""

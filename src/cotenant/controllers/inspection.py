@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -15,10 +16,17 @@ import structlog
 from cotenant.api.builtin import Manifest
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError
-from cotenant.kube.resource import VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS
+from cotenant.kube.errors import ApiError, NotFound
+from cotenant.kube.resource import (
+    MUTATING_POLICIES,
+    MUTATING_POLICY_BINDINGS,
+    VALIDATING_POLICIES,
+    VALIDATING_POLICY_BINDINGS,
+    Resource,
+)
 from cotenant.model.platform import Platform
-from cotenant.render.install import deny
+from cotenant.render.install import deny, force
+from cotenant.render.install.admission import glass
 from cotenant.render.install.values import labels
 
 log = structlog.get_logger()
@@ -31,9 +39,16 @@ FILLED: tuple[Any, ...] = ({}, [], None, "Equivalent", "*")
 class Inspection:
     """Keeps `world.lapse` true to what was last seen, and calls `changed` when that changes."""
 
-    def __init__(self, client: Client, world: World, platform: Platform, changed: Callable[[], None]) -> None:
-        self.client, self.world, self.changed = client, world, changed
-        self.wanted = deny(platform)
+    def __init__(
+        self,
+        client: Client,
+        world: World,
+        platform: Platform,
+        changed: Callable[[], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.client, self.world, self.changed, self.now = client, world, changed, now
+        self.denying, self.forcing = deny(platform), force(platform)
 
     async def run(self) -> None:
         """Looks for as long as the operator runs."""
@@ -44,21 +59,32 @@ class Inspection:
     async def look(self) -> str:
         """What is not as it was installed, in words; "" for nothing. Without an answer what was seen last stays true."""
         try:
-            lapse = lapsed(self.wanted, await self.found())
+            denying = await self.found(VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS)
+            forcing = await self.forced()
         except ApiError as error:
             log.warning("policies could not be read", error=error.message or error.reason)
             return "not read"
-        if lapse != self.world.lapse:
-            (log.error if lapse else log.info)("policies", lapse=lapse or "none")
-            self.world.lapse = lapse
+        lapse = lapsed(self.denying, denying) or ("" if forcing is None else lapsed(self.forcing, forcing))
+        lifted, world = glass_of(denying, self.now()), self.world
+        if (lapse, lifted, forcing is not None) != (world.lapse, world.glass, world.mutates):
+            told = {"lapse": lapse or "none", "breakglass": lifted or "none", "mutating": forcing is not None}
+            (log.error if lapse or lifted else log.info)("policies", **told)
+            world.lapse, world.glass, world.mutates = lapse, lifted, forcing is not None
             self.changed()
-        return lapse
+        return lapse or lifted
 
-    async def found(self) -> list[Manifest]:
+    async def forced(self) -> list[Manifest] | None:
+        """What writes into pods; None where the API server serves no such policies, as before Kubernetes 1.36."""
+        try:
+            return await self.found(MUTATING_POLICIES, MUTATING_POLICY_BINDINGS)
+        except NotFound:
+            return None
+
+    async def found(self, *kinds: Resource) -> list[Manifest]:
         """The policies and bindings that are there, of those that an installation made."""
         ours = ",".join(f"{key}={value}" for key, value in labels().items())
         there = []
-        for kind in (VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS):
+        for kind in kinds:
             listing = await self.client.list(kind, labels=ours)
             there += [one | {"kind": kind.kind} for one in listing.items]
         return there
@@ -70,12 +96,23 @@ def lapsed(wanted: Iterable[Manifest], found: Iterable[Manifest]) -> str:
     for one in wanted:
         name = one["metadata"]["name"]
         known = there.get((one["kind"], name))
-        what = "policy" if one["kind"] == VALIDATING_POLICIES.kind else "binding of policy"
+        what = "binding of policy" if one["kind"].endswith("Binding") else "policy"
         if known is None:
             return f"{what} {name} is missing"
-        if not within(one["spec"], known["spec"]):
+        # How long a glass is broken is no change: it says so itself, and passes.
+        if not within(one["spec"], glass.whole(known)["spec"] if glass.breakable(one) else known["spec"]):
             return f"{what} {name} was changed"
     return ""
+
+
+def glass_of(found: Iterable[Manifest], now: datetime) -> str:
+    """Which policies are lifted now, in words: how many, until when and why; "" for none."""
+    lifted = [(until, one) for one in found if (until := glass.until(one)) and until > now]
+    if not lifted:
+        return ""
+    until, last = max(lifted, key=lambda one: one[0])
+    reason = last["metadata"].get("annotations", {}).get(glass.REASON, "no reason given")
+    return f"{len(lifted)} policies only audit until {until:%Y-%m-%dT%H:%M:%SZ}: {reason}"[:1000]
 
 
 def within(wanted: Any, found: Any) -> bool:

@@ -28,6 +28,7 @@ from cotenant.model import pool
 from cotenant.model.demand import BRIEF, Pulse, demands
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
+from cotenant.model.escrow.messages import Outcome
 from cotenant.model.escrow.policy import HOLD, Share, plan_transfers
 from cotenant.model.escrow.protocol import Intent
 from cotenant.model.escrow.repair import plan_repairs
@@ -36,6 +37,7 @@ from cotenant.model.escrow.values import Entry, Ledger, Limit, Quota
 from cotenant.model.grain import grain
 from cotenant.model.placement import home_is_ours
 from cotenant.model.platform import Platform
+from cotenant.model.readings import Readings
 from cotenant.model.snapshot import TenantView
 from cotenant.model.workload import Coming, charge, coming
 from cotenant.runtime.controller import Result
@@ -66,10 +68,14 @@ class Holdings(Struct):
     """How many spaces there are or are about to be."""
     coming: dict[str, list[Coming]]
     """What workloads are about to create, by namespace."""
+    ages: dict[str, float | None]
+    """For how long each has been quiet, in seconds."""
     pause: float = 0.0
     """Seconds until something that still waits for others is done without them."""
     counting: bool = False
     """Whether the quota controller has still to bring a first share into force."""
+    behind: bool = False
+    """Whether something was not planned because it comes after what was."""
 
 
 class LedgerController:
@@ -87,8 +93,8 @@ class LedgerController:
         self.observe = observe
         self.client, self.world, self.platform, self.now, self.guarded = client, world, platform, now, guarded
         self.escrow = Escrow(client, world.remember)
-        self.pulse = Pulses(now)
-        self.told: dict[str, float] = {}
+        self.pulse, self.readings = Pulses(now), dict[str, Readings]()
+        self.told: dict[str, dict[str, float]] = {}
         self.company, self.counting = Company(now), Patience(now, AGAIN)
 
     async def reconcile(self, key: str) -> Result:
@@ -106,6 +112,8 @@ class LedgerController:
         found = self.gather(key)
         if found is None:
             self.pulse.forget(key)
+            self.readings.pop(key, None)
+            self.told.pop(key, None)
             self.company.complete(key)
             self.counting.over(key)
             return None, False
@@ -120,9 +128,14 @@ class LedgerController:
             deeds, before = await self.escrow.run(found.books, intents), intents
             for deed in deeds:
                 self.observe(deed)
+                self.told.setdefault(key, {})[deed.key] = self.now().timestamp()
+            last = not (found.behind or found.pause) and all(map(grown, deeds))
             found = self.gather(key)
             if found is None:
                 return None, False
+            if last:
+                # Growths that fitted leave nothing to do: what others did meanwhile, the watch brings.
+                return found, False
         trouble = next((deed.error for deed in deeds if deed.error and not isinstance(deed.error, Moot)), None)
         if trouble:
             raise trouble
@@ -150,9 +163,13 @@ class LedgerController:
             for space in quotas
             if not namespaces[space].metadata.deletion_timestamp
         }
-        books = Books(name, limits, ledgers, quotas, gone)
+        readings = self.readings.setdefault(name, Readings())
+        readings.keep(limits.keys(), quotas.keys())
+        books = Books(name, limits, ledgers, quotas, gone, readings)
         count = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
-        return Holdings(view, pool.revision(tenant, profile), limits, books, spaces, gone, count, self.coming(spaces))
+        ages = {space: self.pulse.age(books, space) for space in spaces}
+        source = pool.revision(tenant, profile)
+        return Holdings(view, source, limits, books, spaces, gone, count, self.coming(spaces), ages)
 
     def coming(self, spaces: Iterable[str]) -> dict[str, list[Coming]]:
         """What workloads are about to create, by namespace; nothing for those that want nothing more."""
@@ -180,7 +197,7 @@ class LedgerController:
         # Without a count nothing can be said about it, and nothing may run there; its first one would only be a conflict.
         # One that is being recounted is left alone: that takes two seconds, and what it held comes back then.
         quotas = {
-            space: pool.quota(there, key)
+            space: books.readings.quota(there, key)
             for space, there in books.quotas.items()
             if key in there.spec.hard and there.status.used and not pool.frozen(there)
         }
@@ -190,17 +207,21 @@ class LedgerController:
             found.pause, newcomers = max(found.pause, pause), set()
         repairs = [one for one in intents if not (isinstance(one, Grow) and one.admit)]
         if ledger is None or repairs:
+            found.behind = True
             return [self.unguarded(one) for one in repairs]
         alive = {space: one for space, one in quotas.items() if space in found.spaces}
         for space in sorted(newcomers):
             ledger = ledger.having(Entry(space, 0))
-        moves = begun(self.transfers(found, key, ledger, alive))
-        grown = {one.space for one in moves if isinstance(one, Grow)}
+        moves = self.transfers(found, key, ledger, alive)
+        first = begun(moves)
+        found.behind |= len(first) < len(moves)
+        # An entry of 0 says that there is nothing to be had, and opens the space: who waits for a drain has none yet.
+        empty = newcomers - {one.space for one in moves if isinstance(one, Grow)}
         admitted: list[Intent] = [
             replace(one, admit=True) if isinstance(one, Grow) and one.space in newcomers else self.unguarded(one)
-            for one in moves
+            for one in first
         ]
-        return admitted + [Grow(space, 0, limit.amount, admit=True) for space in sorted(newcomers - grown)]
+        return admitted + [Grow(space, 0, limit.amount, admit=True) for space in sorted(empty)]
 
     def uncounted(self, found: Holdings, quotas: Mapping[str, Quota], intents: list[Intent]) -> list[Intent]:
         """Without what the quota controller is about to do: to bring a first share into force. It gets a second for it."""
@@ -223,13 +244,11 @@ class LedgerController:
     def transfers(self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota]) -> list[Grow | Drain]:
         """Growths and drains for one key."""
         within = found.limits[key]
-        limits = found.view.rules.limits
-        ages = {space: self.pulse.age(found.books, space) for space in quotas}
-        asks = self.world.asks
-        pulses = {
-            space: expected(found.coming.get(space, ()), key, limits, ages[space], asks.wanted(space, key))
-            for space in quotas
-        }
+        limits, asks = found.view.rules.limits, self.world.asks
+        pulses = {space: Pulse(age=found.ages[space]) for space in quotas}
+        for space in (found.coming.keys() | asks.known.keys()) & quotas.keys():
+            pods = found.coming.get(space, ())
+            pulses[space] = expected(pods, key, limits, found.ages[space], asks.wanted(space, key))
         ahead = (largest(one, key, limits) for one in found.coming.values())
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
@@ -258,16 +277,20 @@ class LedgerController:
         for one in list(self.world.ledgers.by("namespace", found.view.home)):
             if one.metadata.name not in slugs:
                 await self.drop(found, one)
-        wait = found.pause or self.calms(found)
+        wait, told, now = (
+            found.pause or self.calms(found),
+            self.told.setdefault(found.view.name, {}),
+            self.now().timestamp(),
+        )
         for key, there in found.books.ledgers.items():
             ledger = found.books.ledger(key)
             assert ledger is not None
-            if pool.content(key, ledger, found.books.used(key))[1] == there.status:
+            if pool.figures(key, ledger, found.books.used(key)) == there.status:
                 continue
-            left = self.told.get(there.metadata.key, 0.0) + REFRESH - self.now().timestamp()
+            left = told.get(key, 0.0) + REFRESH - now
             if left <= 0:
                 await self.escrow.store_ledger(found.books, key, ledger)
-                self.told[there.metadata.key] = self.now().timestamp()
+                told[key] = now
             else:
                 wait = min(left, wait or REFRESH)
         return Result(after=wait)
@@ -277,8 +300,7 @@ class LedgerController:
         ledgers = [found.books.ledger(key) for key in found.limits]
         if all(one is None or one.allocated < one.limit for one in ledgers):
             return None
-        ages = (self.pulse.age(found.books, space) for space in found.spaces)
-        return min((BRIEF - age for age in ages if age is not None and age < BRIEF), default=None)
+        return min((BRIEF - age for age in found.ages.values() if age is not None and age < BRIEF), default=None)
 
     async def drop(self, found: Holdings, there: TenantLedger) -> None:
         """Deletes a ledger, if the tenant has really no limit of its key: whoever knows more recent rules needs it."""
@@ -302,6 +324,11 @@ def begun(moves: list[Grow | Drain]) -> list[Grow | Drain]:
     """What can begin now: growths behind a drain wait for it."""
     last = max((at for at, one in enumerate(moves) if isinstance(one, Drain)), default=len(moves))
     return moves[: last + 1]
+
+
+def grown(deed: Deed) -> bool:
+    """Whether a space that was open before got all that was planned for it."""
+    return isinstance(deed.intent, Grow) and not deed.intent.admit and deed.outcome is Outcome.DONE
 
 
 def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: float | None, asked: int = 0) -> Pulse:

@@ -1,19 +1,16 @@
-"""docs/reference/metrics.md, written from the metrics themselves: `python -m cotenant.controllers.reference --write`."""
+"""docs/reference/metrics.md, written from the metrics themselves."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 
+from cotenant.api.markdown import cell
 from cotenant.controllers.meter import LABELS, MOST, OTHERS, QuotaGauges
 from cotenant.controllers.world import World
-from cotenant.judge.reference import kept, safe
 from cotenant.runtime.metrics import Metrics
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 HEAD = f"""# Metrics
 
 <!-- Generated from src/cotenant/runtime/metrics.py and controllers/meter.py: change them and run make docs. -->
@@ -47,13 +44,4 @@ def rows() -> Iterator[str]:
     for one in sorted(families, key=lambda one: one.name):
         name = f"{one.name}_total" if one.type == "counter" else one.name
         named = ", ".join(f"`{label}`" for label in labels[one.name])
-        yield f"| `{name}` | {one.type} | {named} | {safe(one.documentation)}. |"
-
-
-def main(arguments: list[str], path: Path = PAGE) -> int:
-    """Keeps the page."""
-    return kept(arguments, page(), path, "cotenant.controllers.reference")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+        yield f"| `{name}` | {one.type} | {named} | {cell(one.documentation)}. |"

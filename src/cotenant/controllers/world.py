@@ -70,7 +70,9 @@ class Mapped(Struct, frozen=True):
 class World:
     """The stores. `foreign`: ResourceQuotas that are not cotenant's. `echoing` is true while one takes in what we just wrote ourselves: no news for the writer.
 
-    `lapse`: what of the policies was last seen not to be as installed, in words; "" for nothing.
+    `lapse`: what of the policies was last seen not to be as installed, in words; "" for nothing. `mutates`: whether the
+    API server serves mutating policies; so until somebody looked. `glass`: which policies somebody lifted for a while,
+    until when and why; "" for none.
     `asks`: bare pods that wait for quota just now.
     `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked. `strict`: the
     same of the policy of strict accounting.
@@ -93,6 +95,8 @@ class World:
         """Whether IAM principals are mapped at all."""
         self.echoing = False
         self.lapse = ""
+        self.mutates = True
+        self.glass = ""
         self.fenced: bool | None = True
         self.strict: bool | None = None
         self.gone: OrderedDict[str, None] = OrderedDict()

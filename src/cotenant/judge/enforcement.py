@@ -7,9 +7,9 @@ from collections.abc import Callable
 from cotenant.model.effective import Effective
 
 UNENFORCED: dict[str, Callable[[Effective], bool | str]] = {
-    # Pods of the tenant stay on its pool; that nobody else's come there is a matter of taints, which nobody looks at.
-    "nodes.dedicated": lambda rules: bool(rules.nodes.dedicated),
-    "enforcement": lambda rules: rules.enforcement != "enforce" and f"enforcement ({rules.enforcement}: it is refused)",
+    "nodes.dedicated": lambda rules: (
+        bool(rules.nodes.dedicated) and not rules.nodes.pool and "nodes.dedicated (without nodes.pool)"
+    ),
 }
 """Leaf of the spec -> whether it says something that nobody does, or in which words."""
 
@@ -18,3 +18,9 @@ def unenforced(rules: Effective) -> list[str]:
     """The leaves in force that nobody enforces, as in the spec."""
     found = {name: wanted(rules) for name, wanted in UNENFORCED.items()}
     return [answer if isinstance(answer, str) else name for name, answer in found.items() if answer]
+
+
+def softened(rules: Effective) -> list[str]:
+    """The rules that refuse nothing, as the spec asks: the tenant's word for all, and what single rules say."""
+    found = [f"enforcement: {rules.enforcement}"] if rules.enforcement != "enforce" else []
+    return [*found, *(f"{one}: {mode}" for one, mode in sorted(rules.modes.items()) if mode != "enforce")]

@@ -33,6 +33,7 @@ REASONS: dict[str, str] = {
     "EntryHeld": "The message says what stands in the way of changing the entry, and the command that removes it.",
     "EntryLimitReached": "The cluster takes no more access entries. Let people share a role, or ask AWS for more.",
     "ModeWithoutEntries": "The cluster reads aws-auth only. Write it: cotenant iam apply. Or let it read both: aws eks update-cluster-config --access-config authenticationMode=API_AND_CONFIG_MAP, which cannot be taken back.",
+    "AwsAuthDamaged": "A section of aws-auth cannot be read, so nobody in it signs in, nodes included. Bring back the version before: cotenant iam rollback.",
     "ClusterNotFound": "Correct the settings eksCluster and awsRegion.",
     "AWSPermissionMissing": "Allow the operator's role the action that the message names: cotenant iam policy prints the whole policy.",
     "AWSCredentialsMissing": "Give the operator's ServiceAccount a role (Pod Identity or IRSA), or renew its credentials.",
@@ -49,6 +50,7 @@ REASONS: dict[str, str] = {
     "Converging": "The limit was lowered below what is in use. Nothing is evicted and nothing more admitted; the owners delete what they do not need.",
     "KeyNotCounted": "Correct the key in spec.quota.hard, or wait up to five minutes after its kind was installed.",
     "QuotaPending": "The quota of a space is being written. If it stays: look at the ResourceQuota cotenant there, and at kubectl get cotl -n home-<tenant>.",
+    "NoShare": "The other spaces of the tenant use, or are to keep, all there is. Free something there, or have spec.quota.hard raised; the space grows by itself then.",
     "QuotaExceeded": "A space uses more than it may since its quota was lowered. Nothing is evicted, nothing more is admitted.",
     "QuotaWithoutDefaults": "Pods that name no requests or limits for these keys will be refused: add spec.limits with defaults to the Tenant, or drop the keys from the Tenant, or from the Space whose own they are.",
     "AccountingNotAvailable": "Run cotenant install --strict-accounting, or take spec.quota.accounting: strict back. Until then Kubernetes counts as ever.",
@@ -61,7 +63,10 @@ REASONS: dict[str, str] = {
     "NotIsolated": "spec.network.isolation is none.",
     # PolicyEnforced, Verified
     "PolicyMissing": "Run cotenant install: somebody removed or changed a policy. What it forbids is let through meanwhile.",
+    "GlassBroken": "An administrator lifted policies for a while: cotenant breakglass. They refuse again at the time in the message.",
+    "NotRefused": "Rules of this tenant warn or are audited only, as its spec asks. When nothing breaks them any more: enforce them.",
     "NotEnforced": "The message names the fields that this version does not enforce. Do not rely on them.",
+    "PoolByHand": "Nothing is open: authors of pods name the pool themselves, as the message says, until the cluster is at Kubernetes 1.36.",
     "NotVerified": "Nothing to do here. `cotenant verify` tells the verdict; this version does not write it into the status.",
     # Ready of a Space
     "TenantNotFound": "The Space is in a namespace that is no tenant's home, or its Tenant is gone. It is ignored; nothing is deleted.",

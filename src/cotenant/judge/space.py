@@ -11,6 +11,7 @@ from cotenant.model.allowance import hard
 from cotenant.model.finding import Finding, Outcome
 from cotenant.model.placement import place
 from cotenant.model.plan import Plan
+from cotenant.model.pool import quota, share
 from cotenant.model.snapshot import SpaceSnapshot
 
 
@@ -86,6 +87,19 @@ def quota_written(facts: SpaceFacts) -> Finding | None:
     return None
 
 
+def has_a_share(facts: SpaceFacts) -> Finding | None:
+    """A space opens without a share only where the others use, or are owed, all there is; then it says so."""
+    found = facts.found
+    if found.view is None or found.quota is None:
+        return None
+    for key in sorted(found.view.rules.hard):
+        seen = quota(found.quota, key)
+        if seen.enforced == seen.hard == seen.used == 0 and share(found.view, found.space, key).ceiling:
+            tenant = found.view.name
+            return Finding("NoShare", f"the tenant has no {key} left for this space; see: cotenant top {tenant}")
+    return None
+
+
 def pods_can_live(facts: SpaceFacts) -> Finding | None:
     """Under a compute quota, the tenant's or the space's own, a container without requests needs defaults."""
     found = facts.found
@@ -110,7 +124,7 @@ READY: Chain[SpaceFacts] = Chain(
     good=Finding("Ready", "", "True"),
 )
 QUOTA: Chain[SpaceFacts] = Chain(
-    "QuotaSynced", rules_known, quota_written, pods_can_live, good=Finding("Synced", "", "True")
+    "QuotaSynced", rules_known, quota_written, has_a_share, pods_can_live, good=Finding("Synced", "", "True")
 )
 PHASES = {"Ready": "Ready", "Creating": "Pending", "NamespaceTerminating": "Pending", "ApplyFailed": "Pending"}
 LEAVING = {"WaitsForRelease", "DeletingNamespace", "DeletionNotConfirmed"}

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from cotenant.api.keys import CONFIRM_DELETE, DECLARED
+from cotenant.api.keys import CONFIRM_DELETE, DECLARED, POOL, POOL_RUNTIME
 from cotenant.api.member import Member
 from cotenant.api.meta import Condition
 from cotenant.api.space import Space
 from cotenant.api.tenant import SpacesCount, TenantStatus
 from cotenant.judge import quota
 from cotenant.judge.chain import Chain, conditions, progress
-from cotenant.judge.enforcement import unenforced
+from cotenant.judge.enforcement import softened, unenforced
 from cotenant.model.finding import Finding, Outcome
 from cotenant.model.placement import home_is_ours
 from cotenant.model.plan import Plan
@@ -219,6 +219,11 @@ def policies_stand(facts: TenantFacts) -> Finding | None:
     return Finding("PolicyMissing", f"{facts.found.lapse}: what it forbids is not refused; run cotenant install")
 
 
+def glass_whole(facts: TenantFacts) -> Finding | None:
+    """Somebody may have lifted policies for a while; they come back by themselves."""
+    return Finding("GlassBroken", facts.found.glass) if facts.found.glass else None
+
+
 def rules_enforced(facts: TenantFacts) -> Finding | None:
     """Rules that this version writes down but does not enforce are named, lest somebody relies on them."""
     rules = facts.found.view.rules if facts.found.view else None
@@ -226,6 +231,32 @@ def rules_enforced(facts: TenantFacts) -> Finding | None:
         return Finding("ProfileNotFound", "the rules are not known", "Unknown")
     named = unenforced(rules)
     return Finding("NotEnforced", f"this version does not enforce: {', '.join(named)}") if named else None
+
+
+def pool_forced(facts: TenantFacts) -> Finding | None:
+    """Where the API server writes no pool into pods, it is still enforced: who names none is refused."""
+    rules = facts.found.view.rules if facts.found.view else None
+    if rules is None or not rules.nodes.pool or facts.found.mutates:
+        return None
+    pool = rules.nodes.pool
+    return Finding(
+        "PoolByHand",
+        f"nodes.pool is enforced, and this API server serves no MutatingAdmissionPolicy (Kubernetes 1.36 does): pods that do "
+        f"not name the pool are refused. They name it by nodeSelector {POOL}: {pool}, or by runtimeClassName "
+        f"{POOL_RUNTIME}{pool}, which `cotenant render --nodes` prints",
+        "True",
+    )
+
+
+def rules_refuse(facts: TenantFacts) -> Finding | None:
+    """A rule that is tried out first refuses nothing yet."""
+    soft = softened(facts.found.view.rules) if facts.found.view else []
+    if not soft:
+        return None
+    shown = ", ".join(soft[:5]) + (f" and {len(soft) - 5} more" if len(soft) > 5 else "")
+    return Finding(
+        "NotRefused", f"{shown}; what would be refused: cotenant policies check {facts.found.tenant.metadata.name}"
+    )
 
 
 READY: Chain[TenantFacts] = Chain(
@@ -255,7 +286,9 @@ ACCESS: Chain[TenantFacts] = Chain(
 )
 IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_wanted, iam_managed, iam_mapped, good=GOOD)
 NETWORK: Chain[TenantFacts] = Chain("NetworkIsolated", enforcement_proven, good=GOOD)
-POLICY: Chain[TenantFacts] = Chain("PolicyEnforced", policies_stand, rules_enforced, good=GOOD)
+POLICY: Chain[TenantFacts] = Chain(
+    "PolicyEnforced", policies_stand, glass_whole, rules_enforced, rules_refuse, pool_forced, good=GOOD
+)
 VERIFIED = ("Verified", Finding("NotVerified", "this version records no verdict; ask: cotenant verify", "Unknown"))
 
 

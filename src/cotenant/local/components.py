@@ -118,7 +118,7 @@ def apiserver(layout: Layout, options: Options, server: int, port: int, etcd_url
         f"--tls-cert-file={layout.cert('serving')}",
         f"--tls-private-key-file={layout.key('serving')}",
         f"--client-ca-file={layout.cert('ca')}",
-        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        f"--service-account-issuer=https://{options.eks.provider if options.eks else 'kubernetes.default.svc.cluster.local'}",
         f"--service-account-key-file={layout.cert('sa')}",
         f"--service-account-signing-key-file={layout.key('sa')}",
         f"--service-cluster-ip-range={SERVICE_CIDR}",

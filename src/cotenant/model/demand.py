@@ -17,7 +17,10 @@ from cotenant.model.escrow.values import Ledger, Quota
 BRIEF = 3.0
 """Seconds after which a space counts as idle when there are only a few pods left for all."""
 QUIETEST = 3600.0
-"""Seconds after which nobody is told from those that have been quiet for longer."""
+"""Seconds after which nobody is told from those that have been quiet for longer. Before that a space is told from one that
+has been quiet for half as long: of many alike the one that can give most gives all, and the others are not asked.
+"""
+STEPS = int(QUIETEST).bit_length()
 FEW = 4
 """Pods that an active space holds even where that is more than half of its share."""
 
@@ -60,6 +63,6 @@ def demands(
 
 def demand(one: Pulse, slack: int, reserve: int, grain: int, hold: float) -> Demand:
     """One space's. Nobody counts as idle for the policy, which would take all of it: it is cut as far as others need."""
-    quiet = min(one.age or 0.0, QUIETEST)
+    step = int(min(one.age or 0.0, QUIETEST)).bit_length()
     at_work = one.age is not None and one.age < hold
-    return Demand(one.refused, one.ahead, slack if at_work else 0, grain, quiet / QUIETEST * (HOLD - 1), reserve)
+    return Demand(one.refused, one.ahead, slack if at_work else 0, grain, step / STEPS * (HOLD - 1), reserve)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeVar
 
 from msgspec import Struct, structs
 
 from cotenant.api.limits import LimitItem
 from cotenant.api.profile import ProfileSpec
+from cotenant.api.scalars import Enforcement
 from cotenant.api.tenant import (
     IngressSpec,
     NetworkSpec,
@@ -28,7 +30,9 @@ BUILT_IN = TenantSpec(
     quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="native"),
     limits=[],
     network=NetworkSpec(isolation="tenant", internet=True, from_=[], to=[]),
-    pods=PodRules(security="restricted", allow_exec=True),
+    pods=PodRules(
+        security="restricted", schedulers=["fargate-scheduler"], csi_drivers=[], user_namespaces=False, allow_exec=True
+    ),
     nodes=NodesSpec(),
     services=ServicesSpec(types=["ClusterIP"]),
     ingress=IngressSpec(hosts=[]),
@@ -63,7 +67,9 @@ class Effective(Struct, frozen=True, kw_only=True):
     ingress: IngressSpec
     storage: StorageSpec
     service_accounts: ServiceAccountsSpec
-    enforcement: Literal["observe", "warn", "enforce"]
+    enforcement: Enforcement
+    modes: Mapping[str, Enforcement]
+    """Of single rules, by id; the others follow `enforcement`."""
     cordoned: bool
     deletion_policy: Literal["Orphan", "Delete"]
 
@@ -114,6 +120,7 @@ def effective(spec: TenantSpec, profile: ProfileSpec | None = None) -> Effective
         storage=full.storage,
         service_accounts=full.service_accounts,
         enforcement=full.enforcement,
+        modes=full.rules or {},
         cordoned=bool(full.cordoned),
         deletion_policy=full.deletion_policy,
     )

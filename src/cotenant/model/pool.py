@@ -109,9 +109,14 @@ def content(key: str, wanted: Ledger, used: int) -> tuple[LedgerSpec, LedgerStat
     spec = LedgerSpec(
         resource=key, limit=wanted.limit, entries=entries, rebuilding=wanted.rebuilding, source=wanted.source
     )
-    figures = (wanted.limit, used, wanted.allocated, wanted.limit - wanted.allocated)
-    limit, use, allocated, headroom = (spelled(key, figure) for figure in figures)
-    return spec, LedgerStatus(limit=limit, used=use, allocated=allocated, headroom=headroom)
+    return spec, figures(key, wanted, used)
+
+
+def figures(key: str, wanted: Ledger, used: int) -> LedgerStatus:
+    """Its status alone."""
+    found = (wanted.limit, used, wanted.allocated, wanted.limit - wanted.allocated)
+    limit, use, allocated, headroom = (spelled(key, figure) for figure in found)
+    return LedgerStatus(limit=limit, used=use, allocated=allocated, headroom=headroom)
 
 
 def spelled(key: str, base: int) -> str:
@@ -132,8 +137,8 @@ def served(found: TenantLedger | None, there: ResourceQuota, key: str) -> bool:
     if entry is None:
         return False
     seen = quota(there, key)
-    waits = seen.hard == 0 and entry.allocation > 0 and entry.drain is None
-    return seen.enforced is not None and not waits and not (seen.enforced == 0 and seen.hard > 0)
+    nothing = entry.allocation == 0 and entry.drain is None
+    return seen.enforced is not None and (nothing or (seen.hard > 0 and seen.enforced > 0))
 
 
 def entry_of(found: TenantLedger, space: str) -> LedgerEntry | None:

@@ -113,6 +113,10 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """When the definition of Spaces was made, RFC 3339; "" while nobody had to know, or there is none."""
     lapse: str = ""
     """What of the policies was last seen not to be as installed, in words; "" for nothing."""
+    mutates: bool = True
+    """Whether the API server serves mutating policies."""
+    glass: str = ""
+    """Which policies somebody lifted for a while, until when and why; "" for none."""
     rights: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)
     """Our RoleBindings in each of the tenant's namespaces, by the namespace's name."""
     bindings: int = 0

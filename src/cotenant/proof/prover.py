@@ -38,6 +38,8 @@ EKS_NOTE = (
     "see: aws eks list-associated-access-policies"
 )
 
+EKS_READ = "EKS access policies of members were read from EKS, and judged by their scope; nothing of them was tried"
+
 
 async def verify(client: Client, question: Question, progress: Progress = lambda _done, _total: None) -> Report:
     """Tries everything and reports. ApiError when the tenants cannot be read; UnknownTenant."""
@@ -54,12 +56,13 @@ async def verify(client: Client, question: Question, progress: Progress = lambda
         await prover.run(prover.attempts(scene), total, progress)
     except* ApiError as group:
         raise group.exceptions[0] from None
+    beside = [EKS_NOTE] if question.outside is None else [EKS_READ, *tally.beside(question.outside)]
     return tally.report(
         mode=prover.mode,
         kubernetes=version.get("gitVersion", "?"),
         cluster=calm.host,
         time=question.now.isoformat(timespec="seconds"),
-        notes=[*scene.notes, *prover.notes, EKS_NOTE],
+        notes=[*scene.notes, *prover.notes, *beside],
     )
 
 

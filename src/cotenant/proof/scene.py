@@ -15,6 +15,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.judge.isolation import accounts
 from cotenant.judge.isolation.catalogue import GROUPS, Served, served
+from cotenant.judge.isolation.outside import Outside
 from cotenant.judge.isolation.parties import Party, accounted, party
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -35,6 +36,8 @@ class Question(Struct, frozen=True):
     only: tuple[str, ...] = ()
     static: bool = False
     platform: Platform = Platform()
+    outside: tuple[Outside, ...] | None = None
+    """EKS access policies of members; None where nobody could look."""
 
 
 class Scene(Struct, frozen=True):

@@ -8,11 +8,27 @@ from __future__ import annotations
 import msgspec
 
 from cotenant.api.builtin import Manifest
-from cotenant.api.keys import API_VERSION, POLICY
+from cotenant.api.keys import API_VERSION, ENFORCEMENT, POLICY
 from cotenant.api.policy import NetworkRules, SpacePolicySpec, TenantMirror
 from cotenant.api.tenant import SpaceBounds
 from cotenant.model.plan import labels, manifest
 from cotenant.model.snapshot import TenantView
+
+SOFT = ("warn", "observe")
+"""Names of the copies beside it: a binding of the API server that warns, or audits, evaluates rules by one of its own."""
+
+
+def policies(view: TenantView, namespace: str, space: str | None = None) -> list[Manifest]:
+    """The SpacePolicy of a space or home, and a copy for each way of not refusing that a rule of the tenant is in."""
+    first = policy(view, namespace, space)
+    modes = {view.rules.enforcement, *view.rules.modes.values()}
+    return [first, *(soft(first, mode) for mode in SOFT if mode in modes)]
+
+
+def soft(of: Manifest, mode: str) -> Manifest:
+    """The copy by which the API server warns or audits."""
+    metadata = of["metadata"] | {"name": mode, "labels": of["metadata"]["labels"] | {ENFORCEMENT: mode}}
+    return {key: value for key, value in of.items() if key != "status"} | {"metadata": metadata}
 
 
 def policy(view: TenantView, namespace: str, space: str | None = None) -> Manifest:
@@ -29,6 +45,7 @@ def policy(view: TenantView, namespace: str, space: str | None = None) -> Manife
         storage=rules.storage,
         service_accounts=rules.service_accounts,
         enforcement=rules.enforcement,
+        rules=dict(rules.modes) or None,
         cordoned=rules.cordoned,
     )
     content = {"spec": msgspec.to_builtins(spec)}

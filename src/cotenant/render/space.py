@@ -18,7 +18,8 @@ def rooms(view: TenantView, name: str, space: str) -> Iterator[tuple[Manifest, s
         yield wanted, f"isolation {view.rules.isolation}, internet {'on' if view.rules.internet else 'off'}"
     for wanted in limits.limits(view, name, space):
         yield wanted, "defaults and bounds of containers" if view.rules.limits else "spares the first pod a live list"
-    yield rules.policy(view, name, space), "the effective rules, readable by members"
+    for wanted in rules.policies(view, name, space):
+        yield wanted, "the effective rules, readable by members"
 
 
 def rights(view: TenantView, name: str, space: str) -> Iterator[tuple[Manifest, str]]:

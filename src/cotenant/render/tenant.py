@@ -36,10 +36,11 @@ def render_tenant(found: TenantSnapshot) -> Plan:
     steps += difference(given, found.children)
     if count_in_force(found) and not leaving:
         steps += space_steps(found, view)
-    steps += difference([(rules.policy(view, view.home), "what members may know of their tenant")], found.children)
+    told = [(one, "what members may know of their tenant") for one in rules.policies(view, view.home)]
+    steps += difference(told, found.children)
     if count_in_force(found):
         steps += difference(new, found.children)
-    keep = [rules.policy(view, view.home), *(wanted for wanted, _ in (*given, *new))]
+    keep = [wanted for wanted, _ in (*told, *given, *new)]
     waiting = "" if count_in_force(found) else "the limit on spaces is not in force yet"
     prune = (*surplus(found.children, keep), *left_behind(found))
     return Plan(tuple(steps), prune, waiting, access.wishes(view))

@@ -48,6 +48,9 @@ class Metrics:
             "rest_client_request_duration_seconds", "Time to an answer", REQUEST_BUCKETS, "verb", "host"
         )
         self.aws_calls = counter("cotenant_aws_calls", "Calls to AWS by result", "action", "result")
+        self.aws_auth_unread = gauge(
+            "cotenant_aws_auth_unread_sections", "Sections of aws-auth that cannot be read: nobody in them signs in"
+        )
         self.leading = gauge("leader_election_master_status", "1 while this process leads", "name")
         self.leashed = gauge("cotenant_leash_in_force", "1 while the policy on the operator itself was seen to refuse")
         self.synced = gauge("cotenant_reflector_synced", "1 once the first list is in", "resource")

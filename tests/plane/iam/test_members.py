@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from cloud import ACCOUNT, NAME, Cloud, Shell
-from vocabulary import given_tenant
+from vocabulary import eventually, given_tenant
 
 pytestmark = pytest.mark.cluster
 
@@ -138,3 +138,20 @@ def test_a_missing_permission_is_named_and_nothing_else_suffers(account: Cloud) 
     said = synced(account, team.name, "False", "AWSPermissionMissing")
     assert "lacks eks:CreateAccessEntry" in said["message"]
     assert account.cluster.there("Namespace", team.namespace("dev"))
+
+
+def test_the_operator_sees_within_a_look_that_somebody_broke_aws_auth(account: Cloud) -> None:
+    def unread() -> str:
+        lines = account.cluster.operator.http("/metrics")[1].splitlines()
+        (found,) = [one for one in lines if one.startswith("cotenant_aws_auth_unread_sections ")]
+        return found.split()[1]
+
+    def written(**data: str) -> None:
+        metadata = {"name": "aws-auth", "namespace": "kube-system"}
+        account.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+    written(mapRoles="- rolearn: [")
+    eventually(lambda: unread() == "1.0", within=40)
+    assert "nobody in mapRoles can sign in" in account.cluster.operator.tail()
+    written(mapRoles="[]")
+    eventually(lambda: unread() == "0.0", within=40)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cotenant.api.schema import KINDS, crd, crds, files, main
+from cotenant.api.schema import KINDS, crd, crds, files
 from cotenant.api.structural import schema_of
 
 CHART = Path(__file__).parents[3] / "charts" / "cotenant" / "crds"
@@ -87,16 +87,3 @@ def test_a_message_never_stands_in_the_narrow_table(kind):
         column["name"] for column in columns if column["name"] in ("Reason", "Message") and not column.get("priority")
     ] == []
     assert columns[-1]["name"] == "Age" or any(column["name"] == "Age" for column in columns)
-
-
-def test_check_finds_a_file_that_was_edited_by_hand(tmp_path, capsys):
-    assert main(["--write", str(tmp_path)]) == 0
-    assert main(["--check", str(tmp_path)]) == 0
-    (tmp_path / "spaces.cotenant.dev.yaml").write_text("edited")
-
-    assert main(["--check", str(tmp_path)]) == 1
-    assert "spaces.cotenant.dev.yaml is not what the types say" in capsys.readouterr().err
-
-
-def test_a_wrong_call_is_no_success():
-    assert main([]) == 2

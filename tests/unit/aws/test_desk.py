@@ -236,3 +236,33 @@ async def test_what_eks_shows_late_is_not_written_twice(rig: Rig) -> None:
     found = await rig.desk.settle([claim(role)])
     assert reasons(found) == ["IAMPending"]
     assert rig.counted()["CreateAccessEntry"] == 1
+
+
+async def test_a_restart_describes_each_entry_once_and_writes_none(rig: Rig) -> None:
+    number = 130
+    roles = [rig.role(f"R{at:03}") for at in range(number)]
+    claims = [claim(one) for one in roles]
+    for one in roles:
+        rig.eks.create_access_entry(
+            clusterName=NAME,
+            principalArn=one,
+            kubernetesGroups=[GROUP],
+            tags=OWNED,
+        )
+    rig.counted()
+    desk, looks = rig.another(), 0
+    while looks < 10:
+        looks += 1
+        found = await desk.settle(claims)
+        if found.again is None:
+            break
+    counted = rig.counted()
+    # Those of the administrator and of `number` members; 60 in one look, two pages of the list each time.
+    assert looks == 3
+    assert counted == {
+        "GetCallerIdentity": 1,
+        "DescribeCluster": 1,
+        "ListRoles": 3,
+        "ListAccessEntries": 6,
+        "DescribeAccessEntry": number + 1,
+    }

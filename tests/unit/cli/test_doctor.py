@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cotenant.api.schema import crds
+from cotenant.cli.cluster.glazing import Broken
+from cotenant.cli.cluster.placement import Placement
 from cotenant.cli.cluster.survey import Facts
 from cotenant.cli.doctor import Finding, diagnose, exit_code, lines
 
@@ -26,6 +28,7 @@ def healthy(**changes) -> Facts:
         "denies": {"cotenant-leash": True, "cotenant-guard": True},
         "astray": [],
         "bound": {},
+        "placement": Placement(nodes=3),
         "led": True,
         "holder": "pod-1",
         "renewed": NOW - timedelta(seconds=3),
@@ -70,9 +73,29 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"policies": {"cotenant-leash": "bound for Audit only"}}, "FAIL", "policies", "Audit only: nothing is denied"),
         ({"denies": {"cotenant-guard": False}}, "FAIL", "policies", "cotenant-guard let through"),
         ({"denies": {"cotenant-leash": False}}, "FAIL", "policies", "cotenant-leash let through"),
+        (
+            {"lifted": [Broken("cotenant-pods", NOW + timedelta(minutes=5), "registry down", "ann")]},
+            "WARN",
+            "breakglass",
+            "1 policies only audit until 2026-11-21T12:05:00Z: registry down (ann)",
+        ),
         ({"astray": ["acme-old"]}, "WARN", "left behind", "acme-old carries a tenant's label"),
         ({"bygone": {"acme": ["acme-a", "home-acme"]}}, "WARN", "left behind", "acme is gone, acme-a, home-acme kept"),
         ({"bound": {"acme-old": 2}}, "WARN", "left behind", "2 role bindings of ours give rights in it"),
+        (
+            {"placement": Placement(contested={"gold": ["a", "b"]})},
+            "WARN",
+            "node pools",
+            "gold is meant for one tenant, and a, b",
+        ),
+        ({"placement": Placement(untainted={"a": ["n1"]})}, "WARN", "node pools", "n1 of tenant a lack the taint"),
+        (
+            {"placement": Placement(guests=[("b-dev/web", "n1", "a")])},
+            "FAIL",
+            "node pools",
+            "b-dev/web runs on node n1",
+        ),
+        ({"placement": Placement(outside={"a": ["a-dev/x"]})}, "WARN", "node pools", "a-dev/x of tenant a run outside"),
         ({"led": False, "renewed": None}, "FAIL", "operator", "no Lease"),
         ({"renewed": NOW - timedelta(minutes=5)}, "FAIL", "operator", "300 s ago"),
     ],
@@ -130,3 +153,7 @@ def test_what_could_not_be_read_is_no_finding_and_exit_3():
 def test_a_failure_weighs_more_than_what_was_not_seen():
     assert exit_code([Finding("FAIL", "x", "y")], partly=True) == 1
     assert exit_code([Finding("WARN", "x", "y")], partly=False) == 0
+
+
+def test_a_glass_whose_time_is_over_gets_no_remark():
+    assert remarks(healthy(lifted=[Broken("cotenant-pods", NOW, "registry down", "ann")])) == []

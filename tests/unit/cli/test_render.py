@@ -177,3 +177,69 @@ def test_a_settled_forecast_has_nothing_left_to_do(tmp_path):
 def test_nothing_is_printed_when_a_manifest_is_faulty(rendered):
     code, out, _ = rendered(TEAM + "  odd: 1\n")
     assert (code, out) == (2, "")
+
+
+POOLED = """
+apiVersion: cotenant.dev/v1alpha1
+kind: Tenant
+metadata: {name: %s}
+spec: {members: [{role: owner, group: devs}], nodes: {pool: %s, dedicated: %s}}
+"""
+POOL, DEDICATED = "node-restriction.kubernetes.io/cotenant-pool", "node-restriction.kubernetes.io/cotenant-tenant"
+
+
+def test_the_nodes_of_a_dedicated_pool_are_labelled_tainted_and_tagged_whatever_makes_them(rendered):
+    code, out, said = rendered(
+        POOLED % ("acme", "gold", "true"), "--nodes", "--eks-cluster", "prod", "--region", "eu-west-1"
+    )
+
+    pool, nodes, group, runtime = yaml.safe_load_all(out)
+    assert code == 0
+    taint = {"key": DEDICATED, "value": "acme", "effect": "NoExecute"}
+    tags = {"cotenant.dev/pool": "gold", "cotenant.dev/tenant": "acme"}
+    assert (pool["kind"], nodes["kind"]) == ("NodePool", "EC2NodeClass")
+    assert pool["spec"]["template"]["metadata"]["labels"] == {POOL: "gold"}
+    assert pool["spec"]["template"]["spec"]["taints"] == [taint]
+    assert pool["spec"]["template"]["spec"]["nodeClassRef"]["name"] == nodes["metadata"]["name"] == "cotenant-gold"
+    assert nodes["spec"]["tags"] == tags
+    assert group["metadata"] == {"name": "prod", "region": "eu-west-1"}
+    (managed,) = group["managedNodeGroups"]
+    assert (managed["taints"], managed["tags"]) == ([taint], tags)
+    # EKS refuses it: the node group would not be made.
+    assert "labels" not in managed
+    assert f"kubectl label nodes -l eks.amazonaws.com/nodegroup=cotenant-gold {POOL}=gold" in said
+    assert runtime["metadata"]["name"] == "cotenant-pool-gold"
+    assert runtime["scheduling"]["nodeSelector"] == {POOL: "gold"}
+    assert [one["value"] for one in runtime["scheduling"]["tolerations"]] == ["gold", "acme"]
+
+
+def test_a_shared_pool_names_no_tenant_and_is_printed_once(rendered):
+    text = POOLED % ("acme", "gold", "false") + "---" + POOLED % ("beta", "gold", "null")
+    _, out, _ = rendered(text, "--nodes", "karpenter")
+
+    assert named(out) == [("NodePool", "", "cotenant-gold"), ("EC2NodeClass", "", "cotenant-gold")]
+    assert "acme" not in out
+    assert f"key: {POOL}" in out
+
+
+def test_what_is_dedicated_to_one_tenant_and_named_by_another_is_refused(rendered):
+    code, out, said = rendered(
+        POOLED % ("acme", "gold", "true") + "---" + POOLED % ("beta", "gold", "false"), "--nodes"
+    )
+
+    assert (code, out) == (2, "")
+    assert "pool gold is dedicated to tenant acme, and tenants acme, beta name it" in said
+
+
+def test_the_pool_of_a_profile_counts_and_one_kind_can_be_chosen(rendered):
+    profile = "\n---\napiVersion: cotenant.dev/v1alpha1\nkind: TenantProfile\nmetadata: {name: p}\nspec: {nodes: {pool: silver}}"
+    _, out, said = rendered(
+        TEAM.replace("spec:\n", "spec:\n  profile: p\n") + profile, "--nodes", "runtimeclass", "-o", "name"
+    )
+
+    assert out == "runtimeclass.node.k8s.io/cotenant-pool-silver\n"
+    assert said == ""
+
+
+def test_a_tenant_without_a_pool_has_no_nodes(rendered):
+    assert rendered(TEAM, "--nodes") == (0, "", "no Tenant in these files has nodes.pool: nothing to render\n")

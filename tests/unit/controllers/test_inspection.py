@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,22 +9,25 @@ import pytest
 from cotenant.controllers.inspection import LATER, SOON, Inspection, lapsed, within
 from cotenant.controllers.world import World
 from cotenant.kube.client import Listing
-from cotenant.kube.errors import Unavailable
+from cotenant.kube.errors import NotFound, Unavailable
 from cotenant.model.platform import Platform
-from cotenant.render.install import deny
+from cotenant.render.install import deny, force
+from cotenant.render.install.admission import glass
 
-WANTED = deny(Platform())
+WANTED = [*deny(Platform()), *force(Platform())]
 
 
 class Server:
-    """Has these policies and bindings, or does not answer."""
+    """Has these policies and bindings, or does not answer; `old` knows no mutating ones."""
 
-    def __init__(self, found: list[dict[str, Any]] | None) -> None:
-        self.found = found
+    def __init__(self, found: list[dict[str, Any]] | None, *, old: bool = False) -> None:
+        self.found, self.old = found, old
 
     async def list(self, resource: Any, *, labels: str) -> Listing[Any]:
         if self.found is None:
             raise Unavailable(503, "ServiceUnavailable", "down")
+        if self.old and resource.kind.startswith("Mutating"):
+            raise NotFound(404, "NotFound", "the server could not find the requested resource")
         assert labels == "app.kubernetes.io/managed-by=cotenant,app.kubernetes.io/part-of=cotenant"
         items = [{k: v for k, v in one.items() if k != "kind"} for one in self.found if one["kind"] == resource.kind]
         return Listing(items, "1")
@@ -53,6 +57,17 @@ async def test_an_installation_as_it_was_made_has_no_lapse() -> None:
     assert await look(installed()) == ("", 0)
 
 
+async def test_an_api_server_without_mutating_policies_misses_none_and_the_world_knows() -> None:
+    world, told = World(), []
+    server: Any = Server(deny(Platform()), old=True)
+    inspection = Inspection(server, world, Platform(), lambda: told.append(1))
+    assert await inspection.look() == ""
+    assert (world.mutates, len(told)) == (False, 1)
+    server.old, server.found = False, WANTED
+    assert await inspection.look() == ""
+    assert (world.mutates, len(told)) == (True, 2)
+
+
 async def test_what_was_missing_and_is_back_is_told() -> None:
     assert await look(installed(), "policy x is missing") == ("", 1)
 
@@ -74,14 +89,19 @@ async def test_each_policy_and_each_binding_is_missed(number: int) -> None:
         {"validationActions": ["Audit"]},
         {"failurePolicy": "Ignore"},
         {"validations": []},
+        {"mutations": []},
         {"matchConditions": [{"name": "never", "expression": "false"}]},
     ],
     ids=lambda change: next(iter(change)),
 )
 async def test_a_policy_that_was_loosened_is_noticed(change: dict[str, Any]) -> None:
     for one in installed():
-        if ("validationActions" in change) is not ("validationActions" in one["spec"]):
+        if not change.keys() & {"matchConditions", *one["spec"]} or one["kind"].endswith("Binding") is not (
+            "validationActions" in change
+        ):
             continue
+        if one["spec"].get("validationActions") == ["Audit"]:
+            continue  # it never did more
         found = installed()
         next(each for each in found if each["metadata"] == one["metadata"] and each["kind"] == one["kind"])["spec"] |= (
             change
@@ -94,7 +114,7 @@ async def test_a_policy_that_was_loosened_is_noticed(change: dict[str, Any]) -> 
 async def test_a_selector_that_was_added_is_noticed(number: int) -> None:
     found = installed()
     spec = found[number]["spec"]
-    place = "matchConstraints" if "validations" in spec else "matchResources"
+    place = "matchConstraints" if "matchConstraints" in spec else "matchResources"
     spec[place] = {**spec.get(place, {}), "excludeResourceRules": [{"resources": ["pods"]}]}
     assert (await look(found))[0].endswith("was changed")
 
@@ -114,3 +134,32 @@ def test_blanks_that_helm_leaves_out_are_no_change() -> None:
     assert not within({"a": "x"}, {"a": "xy"})
     assert not within(["a"], ["a", "b"])
     assert lapsed([], []) == ""
+
+
+def glazed(until: datetime) -> list[dict[str, Any]]:
+    """Somebody broke the glass of every policy that has one."""
+    notes = {glass.REASON: "registry down"}
+    return [glass.broken(one, until, notes) if glass.breakable(one) else one for one in installed()]
+
+
+async def test_a_broken_glass_is_no_lapse_and_is_told_until_it_is_whole_again() -> None:
+    until, times = datetime(2026, 1, 1, 12, 30, tzinfo=UTC), [datetime(2026, 1, 1, 12, tzinfo=UTC)]
+    world, told = World(), []
+    server: Any = Server(glazed(until))
+    inspection = Inspection(server, world, Platform(), lambda: told.append(1), lambda: times[-1])
+
+    assert await inspection.look() == world.glass == "7 policies only audit until 2026-01-01T12:30:00Z: registry down"
+    assert world.lapse == ""
+    times.append(until)
+
+    assert await inspection.look() == world.glass == ""
+    assert len(told) == 2
+
+
+async def test_a_glass_of_another_shape_is_a_change() -> None:
+    found = installed()
+    policy = next(one for one in found if glass.breakable(one))
+    for one in policy["spec"]["variables"]:
+        if one["name"] == glass.UNTIL:
+            one["name"], one["expression"] = "other", "'9999-01-01T00:00:00Z'"
+    assert (await look(found))[0] == f"policy {policy['metadata']['name']} was changed"

@@ -7,49 +7,7 @@ from typing import Any
 import pytest
 
 from unit.controllers.play import Play
-
-PODS = {"quota": {"hard": {"pods": 8}}}
-
-
-def hard(play: Play, space: str, key: str = "pods") -> int:
-    return int(play.cluster.there("ResourceQuota", "cotenant", f"red-{space}")["spec"]["hard"][key])
-
-
-def total(play: Play) -> int:
-    return sum(hard(play, name.removeprefix("red-")) for name in spaces(play))
-
-
-def spaces(play: Play) -> list[str]:
-    return sorted(key[1] for key in play.cluster.objects if key[0] == "ResourceQuota" and key[1] != "home-red")
-
-
-def ledger(play: Play, name: str = "pods") -> dict[str, Any]:
-    found: dict[str, Any] = play.cluster.there("TenantLedger", name, "home-red")["spec"]
-    return found
-
-
-def allocated(play: Play) -> dict[str, int]:
-    return {one["space"]: one["allocation"] for one in ledger(play).get("entries", ())}
-
-
-async def opened(play: Play, *names: str, **spec: Any) -> None:
-    """Tenant red with these spaces, everything in place; a minute later."""
-    play.tenant(**(PODS | spec))
-    await play.one("tenant", "red")
-    for name in names:
-        play.space(name)
-    await play.settle()
-    play.wait(60)
-    await play.one("ledger", "red")
-    play.cluster.calls.clear()
-
-
-async def uses(play: Play, space: str, amount: int) -> None:
-    """Charges, as the API server makes them: never above status.hard."""
-    there = play.cluster.there("ResourceQuota", "cotenant", f"red-{space}")
-    assert amount <= int(there["status"]["hard"]["pods"]), "refused"
-    play.cluster.change("ResourceQuota", "cotenant", f"red-{space}", status={"used": {"pods": str(amount)}})
-    await play.one("ledger", "red")
+from unit.controllers.shares import allocated, hard, ledger, opened, total, uses
 
 
 async def test_where_all_is_given_away_it_looks_again_when_the_next_space_has_been_quiet_for_a_while(
@@ -304,78 +262,6 @@ async def test_a_workload_that_was_scaled_down_leaves_its_quota_to_others(play: 
     await play.one("ledger", "red")
     assert hard(play, "b") >= 9
     assert total(play) <= 10
-
-
-async def started(play: Play, *names: str) -> None:
-    """Tenant red with an empty ledger, and these spaces declared; none is there yet."""
-    play.tenant(**PODS, spaces={"limit": 5, "declared": list(names)})
-    for what, key in (("tenant", "red"), ("quota", "home-red"), ("tenant", "red"), ("ledger", "red")):
-        await play.one(what, key)
-    play.cluster.writes()
-
-
-async def made(play: Play, name: str, *, counted: bool = True) -> Any:
-    """The space's namespace and quota; what the ledger controller said of it."""
-    await play.one("space", f"home-red/{name}")
-    await play.one("quota", f"red-{name}")
-    if counted:
-        play.counts(f"red-{name}")
-    return await play.one("ledger", "red")
-
-
-def ledgers_written(play: Play) -> list[str]:
-    return [one for one in play.cluster.writes() if "TenantLedger" in one]
-
-
-async def test_spaces_that_are_declared_together_are_admitted_in_one_write(play: Play) -> None:
-    await started(play, "a", "b", "c")
-    for name in "abc":
-        await made(play, name)
-    assert ledgers_written(play) == ["replace TenantLedger pods"]
-    assert sorted(allocated(play)) == ["red-a", "red-b", "red-c"]
-
-
-async def test_a_space_that_never_comes_holds_the_others_up_for_a_moment_only(play: Play) -> None:
-    await started(play, "a", "b", "c")
-    after = (await made(play, "a")).after
-    assert ledgers_written(play) == []
-    assert 0 < after <= 1
-    play.wait(after)
-    await play.one("ledger", "red")
-    assert ledgers_written(play) == ["replace TenantLedger pods"]
-    assert hard(play, "a") > 0
-
-
-async def test_those_that_go_on_coming_are_waited_for_but_not_for_long(play: Play) -> None:
-    await started(play, *"abcdefgh")
-    for name in "abcdef":
-        await made(play, name)
-        play.wait(0.9)
-    assert ledgers_written(play) == []
-    await play.one("ledger", "red")
-    assert ledgers_written(play) == ["replace TenantLedger pods"]
-
-
-async def test_a_new_quota_is_raised_once_it_is_counted(play: Play) -> None:
-    await started(play, "a")
-    await made(play, "a", counted=False)
-    assert hard(play, "a") == 0
-    play.counts("red-a")
-    await play.one("ledger", "red")
-    assert hard(play, "a") == 8
-
-
-async def test_the_first_share_is_in_force_by_the_quota_controller_and_by_us_where_that_does_not_come(
-    play: Play,
-) -> None:
-    await started(play, "a")
-    after = (await made(play, "a")).after
-    assert "replace/status ResourceQuota cotenant" not in play.cluster.writes()
-    assert 0 < after <= 1
-    play.wait(after)
-    await play.one("ledger", "red")
-    assert "replace/status ResourceQuota cotenant" in play.cluster.writes()
-    assert play.cluster.there("ResourceQuota", "cotenant", "red-a")["status"]["hard"]["pods"] == "8"
 
 
 async def test_a_tenant_without_a_limit_has_no_ledger(play: Play) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,9 +121,7 @@ async def test_what_was_refused_before_or_is_nobodys_is_not_counted(play: Play, 
     assert told(metrics, "cotenant_quota_refusals_total") == 0
 
 
-def test_the_page_of_metrics_is_written_from_them(tmp_path: Path) -> None:
-    assert reference.main(["--check"]) == 0
+def test_the_page_of_metrics_names_them() -> None:
     text = reference.page()
     for name in ("cotenant_quota_used", "cotenant_quota_transfers_total", "workqueue_depth"):
         assert f"| `{name}` |" in text
-    assert reference.main(["--check"], tmp_path / "other.md") == 1

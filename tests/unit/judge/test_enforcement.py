@@ -7,7 +7,7 @@ import pytest
 from msgspec.inspect import StructType, UnionType, type_info
 
 from cotenant.api.tenant import Rules
-from cotenant.judge.enforcement import UNENFORCED, unenforced
+from cotenant.judge.enforcement import UNENFORCED, softened, unenforced
 from unit.specimens import seen, tenant
 
 ENFORCED = {
@@ -26,6 +26,9 @@ ENFORCED = {
     "pods.registries",  # from here on policies of the API server
     "pods.priorityClasses",
     "pods.runtimeClasses",
+    "pods.schedulers",
+    "pods.csiDrivers",
+    "pods.userNamespaces",
     "pods.allowExec",
     "nodes.pool",
     "services.types",
@@ -33,6 +36,8 @@ ENFORCED = {
     "ingress.hosts",
     "storage.classes",
     "serviceAccounts.iamRoles",
+    "enforcement",  # bindings of the same policies that warn, and that audit
+    "rules",
     "cordoned",  # RoleBindings
     "deletionPolicy",  # the operator itself
 }
@@ -61,15 +66,21 @@ def test_every_leaf_of_the_rules_is_enforced_or_named_as_not() -> None:
 def test_nothing_that_a_plain_tenant_relies_on_is_missing() -> None:
     assert named() == []
     assert named(pods={"registries": [], "allowExec": False}, nodes={"pool": "gold"}) == []
+    assert named(nodes={"pool": "gold", "dedicated": True}) == []
 
 
 @pytest.mark.parametrize(
     ("spec", "name"),
     [
-        ({"nodes": {"dedicated": True}}, "nodes.dedicated"),
-        ({"enforcement": "observe"}, "enforcement (observe: it is refused)"),
-        ({"enforcement": "warn"}, "enforcement (warn: it is refused)"),
+        ({"nodes": {"dedicated": True}}, "nodes.dedicated (without nodes.pool)"),
     ],
 )
 def test_a_rule_that_is_set_and_not_enforced_is_named(spec: dict[str, Any], name: str) -> None:
     assert named(**spec) == [name]
+
+
+def test_what_refuses_nothing_is_told_rule_by_rule() -> None:
+    assert softened(seen(tenant()).rules) == []
+    rules = {"COTENANT-POD-8": "warn", "COTENANT-POD-2": "enforce", "COTENANT-POD-1": "observe"}
+    assert softened(seen(tenant(rules=rules)).rules) == ["COTENANT-POD-1: observe", "COTENANT-POD-8: warn"]
+    assert softened(seen(tenant(enforcement="warn")).rules) == ["enforcement: warn"]

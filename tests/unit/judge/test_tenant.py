@@ -79,7 +79,12 @@ ANSWERS: list[tuple[str, str, str, TenantStatus]] = [
     ("NetworkIsolated", "Unknown", "EnforcementNotProven", judged(whole())),
     ("NetworkIsolated", "False", "NotIsolated", judged(whole({"network": {"isolation": "none"}}))),
     ("PolicyEnforced", "True", "Synced", judged(whole())),
-    ("PolicyEnforced", "False", "NotEnforced", judged(whole({"enforcement": "warn"}))),
+    ("PolicyEnforced", "True", "Synced", judged(whole({"nodes": {"pool": "gold", "dedicated": True}}))),
+    ("PolicyEnforced", "True", "PoolByHand", judged(whole({"nodes": {"pool": "gold"}}, mutates=False))),
+    ("PolicyEnforced", "True", "Synced", judged(whole(mutates=False))),
+    ("PolicyEnforced", "False", "NotEnforced", judged(whole({"nodes": {"dedicated": True}}))),
+    ("PolicyEnforced", "False", "NotRefused", judged(whole({"enforcement": "warn"}))),
+    ("PolicyEnforced", "False", "GlassBroken", judged(whole(glass="7 policies only audit until then: outage"))),
     ("PolicyEnforced", "False", "PolicyMissing", judged(whole(lapse="policy cotenant-pods is missing"))),
     ("PolicyEnforced", "Unknown", "ProfileNotFound", judged(whole({"profile": "gold"}, view=None))),
     ("QuotaSynced", "True", "NoQuota", judged(whole())),
@@ -164,9 +169,20 @@ def test_a_tenant_that_goes_says_what_is_left() -> None:
 
 
 def test_rules_that_are_not_enforced_are_named() -> None:
-    spec = {"nodes": {"pool": "gold", "dedicated": True}, "enforcement": "warn"}
+    message = condition(judged(whole({"nodes": {"dedicated": True}})), "PolicyEnforced").message
+    assert message == "this version does not enforce: nodes.dedicated (without nodes.pool)"
+
+
+def test_where_nothing_is_mutated_the_message_says_how_a_pod_names_its_pool() -> None:
+    one = condition(judged(whole({"nodes": {"pool": "gold"}}, mutates=False)), "PolicyEnforced")
+    assert "nodeSelector node-restriction.kubernetes.io/cotenant-pool: gold" in one.message
+    assert "runtimeClassName cotenant-pool-gold" in one.message
+
+
+def test_rules_that_refuse_nothing_are_named() -> None:
+    spec = {"enforcement": "observe", "rules": {"COTENANT-POD-8": "warn", "COTENANT-POD-1": "enforce"}}
     message = condition(judged(whole(spec)), "PolicyEnforced").message
-    assert message == "this version does not enforce: nodes.dedicated, enforcement (warn: it is refused)"
+    assert message == "enforcement: observe, COTENANT-POD-8: warn; what would be refused: cotenant policies check red"
 
 
 def test_a_policy_that_was_taken_away_is_worse_than_a_rule_that_is_not_built() -> None:

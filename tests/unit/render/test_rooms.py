@@ -75,7 +75,14 @@ def test_the_rules_of_a_space_are_the_effective_ones() -> None:
     spec = made["spec"]
     assert (spec["tenant"], spec["space"], spec["cordoned"]) == ("red", "dev", True)
     assert spec["network"] == {"isolation": "tenant", "internet": False}
-    assert spec["pods"] == {"security": "restricted", "registries": [], "allowExec": True}
+    assert spec["pods"] == {
+        "security": "restricted",
+        "registries": [],
+        "schedulers": ["fargate-scheduler"],
+        "csiDrivers": [],
+        "userNamespaces": False,
+        "allowExec": True,
+    }
     assert (spec["ingress"], spec["services"]) == ({"hosts": ["a.example"]}, {"types": ["ClusterIP"]})
     assert spec["serviceAccounts"] == {"iamRoles": []}
     assert "nodes" not in spec

@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 from cotenant.api.builtin import ResourceQuota
-from cotenant.api.keys import ADOPT, SPACE, TENANT
+from cotenant.api.keys import ADOPT, ENFORCEMENT, SPACE, TENANT
 from cotenant.model.finding import Ref
 from cotenant.model.plan import Plan, ref_of
 from cotenant.model.snapshot import SpaceSnapshot
+from cotenant.render import rules
 from cotenant.render.namespace import namespace as rendered
 from cotenant.render.space import render_space
 from unit.specimens import (
@@ -191,3 +192,28 @@ def test_drift_of_any_object_is_an_update_of_that_object_alone() -> None:
         drifted = type(whole.children[ref])(whole.children[ref].metadata, "other")
         [update] = render_space(open_space(children=rest | {ref: drifted})).changes
         assert (ref_of(update.manifest), update.action) == (ref, "update")
+
+
+def policies_of(**spec: Any) -> dict[str, dict[str, Any]]:
+    """The SpacePolicies of a space, by name."""
+    view = seen(tenant(members=MEMBERS, **spec))
+    return {one["metadata"]["name"]: one for one in rules.policies(view, "red-dev", "dev")}
+
+
+def test_where_every_rule_refuses_a_space_has_one_space_policy() -> None:
+    assert list(policies_of()) == list(policies_of(rules={"COTENANT-POD-8": "enforce"})) == ["policy"]
+
+
+def test_each_way_of_not_refusing_has_a_copy_that_the_binding_of_it_finds() -> None:
+    found = policies_of(enforcement="observe", rules={"COTENANT-POD-8": "warn"})
+
+    assert list(found) == ["policy", "warn", "observe"]
+    assert found["policy"]["spec"] == found["warn"]["spec"] == found["observe"]["spec"]
+    assert found["policy"]["spec"]["rules"] == {"COTENANT-POD-8": "warn"}
+    assert [one["metadata"]["labels"].get(ENFORCEMENT) for one in found.values()] == [None, "warn", "observe"]
+    assert all(one["metadata"]["labels"][TENANT] == "red" for one in found.values())
+
+
+def test_the_home_has_the_same_copies_and_one_mirror_of_the_tenant() -> None:
+    view = seen(tenant(members=MEMBERS, enforcement="warn"))
+    assert ["status" in one for one in rules.policies(view, view.home)] == [True, False]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from cotenant.api import keys
 from cotenant.kube import resource
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError, Forbidden
+from cotenant.kube.errors import ApiError, Forbidden, Invalid, NotFound
 from cotenant.model.platform import Platform
 
 DENIALS = 10
@@ -37,6 +37,8 @@ class Canary:
     policy: str
     words: str
     attempt: Callable[[], Awaitable[object]]
+    patient: bool = False
+    """Whether a refusal by somebody else passes: then it is tried again."""
 
 
 def guard(client: Client) -> Canary:
@@ -68,14 +70,22 @@ def unpooled(client: Client) -> Client:
 
 async def prove(canary: Canary, *, denials: int = DENIALS, seconds: float = 30.0) -> None:
     """Returns after `denials` in a row; NotProven when that takes too long or the caller may not try."""
-    streak = 0
+    streak, stranger = 0, ""
     try:
         async with asyncio.timeout(seconds):
             while streak < denials:
-                streak = streak + 1 if await _denied(canary) else 0
+                try:
+                    streak = streak + 1 if await _denied(canary) else 0
+                    stranger = ""
+                except NotProven as reason:
+                    if not canary.patient:
+                        raise
+                    streak, stranger = 0, str(reason)
                 if not streak:
                     await asyncio.sleep(PAUSE)
     except TimeoutError:
+        if stranger:
+            raise NotProven(stranger) from None
         raise NotProven(
             f"{canary.policy} still lets through, after {seconds:.0f} s, what it must deny", tried=True
         ) from None
@@ -84,10 +94,13 @@ async def prove(canary: Canary, *, denials: int = DENIALS, seconds: float = 30.0
 async def _denied(canary: Canary) -> bool:
     try:
         await canary.attempt()
-    except Forbidden as refusal:
+    except (Forbidden, Invalid) as refusal:
+        # A parameter that is missing is an invalid request.
         if canary.words in refusal.message:
             return True
         raise NotProven(f"{canary.policy} cannot be tried by this user: {refusal.message}") from refusal
+    except NotFound:
+        return False  # of a connection: it was let through, to a pod that there is not
     except ApiError as error:
         raise NotProven(f"{canary.policy} cannot be tried: {error}") from error
     return False

@@ -13,7 +13,9 @@ from msgspec import Struct, field
 
 from cotenant.api.keys import COTENANT, MANAGED_BY
 from cotenant.cli.cluster import proof
+from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
+from cotenant.cli.cluster.placement import Placement, placement
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -22,7 +24,7 @@ from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
 from cotenant.model.strays import astray, bygone
-from cotenant.render.install import deny
+from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
 
 T = TypeVar("T")
@@ -53,6 +55,8 @@ class Facts(Struct, kw_only=True):
     missing_rights: list[str] | None = None
     policies: dict[str, str] = field(default_factory=dict)
     """Policy -> bound, not bound, missing, or what its binding does instead of denying."""
+    lifted: list[Broken] = field(default_factory=list)
+    """Policies whose glass somebody broke, also where the time is over."""
     denies: dict[str, bool] = field(default_factory=dict)
     """Policy -> whether it denied what it must, of those that could be tried."""
     astray: list[str] | None = None
@@ -61,6 +65,8 @@ class Facts(Struct, kw_only=True):
     """Tenants that are gone -> namespaces that still carry their label."""
     bound: dict[str, int] | None = None
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
+    placement: Placement | None = None
+    """Nodes of pools and whose pods are on them."""
     led: bool | None = None
     """Whether there is a Lease."""
     holder: str = ""
@@ -118,7 +124,8 @@ async def _exists(client: Client, kind: Resource, name: str, namespace: str | No
         return None
 
 
-async def _listed(client: Client, kind: Resource) -> bool:
+async def listed(client: Client, kind: Resource) -> bool:
+    """Whether the API server serves a kind."""
     try:
         await client.list(kind, limit=1)
     except NotFound:
@@ -127,8 +134,8 @@ async def _listed(client: Client, kind: Resource) -> bool:
 
 
 async def _served(client: Client, facts: Facts) -> None:
-    facts.validating_served = await _try(facts, "validating policies", _listed(client, resource.VALIDATING_POLICIES))
-    facts.mutating_served = await _try(facts, "mutating policies", _listed(client, resource.MUTATING_POLICIES))
+    facts.validating_served = await _try(facts, "validating policies", listed(client, resource.VALIDATING_POLICIES))
+    facts.mutating_served = await _try(facts, "mutating policies", listed(client, resource.MUTATING_POLICIES))
     found = await _try(facts, "definitions", client.list(resource.CRDS))
     if found is not None:
         facts.definitions = {crd["metadata"]["name"]: crd for crd in found.items}
@@ -164,22 +171,29 @@ async def _rights(client: Client, facts: Facts) -> None:
     facts.missing_rights = missing
 
 
-def policy_names() -> list[str]:
-    """Every policy of an installation."""
-    return [one["metadata"]["name"] for one in deny(Platform()) if one["kind"] == resource.VALIDATING_POLICIES.kind]
+_KINDS = {
+    resource.VALIDATING_POLICIES.kind: (resource.VALIDATING_POLICIES, resource.VALIDATING_POLICY_BINDINGS),
+    resource.MUTATING_POLICIES.kind: (resource.MUTATING_POLICIES, resource.MUTATING_POLICY_BINDINGS),
+}
 
 
 async def _policies(client: Client, facts: Facts) -> None:
-    for name in policy_names():
+    for one in (*deny(Platform()), *force(Platform())):
+        if one["kind"] not in _KINDS:
+            continue
+        name, (policies, bindings) = one["metadata"]["name"], _KINDS[one["kind"]]
         try:
-            policy = await _exists(client, resource.VALIDATING_POLICIES, name)
-            binding = await _exists(client, resource.VALIDATING_POLICY_BINDINGS, name)
+            if policies is resource.MUTATING_POLICIES and not await listed(client, policies):
+                continue
+            policy = await _exists(client, policies, name)
+            binding = await _exists(client, bindings, name)
         except Unavailable:
             raise
         except ApiError as error:
             facts.unseen.append(f"policies: {error}")
             return
         facts.policies[name] = "missing" if policy is None else _binding(name, binding)
+        facts.lifted += lifted([policy] if policy else [])
     for canary in (proof.leash(client, Platform()), proof.guard(client)):
         if facts.policies[canary.policy] != "bound":
             continue
@@ -196,6 +210,8 @@ async def _policies(client: Client, facts: Facts) -> None:
 def _binding(name: str, found: dict[str, Any] | None) -> str:
     if found is None or found["spec"].get("policyName") != name:
         return "not bound"
+    if found.get("kind", "") == resource.MUTATING_POLICY_BINDINGS.kind:
+        return "bound"
     actions = found["spec"].get("validationActions") or ()
     return "bound" if "Deny" in actions else f"bound for {', '.join(actions) or 'nothing'} only"
 
@@ -210,6 +226,7 @@ async def _left(client: Client, facts: Facts) -> None:
     found = [gather_tenant(world, name, Platform(), now) for name in sorted(tenants)]
     facts.astray = sorted(one.metadata.name for each in found if each for one in astray(each))
     facts.bygone = bygone(world.namespaces.items(), tenants)
+    facts.placement = await _try(facts, "node pools", placement(client, world))
     bindings = await _try(facts, "left behind", client.list(resource.ROLE_BINDINGS, labels=f"{MANAGED_BY}={COTENANT}"))
     if bindings is not None:
         owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}

@@ -9,6 +9,8 @@ from cotenant.cli.iam.listing import listing
 from cotenant.cli.iam.planning import apply, plan
 from cotenant.cli.iam.policy import policy
 from cotenant.cli.iam.rollback import rollback
+from cotenant.cli.iam.template import boundary, tags, trust
+from cotenant.cli.iam.workloads import workloads
 
 
 @click.group()
@@ -20,5 +22,5 @@ def iam() -> None:
     """
 
 
-for each in (listing, plan, apply, rollback, policy, importing):
+for each in (listing, plan, apply, rollback, policy, importing, workloads, trust, boundary, tags):
     iam.add_command(each)

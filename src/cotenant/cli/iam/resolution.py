@@ -27,46 +27,54 @@ class Resolved(Struct, rename="camel", omit_defaults=True):
 
 async def everybody(stores: Stores, *, policies: bool) -> list[Resolved]:
     """Every principal that can sign in. Raises nothing: what cannot be read goes to `unread`."""
-    found: dict[str, Resolved] = {}
-    if stores.mode != "API":
-        auth = awsauth.read(stores.data)
-        for one in auth.items:
-            if one.key == canonical(one.arn):
-                via = f"aws-auth {one.section}[{one.at}]"
-                origin = "cotenant" if one.ours else "nodes" if one.identity.is_node else "somebody else"
-                found[one.canonical] = Resolved(one.arn, one.identity.username, list(one.identity.groups), via, origin)
-    desk = stores.desk
-    if desk and stores.mode not in ("", "CONFIG_MAP"):
-        try:
-            for principal in await desk.eks.listed():
-                entry = await desk.eks.entry(principal)
-                shape = arn(principal)
-                if entry is None or shape is None:
-                    continue
-                said = Resolved(
-                    principal,
-                    entry.username or default_username(shape),
-                    list(entry.groups),
-                    "access entry",
-                    entry.origin,
-                )
-                said.policies = await desk.eks.policies(principal) if policies else []
-                found[entry.key] = said
-        except Fault as error:
-            stores.unread.append(f"EKS: {error.message}")
+    found = mapped(stores)
+    try:
+        for principal in await listed(stores):
+            if said := await of_entry(stores, principal, policies=policies):
+                found[canonical(principal)] = said
+    except Fault as error:
+        stores.unread.append(f"EKS: {error.message}")
     return [found[key] for key in sorted(found)]
 
 
 async def resolve(stores: Stores, principal: str) -> Resolved:
-    """One principal; a session is resolved as its role."""
+    """One principal with its access policies; a session is resolved as its role. Only its own entry is described."""
     shape = arn(principal)
     key = canonical(shape.role if shape and shape.is_session else principal)
-    for one in await everybody(stores, policies=False):
-        if canonical(one.principal) == key:
-            if one.via == "access entry" and stores.desk:
-                try:
-                    one.policies = await stores.desk.eks.policies(one.principal)
-                except Fault as error:
-                    stores.unread.append(f"access policies: {error.message}")
-            return one
-    return Resolved(principal)
+    try:
+        for one in await listed(stores):
+            if canonical(one) == key and (said := await of_entry(stores, one, policies=True)):
+                return said
+    except Fault as error:
+        stores.unread.append(f"EKS: {error.message}")
+    return mapped(stores).get(key) or Resolved(principal)
+
+
+def mapped(stores: Stores) -> dict[str, Resolved]:
+    """Whom aws-auth maps, by key."""
+    found: dict[str, Resolved] = {}
+    for one in awsauth.read(stores.data).items if stores.mode != "API" else ():
+        if one.key == canonical(one.arn):
+            via = f"aws-auth {one.section}[{one.at}]"
+            origin = "cotenant" if one.ours else "nodes" if one.identity.is_node else "somebody else"
+            found[one.canonical] = Resolved(one.arn, one.identity.username, list(one.identity.groups), via, origin)
+    return found
+
+
+async def listed(stores: Stores) -> list[str]:
+    """The principals of all access entries; none where the cluster reads none. Raises Fault."""
+    if stores.desk is None or stores.mode in ("", "CONFIG_MAP"):
+        return []
+    return await stores.desk.eks.listed()
+
+
+async def of_entry(stores: Stores, principal: str, *, policies: bool) -> Resolved | None:
+    """What an access entry makes of a principal; None for one that is gone. Raises Fault."""
+    assert stores.desk
+    entry, shape = await stores.desk.eks.entry(principal), arn(principal)
+    if entry is None or shape is None:
+        return None
+    username = entry.username or default_username(shape)
+    found = Resolved(principal, username, list(entry.groups), "access entry", entry.origin)
+    found.policies = await stores.desk.eks.policies(principal) if policies else []
+    return found

@@ -39,7 +39,8 @@ async def running(client: Client) -> InstallValues | None:
             f"the settings of the installation that runs cannot be read: {error}; mend them: {fix}"
         ) from error
     tuning = {name: value for name, value in in_config_map(text).items() if name != "platform"}
-    values = InstallValues(platform=platform, tuning=tuning)
+    where = {"eks_cluster": tuning.pop("eksCluster", ""), "aws_region": tuning.pop("awsRegion", "")}
+    values = InstallValues(platform=platform, tuning=tuning, **where)
     hook = await _found(client, resource.MUTATING_WEBHOOKS, ASSIST, None)
     if hook is not None:
         urls = [one["clientConfig"].get("url", "") for one in hook.get("webhooks", ())]
@@ -58,6 +59,7 @@ def changes(old: InstallValues, new: InstallValues, *, with_operator: bool) -> I
     pairs = [
         ("roles", ", ".join(old.platform.roles), ", ".join(new.platform.roles)),
         ("assist", words[0], words[1]),
+        ("EKS cluster", *(f"{one.eks_cluster or 'none'} {one.aws_region}".strip() for one in (old, new))),
         ("strict accounting", *("on" if one.platform.strict_accounting else "off" for one in (old, new))),
     ]
     if with_operator:

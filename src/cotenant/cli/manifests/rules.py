@@ -172,6 +172,7 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.QUOTA_KEYS: lambda amounts: all(map(countable, amounts)),
     scalars.WHOLE: whole,
     scalars.BYTES: whole_bytes,
+    scalars.RULE_KEYS: scalars.SOFT_IDS.issuperset,
     scalars.LIMIT_KEYS: lambda amounts: all(map(limitable, amounts)),
     **{scalars.not_above(low, high): ordered(low, high) for low, high in ORDER},
     LimitItem.RULES[-2]: lambda one: one.get("type") != "Pod" or not {"default", "defaultRequest"} & one.keys(),

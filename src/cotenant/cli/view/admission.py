@@ -1,18 +1,13 @@
-"""Rules of the API server for people: the page docs/reference/policies.md, and what `cotenant policies` prints.
-
-`python -m cotenant.cli.view.admission --write` writes the page.
-"""
+"""Rules of the API server for people: the page docs/reference/policies.md, and what `cotenant policies` prints."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from cotenant.judge.reference import kept, safe
+from cotenant.api.markdown import cell
 from cotenant.render.install.admission.catalogue import catalogue, rules
 from cotenant.render.install.admission.rule import Policy, Rule
 
-PAGE = Path(__file__).parents[4] / "docs" / "reference" / "policies.md"
 HEAD = """# Rules inside the API server
 
 <!-- Generated from src/cotenant/render/install/admission: change it there and run make docs. -->
@@ -25,7 +20,10 @@ says the same as this page.
 - **No SpacePolicy, nothing new.** Without it the API server answers `no params found for policy binding`: the space is being made, or the
   operator does not run. What exists may still be updated, or a namespace whose SpacePolicy is deleted first would never end.
 - **Tightening a rule evicts nobody.** What runs keeps running; what it keeps of images and classes may stay in later updates.
-- **Every decision is in the audit log** as annotations `<policy>/tenant`, `<policy>/space`, and where a rule is broken `<policy>/rule`.
+- **A rule may be tried out first**, by rule and tenant: `spec.enforcement` for all of them and `spec.rules` for single ones say `observe`,
+  `warn` or `enforce`. Only the rules of policies with a field of the Tenant, and those beside them, can be tried out; what keeps tenants
+  apart always refuses. What would be refused today: `cotenant policies check TENANT`.
+- **Every decision is in the audit log** as annotations `<policy>/tenant`, `<policy>/space`, and where a rule is broken `<policy>/rule` and `<policy>/mode`.
   With a good answer that means: broken by somebody who is above the rule.
 - **Who is above a rule**: where a rule says so, whoever may do the very same thing in the whole cluster. Everybody else is below every rule,
   administrators too: what a tenant may not run, nobody runs for it. Change the Tenant instead.
@@ -44,7 +42,7 @@ def rows(policy: Policy) -> list[str]:
     """The rules of a policy as a table."""
     head = ["| Rule | What holds | Why | Way out |", "| --- | --- | --- | --- |"]
     return head + [
-        f"| `{one.id}` | {safe(one.title)}{leaf(one)}{above(one)} | {safe(one.why)} | {safe(one.way_out)} |"
+        f"| `{one.id}` | {cell(one.title)}{leaf(one)}{above(one)} | {cell(one.why)} | {cell(one.way_out)} |"
         for one in policy.rules
     ]
 
@@ -89,14 +87,3 @@ def explained(one: Rule) -> str:
     if one.unless:
         lines.append("Above it  whoever may do the same in the whole cluster")
     return "\n".join([*lines, f"Way out   {one.way_out}"])
-
-
-def main(arguments: list[str], path: Path = PAGE) -> int:
-    """Keeps the page of rules."""
-    return kept(arguments, page(), path, "cotenant.cli.view.admission")
-
-
-if __name__ == "__main__":
-    import sys
-
-    raise SystemExit(main(sys.argv[1:]))

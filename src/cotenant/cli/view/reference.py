@@ -1,21 +1,17 @@
-"""docs/reference/cli.md, from the commands themselves.
-
-`python -m cotenant.cli.view.reference --write FILE` writes it, `--check FILE` compares it.
-"""
+"""docs/reference/cli.md, from the commands themselves."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import msgspec
 from msgspec import structs
 
 from cotenant.api.docstrings import of_field
-from cotenant.cli import COMMANDS, SECTIONS, cotenant
+from cotenant.api.markdown import cell
+from cotenant.cli import SECTIONS, cotenant
 from cotenant.model.platform import Platform
 from cotenant.settings import Settings
 
@@ -86,25 +82,3 @@ def settings() -> Iterator[str]:
                 default = msgspec.json.encode(field.default).decode()
                 yield f"| `{prefix}{field.encode_name}` | `{default}` | {cell(of_field(cls, field.name))} |"
     yield ""
-
-
-def cell(text: str) -> str:
-    """Text as it may stand in a table."""
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def main(arguments: list[str]) -> int:
-    """`--write FILE` or `--check FILE`; 1 if the page is not what the commands say, 2 for a wrong call."""
-    match arguments:
-        case ["--write", path]:
-            Path(path).write_text(page(), encoding="utf-8")
-            return 0
-        case ["--check", path]:
-            return 0 if Path(path).is_file() and Path(path).read_text(encoding="utf-8") == page() else 1
-        case _:
-            sys.stderr.write(f"{__doc__}\n{len(COMMANDS)} commands\n")
-            return 2
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

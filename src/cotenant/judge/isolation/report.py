@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from cotenant.api.keys import POD_SECURITY
 from cotenant.judge.isolation.claims import Attempt
+from cotenant.judge.isolation.outside import Outside, crossing, remarks
 from cotenant.judge.isolation.pairs import Chosen, Pair
 from cotenant.judge.isolation.parties import Lax, Party
 from cotenant.judge.isolation.request import Request, reproduction
@@ -149,6 +150,18 @@ class Tally:
         if self._kept[key] <= KEPT:
             cell.failures.append(found)
 
+    def beside(self, found: Iterable[Outside]) -> list[str]:
+        """Access policies that reach another tenant break the pair, each of them; what else is to be said of them."""
+        for one, party, reached in crossing(found, self.parties):
+            cell = self.cells.get((one.tenant, party.name))
+            if cell is not None:
+                cell.checks += 1
+                cell.counts["ALLOWED"] = cell.counts.get("ALLOWED", 0) + 1
+                cell.failed += 1
+                cell.worsen("BROKEN")
+                cell.failures.append(_beside(one, reached))
+        return remarks(found, self.parties)
+
     def report(self, *, mode: str, kubernetes: str, cluster: str, time: str, notes: Iterable[str] = ()) -> Report:
         """The proof. Whoever can do nothing in an own space is not proven isolated by being refused elsewhere."""
         for name in self.tried:
@@ -262,6 +275,22 @@ def _evidence(
         outcome=verdict.outcome,
         reproduce=reproduction(attempt, nowhere),
         decider=decider,
+    )
+
+
+def _beside(found: Outside, reached: tuple[str, ...]) -> Evidence:
+    return Evidence(
+        claim="access policy",
+        member=found.principal,
+        user="",
+        groups=found.groups,
+        action=f"what {found.association.name} gives in {', '.join(reached)}",
+        request="ListAssociatedAccessPolicies",
+        status=200,
+        answer=f"EKS access policy {found.association}",
+        outcome="ALLOWED",
+        reproduce=found.remedy,
+        decider="EKS beside RBAC: kubectl auth can-i and impersonation do not show it",
     )
 
 

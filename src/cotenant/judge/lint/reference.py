@@ -1,15 +1,11 @@
-"""docs/reference/lint.md, written from the closed list of rules: `python -m cotenant.judge.lint.reference --write`."""
+"""docs/reference/lint.md, written from the closed list of rules."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
+from cotenant.api.markdown import cell
 from cotenant.judge.lint.catalogue import FAULTY, SUBJECTS, of_subject
 from cotenant.judge.lint.rule import Rule
-from cotenant.judge.reference import kept, safe
 
-PAGE = Path(__file__).parents[4] / "docs" / "reference" / "lint.md"
 HEAD = """# Rules of `cotenant lint`
 
 <!-- Generated from src/cotenant/judge/lint: change it there and run make docs. -->
@@ -33,14 +29,5 @@ def rows(rules: list[Rule]) -> str:
     lines = ["| Rule | Why | Write instead |", "| --- | --- | --- |"]
     for one in rules:
         level = one.level + (", by hand" if one.by_hand else "")
-        lines.append(f"| `{one.id}` `{one.name}`, {level} | {safe(one.why)} | {safe(one.fix)} |")
+        lines.append(f"| `{one.id}` `{one.name}`, {level} | {cell(one.why)} | {cell(one.fix)} |")
     return "\n".join(lines) + "\n"
-
-
-def main(arguments: list[str], path: Path = PAGE) -> int:
-    """Keeps the page of rules."""
-    return kept(arguments, page(), path, "cotenant.judge.lint.reference")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -11,7 +11,9 @@ from typing import Any
 ARN = "arn:aws:eks::aws:cluster-access-policy/"
 CLUSTER_ADMIN = f"{ARN}AmazonEKSClusterAdminPolicy"
 
-_TABLE: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("accesspolicies.toml").read_text())
+# The same file that the command line reads, as data: this room imports nothing of the product's.
+_FILE = Path(__file__).parents[2] / "model" / "iam" / "accesspolicies.toml"
+_TABLE: Mapping[str, Any] = tomllib.loads(_FILE.read_text("utf-8"))
 ALL: Mapping[str, str] = {f"{ARN}{name}": name for name in _TABLE}
 """ARN -> name of each policy that can be associated."""
 

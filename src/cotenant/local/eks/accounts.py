@@ -75,6 +75,11 @@ class Accounts:
         now = self.principal(principal.arn)
         return now is not None and now.id == principal.id
 
+    def clients(self, account: str, provider: str) -> list[str] | None:
+        """The audiences that an OIDC provider of an account stands for; None without such a provider."""
+        known = self._state(account).open_id_providers if account in self._known else {}
+        return next((list(each.client_id_list) for each in known.values() if each.url == provider), None)
+
     def trust(self, role: Principal) -> Document:
         return _document(self._find(role.arn).assume_role_policy_document)
 

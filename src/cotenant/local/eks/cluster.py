@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 
 CONFIG_MAP, BOTH, API = "CONFIG_MAP", "API_AND_CONFIG_MAP", "API"
 MODES = (CONFIG_MAP, BOTH, API)
@@ -34,3 +35,8 @@ class Cluster:
     @property
     def arn(self) -> str:
         return f"arn:aws:eks:{self.region}:{self.account}:cluster/{self.name}"
+
+    @property
+    def provider(self) -> str:
+        """The name of the issuer of ServiceAccount tokens, as trust policies write it: without `https://`."""
+        return f"oidc.eks.{self.region}.amazonaws.com/id/{sha256(self.arn.encode()).hexdigest()[:32].upper()}"

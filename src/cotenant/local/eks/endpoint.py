@@ -28,10 +28,12 @@ class Endpoint:
         journal: Journal | None = None,
         place: Callable[[], Place] = lambda: Place("https://127.0.0.1:1"),
         port: int = 0,
+        key: bytes = b"",
     ) -> None:
+        """key: the public key of the API server's ServiceAccount tokens, PEM. Without it no Pod gets credentials."""
         self.cluster = cluster or Cluster()
         self._journal = journal or Journal()
-        self.front = Front(self.cluster, self._journal, place, now)
+        self.front = Front(self.cluster, self._journal, place, now, key)
         self._listener = Listener(self.front, port)
         self._clients: list[Any] = []
 

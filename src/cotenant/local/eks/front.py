@@ -12,11 +12,13 @@ from urllib.parse import parse_qsl
 
 from cotenant.local.eks import signature, sts
 from cotenant.local.eks.accounts import Accounts
+from cotenant.local.eks.accounttoken import Tokens
 from cotenant.local.eks.cluster import Cluster
 from cotenant.local.eks.errors import AwsError
 from cotenant.local.eks.journal import Call, Journal
 from cotenant.local.eks.message import Answer, Request, as_json
 from cotenant.local.eks.model import Model
+from cotenant.local.eks.podidentity import WEB, PodIdentity
 from cotenant.local.eks.principal import Caller
 from cotenant.local.eks.rights import Rights
 from cotenant.local.eks.service import Place, Service
@@ -40,13 +42,16 @@ class Front:
     """Callable from any thread. One request at a time: moto's state is not made for more."""
 
     def __init__(
-        self, cluster: Cluster, journal: Journal, place: Callable[[], Place], now: Callable[[], datetime]
+        self, cluster: Cluster, journal: Journal, place: Callable[[], Place], now: Callable[[], datetime], key: bytes
     ) -> None:  # fmt: skip
         self.accounts = Accounts(cluster)
         self.rights = Rights(self.accounts)
         self.sts = sts.Sts(self.accounts, self.rights, now)
         self.service = Service(cluster, self.accounts, self.rights, place, now)
-        self.model, self.journal, self.now = Model(), journal, now
+        tokens = Tokens(f"https://{cluster.provider}", key, now)
+        self.pods = PodIdentity(cluster, self.accounts, self.rights, self.sts, tokens, self.service.associations)
+        self.model, self.agent = Model("eks"), Model("eks-auth")
+        self.journal, self.now = journal, now
         self.faults: defaultdict[str, deque[AwsError]] = defaultdict(deque)
         self._lock = threading.Lock()
 
@@ -77,7 +82,7 @@ class Front:
             if session.expires <= self.now():
                 raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
             signature.verify(request, signed, session.secret, self.now())
-            return Caller(session.role, signed.key, session.name), signed
+            return session.caller, signed
         if key is None or not key.active or signed.token:
             raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
         signature.verify(request, signed, key.secret, self.now())
@@ -110,10 +115,16 @@ class _Conversation:
         self._service = _meant(request)
         parameters = dict(parse_qsl(request.query if request.method == "GET" else request.body.decode("latin-1")))
         self._operation = parameters.get("Action", "")
+        if self._operation == WEB:
+            self._service = "sts"
+            self._fault()
+            return sts.answer(WEB, front.pods.web(parameters), in_json=self._wants_json)
         caller, signed = front.caller(request)
         self._caller, self._service = caller.arn, signed.service
         if signed.service == "eks":
             return self._eks(caller, signed.region)
+        if signed.service == "eks-auth":
+            return self._pod(caller)
         self._fault()
         if signed.service == "sts":
             result = front.sts.run(self._operation, parameters, caller)
@@ -121,16 +132,25 @@ class _Conversation:
         if signed.service == "iam":
             front.rights.check(caller, f"iam:{self._operation}", _iam_resource(front, caller, parameters))
             return front.accounts.answer(request, caller.account)
-        raise AwsError("UnknownService", f"{signed.service} is not part of the local endpoint; it has eks, iam and sts")
+        raise AwsError(
+            "UnknownService", f"{signed.service} is not part of the local endpoint; it has eks, eks-auth, iam and sts"
+        )
 
     def _eks(self, caller: Caller, region: str) -> Answer:
-        model: Any = self._front.model
+        model = self._front.model
+        operation, given = self._given(model)
+        result = self._front.service.run(model.method(operation.name), operation.name, given, caller, region)
+        return Answer(200, model.write(operation, result))
+
+    def _pod(self, caller: Caller) -> Answer:
+        operation, given = self._given(self._front.agent)
+        return Answer(200, self._front.agent.write(operation, self._front.pods.agent(given, caller)))
+
+    def _given(self, model: Model) -> tuple[Any, dict[str, Any]]:
         operation, path = model.operation(self._request)
         self._operation = operation.name
         self._fault()
-        given = model.read(operation, path, self._request)
-        result = self._front.service.run(model.method(operation.name), operation.name, given, caller, region)
-        return Answer(200, model.write(operation, result))
+        return operation, model.read(operation, path, self._request)
 
     def _fault(self) -> None:
         waiting = self._front.faults[self._operation]

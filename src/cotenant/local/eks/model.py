@@ -14,9 +14,9 @@ from cotenant.local.eks.signature import pairs
 
 
 class Model:
-    """Operations of `eks/2017-11-01`. MotoMissing where botocore is not installed."""
+    """Operations of a service of REST and JSON: `eks`, `eks-auth`. MotoMissing where botocore is not installed."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         try:
             from botocore import xform_name
             from botocore.loaders import Loader
@@ -24,7 +24,7 @@ class Model:
             from botocore.validate import ParamValidator
         except ImportError as error:
             raise MotoMissing from error
-        service = ServiceModel(Loader().load_service_model("eks", "service-2"), "eks")
+        service = ServiceModel(Loader().load_service_model(name, "service-2"), name)
         self._validator = ParamValidator()
         self.method = xform_name
         self._routes = [

@@ -28,11 +28,12 @@ class Principal:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a request. `session` is "" for a user."""
+    """Who signed a request. `session` is "" for a user; `tags` are the session's."""
 
     principal: Principal
     key: str
     session: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def account(self) -> str:

@@ -24,6 +24,7 @@ def facts(caller: Caller, more: Context | None = None) -> Context:
     }
     if not caller.session:
         known["aws:username"] = caller.principal.name
+    known |= {f"aws:principaltag/{key}".lower(): value for key, value in caller.tags}
     return {**known, **{key.lower(): value for key, value in (more or {}).items()}}
 
 

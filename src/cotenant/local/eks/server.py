@@ -86,7 +86,11 @@ def serve(order: Order) -> None:
     ca = (pki / "ca.crt").read_bytes()
     cluster = Cluster(**{**order.cluster, "accounts": tuple(order.cluster["accounts"])})
     endpoint = Endpoint(
-        cluster, journal=journal, place=lambda: Place(address(order), ca, order.version), port=order.aws_port
+        cluster,
+        journal=journal,
+        place=lambda: Place(address(order), ca, order.version),
+        port=order.aws_port,
+        key=(pki / "sa.crt").read_bytes(),
     )
     reader = Reader(order)
     sign_in = SignIn(endpoint.front.service, lambda: reader.now)

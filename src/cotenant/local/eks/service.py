@@ -89,7 +89,7 @@ class Service:
                 "certificateAuthority": {"data": base64.b64encode(place.ca).decode()},
                 "platformVersion": "eks.1",
                 "tags": {},
-                "identity": {"oidc": {"issuer": f"https://oidc.eks.{cluster.region}.amazonaws.com/id/COTENANTLOCAL"}},
+                "identity": {"oidc": {"issuer": f"https://{cluster.provider}"}},
                 "resourcesVpcConfig": {"subnetIds": [], "securityGroupIds": [], "endpointPublicAccess": True},
                 "accessConfig": {"authenticationMode": self.mode},
             }

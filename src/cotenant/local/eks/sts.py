@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -32,6 +32,24 @@ class Session:
     role: Principal
     name: str
     expires: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def caller(self) -> Caller:
+        """Whom its holder is."""
+        return Caller(self.role, self.key, self.name, tuple(self.tags.items()))
+
+    def answer(self) -> dict[str, Any]:
+        """As STS tells whoever asked for it."""
+        return {
+            "Credentials": {
+                "AccessKeyId": self.key,
+                "SecretAccessKey": self.secret,
+                "SessionToken": self.token,
+                "Expiration": f"{self.expires:%Y-%m-%dT%H:%M:%SZ}",
+            },
+            "AssumedRoleUser": {"AssumedRoleId": self.caller.user_id, "Arn": self.caller.arn},
+        }
 
 
 class Sts:
@@ -55,15 +73,7 @@ class Sts:
         raise AwsError("InvalidAction", f"Could not find operation {operation} for version {VERSION}")
 
     def _assume(self, given: Mapping[str, str], caller: Caller) -> dict[str, Any]:
-        arn, name, seconds = (
-            given.get("RoleArn", ""),
-            given.get("RoleSessionName", ""),
-            given.get("DurationSeconds", "3600"),
-        )
-        if not _SESSION_NAME.fullmatch(name):
-            raise _invalid(f"Value '{name}' at 'roleSessionName' failed to satisfy constraint: [\\w+=,.@-]{{2,64}}")
-        if not seconds.isdecimal() or not 900 <= int(seconds) <= 43200:
-            raise _invalid(f"Value '{seconds}' at 'durationSeconds' failed to satisfy constraint: 900 to 43200")
+        arn, name = given.get("RoleArn", ""), given.get("RoleSessionName", "")
         if "Policy" in given or "PolicyArns.member.1.arn" in given:
             # Ignored, it would give more than was asked for.
             raise _invalid("session policies are not part of the local STS")
@@ -75,6 +85,14 @@ class Sts:
             role = None
         if not self._rights.may_assume(caller, role, arn, context) or role is None:
             raise denied(caller.arn, "sts:AssumeRole", arn)
+        return self.begin(role, name, given.get("DurationSeconds", "3600")).answer()
+
+    def begin(self, role: Principal, name: str, seconds: str, tags: Mapping[str, str] | None = None) -> Session:
+        """A session of a role, for whoever was found to be let in. AwsError for a name or a time that STS does not take."""
+        if not _SESSION_NAME.fullmatch(name):
+            raise _invalid(f"Value '{name}' at 'roleSessionName' failed to satisfy constraint: [\\w+=,.@-]{{2,64}}")
+        if not seconds.isdecimal() or not 900 <= int(seconds) <= 43200:
+            raise _invalid(f"Value '{seconds}' at 'durationSeconds' failed to satisfy constraint: 900 to 43200")
         session = Session(
             key="ASIA" + "".join(secrets.choice(_ALPHABET) for _ in range(16)),
             secret=secrets.token_urlsafe(30),
@@ -82,19 +100,11 @@ class Sts:
             role=role,
             name=name,
             expires=self._now().astimezone(UTC) + timedelta(seconds=int(seconds)),
+            tags=tags or {},
         )
         self._sessions[session.key] = session
         self._forget()
-        assumed = Caller(role, session.key, name)
-        return {
-            "Credentials": {
-                "AccessKeyId": session.key,
-                "SecretAccessKey": session.secret,
-                "SessionToken": session.token,
-                "Expiration": f"{session.expires:%Y-%m-%dT%H:%M:%SZ}",
-            },
-            "AssumedRoleUser": {"AssumedRoleId": assumed.user_id, "Arn": assumed.arn},
-        }
+        return session
 
     def _forget(self) -> None:
         """Sessions an hour past their end: until then their use is answered with ExpiredToken."""

@@ -1,4 +1,4 @@
-"""Pod Identity associations: which role a ServiceAccount's Pods may carry. Kept and answered; no Pod gets credentials."""
+"""Pod Identity associations: which role a ServiceAccount's Pods may carry. podidentity gives credentials by them."""
 
 from __future__ import annotations
 
@@ -32,11 +32,15 @@ class Associations:
             raise AwsError("ResourceNotFoundException", f"Association not found: {identifier}", 404)
         return self._all[identifier]
 
+    def of(self, namespace: str, account: str) -> dict[str, Any] | None:
+        """The association of a ServiceAccount."""
+        found = (one for one in self._all.values() if (one["namespace"], one["serviceAccount"]) == (namespace, account))
+        return next(found, None)
+
     def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        for each in self._all.values():
-            if (each["namespace"], each["serviceAccount"]) == (given["namespace"], given["serviceAccount"]):
-                text = f"Association already exists: {each['associationId']}"
-                raise AwsError("ResourceInUseException", text, 409)
+        if each := self.of(given["namespace"], given["serviceAccount"]):
+            text = f"Association already exists: {each['associationId']}"
+            raise AwsError("ResourceInUseException", text, 409)
         if len(self._all) >= LIMIT:
             raise AwsError("ResourceLimitExceededException", f"Pod identity association limit of {LIMIT} exceeded")
         self._check(given, {})

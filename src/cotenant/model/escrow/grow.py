@@ -33,8 +33,8 @@ class Grow(Struct, frozen=True):
     """Bring the allocation of a space up to `to`, or as near as there is room, and spec.hard to the allocation.
 
     With `to` 0 it only brings spec.hard to what is allocated already: what a crash left undone, or a hand changed.
-    `within` is the tenant's limit as the caller knows it. With `admit` a space without an entry gets one, and
-    status.hard of its first share is left to the quota controller.
+    `within` is the tenant's limit as the caller knows it. With `admit` a space without an entry gets one, unless there is
+    no room for what is wanted, and status.hard of its first share is left to the quota controller.
     """
 
     space: str
@@ -110,6 +110,10 @@ def allocate(goal: Grow, quota: Quota, ledger: Ledger) -> Growing | Finished:
     if ledger.allocated > goal.within and quota.hard < have.allocation:
         return Finished(Outcome.CONVERGING)
     amount = max(have.allocation, min(goal.to, have.allocation + ledger.room(goal.within)))
+    if entry is None and amount == 0 < goal.to:
+        return Finished(
+            Outcome.PARTLY
+        )  # an entry of 0 would say that nobody has anything to spare: that is to be planned
     if entry is None or amount > have.allocation:
         return Growing(goal, PutLedger(ledger.having(replace(have, allocation=amount))), quota)
     return raise_to(goal, quota, amount)

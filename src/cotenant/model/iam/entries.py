@@ -59,7 +59,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         return "EKS" if self.type != STANDARD else "somebody else"
 
 
-class Association(Struct, frozen=True):
+class Association(Struct, frozen=True, order=True):
     """An access policy on an entry: rights outside RBAC."""
 
     policy: str

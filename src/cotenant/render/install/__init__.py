@@ -8,6 +8,7 @@ from __future__ import annotations
 from cotenant.api import keys, schema
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission import admission
+from cotenant.render.install.admission.pools import forced
 from cotenant.render.install.assist import ASSIST, assist
 from cotenant.render.install.members import member_roles
 from cotenant.render.install.operator import operator, settings
@@ -26,6 +27,7 @@ __all__ = [
     "assist",
     "definitions",
     "deny",
+    "force",
     "grant",
     "ground",
     "optional",
@@ -42,6 +44,7 @@ def render(values: InstallValues, *, with_operator: bool = True) -> list[Manifes
         *ground(values),
         *definitions(),
         *deny(values.platform),
+        *force(values.platform),
         *grant(values),
         *assist(values),
         *(run(values) if with_operator else []),
@@ -68,6 +71,11 @@ def deny(platform: Platform) -> list[Manifest]:
     """The policies that hold without the operator."""
     more = strict(platform) if platform.strict_accounting else []
     return [*policies(platform), *admission(platform), *quota_policies(platform), *more]
+
+
+def force(platform: Platform) -> list[Manifest]:
+    """What the API server writes into pods by itself, of kinds that Kubernetes serves since 1.36. Its twins in `deny` first."""
+    return forced(platform)
 
 
 def grant(values: InstallValues) -> list[Manifest]:

@@ -1,19 +1,18 @@
 """Templates of the Helm chart, made from the same manifests as `cotenant install`, so that the two cannot differ.
 
-`python -m cotenant.render.install.chart --write DIR` writes DIR/templates, `--check DIR` compares. Each value of the
-chart is rendered as a marker first; markers become template expressions. The namespace is the release's: helm makes it.
+Each value of the chart is rendered as a marker first; markers become template expressions. The namespace is the
+release's: helm makes it.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cotenant.model.platform import Platform
 from cotenant.render import install
+from cotenant.render.install.admission.rule import API
 from cotenant.render.install.operator import KEY, assist_address, checksum, settings_text
 from cotenant.render.install.rights import bindable
 from cotenant.render.install.values import InstallValues, Manifest
@@ -26,6 +25,8 @@ _VALUES = InstallValues(
     log_level="zzz-log",
     memory_limit="zzz-memory",
     metrics_from="zzz-metrics",
+    eks_cluster="zzz-eks",
+    aws_region="zzz-region",
     platform=_PLATFORM,
     assist=True,
 )
@@ -45,6 +46,8 @@ EXPRESSIONS = {
     "zzz-log": "{{ .Values.logLevel | quote }}",
     "zzz-memory": "{{ .Values.memoryLimit | quote }}",
     "zzz-metrics": "{{ .Values.metricsFrom | quote }}",
+    '"zzz-eks"': "{{ toJson .Values.eks.cluster }}",
+    '"zzz-region"': "{{ toJson .Values.eks.region }}",
     "88888": "{{ .Values.replicas }}",
     '"strictAccounting": false': '"strictAccounting": {{ .Values.strictAccounting }}',
 }
@@ -60,6 +63,11 @@ HELPERS = """{{/* ClusterRoles that the operator may bind, as JSON: one a role o
 zzz-settings-text
 {{- end -}}
 """
+_WHERE = {
+    "assist.yaml": ".Values.quota.assist",
+    "pools.yaml": f'.Capabilities.APIVersions.Has "{API}/MutatingAdmissionPolicy"',
+}
+"""Template -> the condition for all that is in it."""
 _HEAD = "{{- /* Generated from src/cotenant/render/install: change that and run make docs. */}}\n"
 
 
@@ -68,6 +76,7 @@ def files() -> dict[str, str]:
     parts = {
         "identity.yaml": [each for each in install.ground(_VALUES) if each["kind"] != "Namespace"],
         "policies.yaml": install.deny(_PLATFORM),
+        "pools.yaml": install.force(_PLATFORM),
         "roles.yaml": install.grant(_VALUES),
         "operator.yaml": install.run(_VALUES),
         "assist.yaml": install.assist(_VALUES),
@@ -80,8 +89,8 @@ def files() -> dict[str, str]:
 
 
 def _optional(name: str, text: str) -> str:
-    """What a value of the chart turns on."""
-    return f"{{{{- if .Values.quota.assist }}}}\n{text}{{{{- end }}}}\n" if name == "assist.yaml" else text
+    """What a value of the chart turns on, or the cluster."""
+    return f"{{{{- if {_WHERE[name]} }}}}\n{text}{{{{- end }}}}\n" if name in _WHERE else text
 
 
 def _template(manifests: list[Manifest]) -> str:
@@ -125,24 +134,3 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-
-
-def main(arguments: list[str]) -> int:
-    """`--write DIR` or `--check DIR`; 1 where a file differs, 2 for a wrong call."""
-    match arguments:
-        case ["--write", folder]:
-            for name, text in files().items():
-                Path(folder, "templates", name).write_text(text, encoding="utf-8")
-            return 0
-        case ["--check", folder]:
-            paths = {Path(folder, "templates", name): text for name, text in files().items()}
-            stale = [path for path, text in paths.items() if not path.is_file() or path.read_text("utf-8") != text]
-            sys.stderr.writelines(f"{path} is not what the manifests say\n" for path in stale)
-            return 1 if stale else 0
-        case _:
-            sys.stderr.write(f"{__doc__}\n")
-            return 2
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

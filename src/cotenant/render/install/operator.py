@@ -26,6 +26,7 @@ def settings(values: InstallValues) -> Manifest:
 def settings_text(values: InstallValues) -> str:
     """settings.json without its last newline, one setting a line. Written by hand, for helm must come to the same bytes: they are hashed."""
     lines = ['  "platform": {\n' + _lines(msgspec.to_builtins(values.platform), "    ") + "\n  }"]
+    lines.append(_lines({"eksCluster": values.eks_cluster, "awsRegion": values.aws_region}, "  "))
     if values.tuning:
         lines.append(_lines(values.tuning, "  "))
     return "{\n" + ",\n".join(lines) + "\n}"

@@ -58,13 +58,14 @@ def _spaces() -> Manifest:
     }
 
 
-def _tenants(platform: Platform) -> Manifest:
+def _tenants(platform: Platform, *more: Manifest) -> Manifest:
     """Namespaces of tenants; whoever labels kube-system by mistake stops nothing there."""
     never = ["default", "kube-node-lease", "kube-public", "kube-system", platform.namespace]
     return {
         "matchExpressions": [
             {"key": keys.TENANT, "operator": "Exists"},
             {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": never},
+            *more,
         ]
     }
 
@@ -127,7 +128,8 @@ def _first(platform: Platform) -> Manifest:
                 _rule("resource.k8s.io", ["CREATE"], "resourceclaims"),
                 _rule("", ["CREATE"], "limitranges") | {"resourceNames": [CANARY]},
             ],
-            "namespaceSelector": _tenants(platform),
+            # Where an installation tries the other policies, this one must not speak first: one refusal has one policy.
+            "namespaceSelector": _tenants(platform, {"key": keys.CANARY, "operator": "DoesNotExist"}),
         },
         "validations": [
             _denial(

@@ -6,11 +6,13 @@ No wildcard, no impersonation, no `escalate`; `bind` names each role. Nothing ab
 from __future__ import annotations
 
 from cotenant.api import keys, schema
+from cotenant.model.iam.awsauth import NAME, NAMESPACE
 from cotenant.model.platform import Platform
 from cotenant.render.install.members import READ, rule
 from cotenant.render.install.values import LEASE, SETTINGS, Manifest, manifest
 
 OPERATOR = "cotenant-operator"
+WATCHER = "cotenant-operator-aws-auth"
 _RBAC = "rbac.authorization.k8s.io"
 _OWN = (*READ, "create", "update", "patch", "delete")
 _STATUS = ("get", "update", "patch")
@@ -23,6 +25,9 @@ def operator_rights(platform: Platform) -> list[Manifest]:
         manifest(f"{_RBAC}/v1", "Role", OPERATOR, platform.namespace, rules=_own_namespace_rules()),
         _binding("ClusterRoleBinding", "ClusterRole", platform),
         _binding("RoleBinding", "Role", platform, platform.namespace),
+        # To tell when somebody breaks it. Never to write: that is a person's, with a person's rights.
+        manifest(f"{_RBAC}/v1", "Role", WATCHER, NAMESPACE, rules=[rule("", ("get",), "configmaps", names=(NAME,))]),
+        _binding("RoleBinding", "Role", platform, NAMESPACE, WATCHER),
     ]
 
 
@@ -55,6 +60,8 @@ def _cluster_rules(platform: Platform) -> list[Manifest]:
             ("list",),
             "validatingadmissionpolicies",
             "validatingadmissionpolicybindings",
+            "mutatingadmissionpolicies",
+            "mutatingadmissionpolicybindings",
         ),
         rule("apiextensions.k8s.io", ("get",), "customresourcedefinitions", names=definitions),
     ]
@@ -69,7 +76,7 @@ def _own_namespace_rules() -> list[Manifest]:
     ]
 
 
-def _binding(kind: str, role: str, platform: Platform, namespace: str = "") -> Manifest:
+def _binding(kind: str, role: str, platform: Platform, namespace: str = "", name: str = OPERATOR) -> Manifest:
     subject = {"kind": "ServiceAccount", "name": platform.service_account, "namespace": platform.namespace}
-    reference = {"apiGroup": _RBAC, "kind": role, "name": OPERATOR}
-    return manifest(f"{_RBAC}/v1", kind, OPERATOR, namespace, subjects=[subject], roleRef=reference)
+    reference = {"apiGroup": _RBAC, "kind": role, "name": name}
+    return manifest(f"{_RBAC}/v1", kind, name, namespace, subjects=[subject], roleRef=reference)

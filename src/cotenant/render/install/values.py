@@ -45,6 +45,10 @@ class InstallValues(Struct, frozen=True, kw_only=True):
     """Whether the API server asks the operator about bare pods in spaces that are scarce."""
     assist_url: str = ""
     """Where it asks an operator that does not run in the cluster; "" for the Service."""
+    eks_cluster: str = ""
+    """Name of the EKS cluster whose access entries follow the members of tenants; "" for none."""
+    aws_region: str = ""
+    """Region of that cluster; "" leaves it to AWS' own variables in the operator's pod."""
     tuning: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the operator's process beside the platform, as somebody wrote them into the ConfigMap: kept."""
 

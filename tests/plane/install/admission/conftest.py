@@ -9,13 +9,16 @@ import pytest
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.transport import Transport
-from plane.install.admission.place import RBAC, Manifest, Place, pod
+from plane.install.admission.place import RBAC, Manifest, Place, bare, pod
 
 STRICT: Manifest = {
     "pods": {
         "registries": ["registry.example.com/acme/", "public.ecr.aws/"],
         "priorityClasses": ["standard"],
         "runtimeClasses": ["gvisor"],
+        "schedulers": ["volcano"],
+        "csiDrivers": ["s3.csi.example.com"],
+        "userNamespaces": True,
         "allowExec": False,
     },
     "nodes": {"pool": "gold"},
@@ -85,12 +88,13 @@ async def quota(place: Place, marks: Manifest) -> None:
             await asyncio.sleep(0.05)
 
 
-async def ready(place: Place) -> Place:
-    """Once the policies act, and the ServiceAccount for pods is there."""
+async def ready(place: Place, *, pooled: bool = False) -> Place:
+    """Once the policies act, and the ServiceAccount for pods is there. `pooled`: its tenant has pool gold."""
+    good = pod() if pooled else bare()
     async with asyncio.timeout(20):
         while not (
             "COTENANT-POD-1" in (await place.ask("pods", pod(nodeName="nowhere"))).message
-            and (await place.ask("pods", pod())).ok
+            and (await place.ask("pods", good)).ok
         ):
             await asyncio.sleep(0.1)
     return place
@@ -99,7 +103,7 @@ async def ready(place: Place) -> Place:
 @pytest.fixture(scope="session")
 async def strict(make_place):
     """Every rule says something."""
-    return await ready(await make_place("admission-strict", STRICT))
+    return await ready(await make_place("admission-strict", STRICT), pooled=True)
 
 
 @pytest.fixture(scope="session")

@@ -87,8 +87,14 @@ class Place:
 def pod(**spec: Any) -> Manifest:
     """A pod that keeps every rule of STRICT, unless said otherwise."""
     container = {"name": "c", "image": "registry.example.com/acme/app:1"}
-    kept = {"containers": [container], "nodeSelector": {"node-restriction.kubernetes.io/cotenant-pool": "gold"}}
+    selector = {"node-restriction.kubernetes.io/cotenant-pool": "gold"}
+    kept = {"containers": [container], "nodeSelector": selector, "hostUsers": False}
     return {"spec": {name: value for name, value in (kept | spec).items() if value is not None}}
+
+
+def bare(**spec: Any) -> Manifest:
+    """A pod that says nothing about nodes, unless said otherwise."""
+    return pod(**{"nodeSelector": None} | spec)
 
 
 def image(name: str) -> list[Manifest]:

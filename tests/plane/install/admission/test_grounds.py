@@ -10,7 +10,7 @@ import pytest
 from cotenant.kube import resource
 from cotenant.kube.errors import NotFound
 from plane.install.admission.conftest import FREE, STRICT, policy_of
-from plane.install.admission.place import image, passes, pod, refused
+from plane.install.admission.place import bare, image, passes, pod, refused
 
 pytestmark = pytest.mark.cluster
 MERGE = "application/merge-patch+json"
@@ -123,7 +123,7 @@ async def test_without_a_space_policy_nothing_begins_and_what_is_there_can_end(m
         )
     )
     passes(await place.ask("spacepolicies", policy_of(place.namespace, FREE), by=operator, dry=False))
-    passes(await place.ask("pods", pod()))
+    passes(await place.ask("pods", bare()))
 
 
 CLAIM = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}

@@ -149,7 +149,7 @@ async def test_the_scheduler_and_the_controllers_do_their_work(strict, admin):
     import asyncio
 
     for number, image_ in enumerate(["public.ecr.aws/x"]):
-        spec = {"containers": [{"name": "c", "image": image_}]}
+        spec = {"containers": [{"name": "c", "image": image_}], "hostUsers": False}
         spec["nodeSelector"] = {"node-restriction.kubernetes.io/cotenant-pool": "gold"}
         labels = {"app": "work"}
         body = {"metadata": {"name": f"work{number}"}}
@@ -210,6 +210,7 @@ CLAIMS = {
         "COTENANT-VOLUME-1",
         "io2",
     ),
+    "VOL-05 a dear attribute": (claim(volumeAttributesClassName="fast"), "COTENANT-VOLUME-4", "fast", "gp3"),
     "VOL-02 a volume by name": (claim(volumeName="pv-of-b"), "COTENANT-VOLUME-3", "pv-of-b"),
 }
 

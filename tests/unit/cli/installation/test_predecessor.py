@@ -61,6 +61,14 @@ async def test_settings_that_somebody_wrote_are_kept():
     assert (found.platform.reserved_names, found.tuning) == (("prod-*",), {"workers": 2})
 
 
+async def test_the_eks_cluster_is_kept_and_a_change_of_it_is_told():
+    found = await running(Answering('{"platform": {}, "eksCluster": "shop", "awsRegion": "eu-north-1", "workers": 2}'))
+    assert (found.eks_cluster, found.aws_region, found.tuning) == ("shop", "eu-north-1", {"workers": 2})
+    assert list(changes(found, replace(found, eks_cluster="", aws_region=""), with_operator=False)) == [
+        "EKS cluster: shop eu-north-1 -> none"
+    ]
+
+
 @pytest.mark.parametrize("text", ['{"platform": {"reservdNames": []}}', '{"worker": 2}', '{"workers": "x"}', "{"])
 async def test_settings_that_nobody_understands_are_not_written_over(text):
     with pytest.raises(Failure, match=r"cannot be read: .*settings.*; mend them: kubectl edit configmap"):

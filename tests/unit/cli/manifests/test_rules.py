@@ -62,6 +62,11 @@ def test_every_rule_of_the_definitions_is_known_here_too():
         (scalars.NAMING[1], ["{tenant}-{space}"], ["{tenant}_{space}", "{team}-{space}"]),
         (scalars.REGISTRY, ["a.b/"], ["a.b", "/"]),
         (scalars.HOST, ["*.example.com", "a.b"], ["Example.com", "*", "a.*.b"]),
+        (
+            scalars.RULE_KEYS,
+            [{"COTENANT-POD-8": "warn"}, {}],
+            [{"COTENANT-POD-99": "warn"}, {"COTENANT-RIGHT-1": "warn"}],
+        ),
         (scalars.LABEL_KEYS, [{"team": "", "a.b/c": ""}], [{"-a": ""}, {"a/b/c": ""}]),
         (
             scalars.QUOTA_KEYS,

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cotenant.local import pki
 from cotenant.local.eks import Cluster, Endpoint
+from unit.local.eks.pods import Issuer
 
 FOREIGN = "444455556666"
 
@@ -25,8 +27,14 @@ def clock():
 
 
 @pytest.fixture(scope="session")
-def endpoint(clock):
-    with Endpoint(Cluster(accounts=(FOREIGN,)), now=clock) as running:
+def issuer():
+    """Signs tokens of ServiceAccounts, as the API server does."""
+    return Issuer(pki.signing_key(), f"https://{Cluster().provider}")
+
+
+@pytest.fixture(scope="session")
+def endpoint(clock, issuer):
+    with Endpoint(Cluster(accounts=(FOREIGN,)), now=clock, key=issuer.pair.cert) as running:
         yield running
 
 

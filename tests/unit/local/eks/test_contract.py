@@ -71,13 +71,13 @@ def test_every_operation_that_is_there_answers_what_the_model_promises(aws, answ
     # Whoever adds an operation adds it here.
     service = type(aws.front.service)
     public = {name for name in vars(service) if not name.startswith("_")} - {"run", "creator"}
-    model = Model()
+    model = Model("eks")
     later = {"UpdateClusterConfig", "DescribeUpdate"}  # test_signin.py: there is no way back from a change of mode
     assert {model.method(name) for name in served | later} == public
 
 
 def test_an_answer_outside_the_model_is_a_fault_and_not_an_answer():
-    model = Model()
+    model = Model("eks")
     operation, _ = model.operation(Request("GET", f"/clusters/{CLUSTER}"))
     assert operation.name == "DescribeCluster"
     for wrong in ({"cluster": {"nam": "x"}}, {"cluster": {"name": 1}}, {"cluster": {"status": "FINE"}}):
@@ -87,7 +87,7 @@ def test_an_answer_outside_the_model_is_a_fault_and_not_an_answer():
 
 def test_a_request_outside_the_model_is_refused_with_what_is_wrong(aws):
     arn = given_role(aws)
-    eks, model = aws.client("eks"), Model()
+    eks, model = aws.client("eks"), Model("eks")
     for wrong, saying in (
         ({"kubernetesGroups": "g", "principalArn": arn}, "kubernetesGroups"),
         ({"username": 1, "principalArn": arn}, "username"),
@@ -109,7 +109,7 @@ def test_an_operation_that_is_not_there_says_so_and_not_that_nothing_was_found(a
     with pytest.raises(ClientError, match=r"InvalidRequestException.*ListAddons is not part of the local EKS"):
         aws.client("eks").list_addons(clusterName=CLUSTER)
     for call in (aws.client("sns").list_topics, aws.client("logs").describe_log_groups):
-        with pytest.raises(ClientError, match="not part of the local endpoint; it has eks, iam and sts"):
+        with pytest.raises(ClientError, match="not part of the local endpoint; it has eks, eks-auth, iam and sts"):
             call()
 
 

@@ -34,10 +34,10 @@ def wish(name: str = "role/Team", username: str = "team:{{SessionName}}", *group
 
 
 def who(data: dict[str, str]) -> dict[str, tuple[str, list[str]]]:
-    """Identities by a reading of their own: PyYAML's values."""
+    """Identities by a reading of their own: PyYAML's values. By libyaml, like Go's parser: a tab may stand in a list there."""
     found = {}
     for section, key in (("mapRoles", "rolearn"), ("mapUsers", "userarn")):
-        for item in yaml.safe_load(data.get(section) or "") or []:
+        for item in yaml.load(data.get(section) or "", Loader=yaml.CSafeLoader) or []:
             fields = {name.lower(): value for name, value in item.items()} if isinstance(item, dict) else {}
             if fields.get(key):
                 groups = fields.get("groups")

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from cotenant.cli.view.admission import PAGE, main, page
+from cotenant.api.scalars import SOFT_IDS
+from cotenant.cli.view.admission import page
 from cotenant.judge.enforcement import UNENFORCED
 from cotenant.model.platform import Platform
 from cotenant.render.install import deny
@@ -69,7 +70,8 @@ def test_every_policy_is_opt_in_by_the_tenants_label():
 
 @pytest.mark.parametrize("policy", PARAMETRISED, ids=lambda one: one.name)
 def test_without_its_parameters_a_policy_refuses_what_is_new(policy):
-    _, *bindings = manifests(policy, Platform())
+    _, *all_ = manifests(policy, Platform())
+    bindings = [one for one in all_ if one["spec"]["validationActions"] == ["Deny"]]
 
     by_action = {one["spec"]["paramRef"]["parameterNotFoundAction"]: one for one in bindings}
     assert by_action["Deny"]["metadata"]["name"] == policy.name
@@ -90,7 +92,9 @@ def test_no_parametrised_policy_looks_at_deletions_lest_a_namespace_never_ends()
 def test_the_audit_log_gets_tenant_space_and_rule():
     for policy in admission_policies(Platform()):
         spec = manifests(policy, Platform())[0]["spec"]
-        assert [one["key"] for one in spec["auditAnnotations"]] == ["tenant", "space", "rule"]
+        keys = [one["key"] for one in spec["auditAnnotations"]]
+        mode = ["mode", "breakglass"] if policy.breakable else ["mode"] if policy.parameters else []
+        assert keys == ["tenant", "space", "rule", *mode]
 
 
 def test_a_sentence_becomes_an_expression_in_which_quotes_are_safe():
@@ -99,16 +103,35 @@ def test_a_sentence_becomes_an_expression_in_which_quotes_are_safe():
     assert short("x", 5) == "(x).substring(0, [5, (x).size()].min())"
 
 
-def test_the_page_is_written_from_the_table(tmp_path, capsys):
-    assert PAGE.read_text("utf-8") == page(), "python -m cotenant.cli.view.admission --write"
+def test_every_rule_is_on_the_page():
     assert [one for one in rules() if f"| `{one}` |" not in page()] == []
-    assert main(["--check"], tmp_path / "x.md") == 1
-    assert main([]) == 2
-    capsys.readouterr()
 
 
-def test_bindings_name_their_policy_and_refuse():
+def test_bindings_name_their_policy_and_each_policy_has_one_that_refuses():
     names = {one["metadata"]["name"] for one in MANIFESTS}
-    for one in BINDINGS:
-        assert one["spec"]["policyName"] in names
-        assert one["spec"]["validationActions"] == ["Deny"]
+    assert {one["spec"]["policyName"] for one in BINDINGS} == names
+    refusing = {one["spec"]["policyName"] for one in BINDINGS if one["spec"]["validationActions"] == ["Deny"]}
+    assert refusing == names
+
+
+def test_the_rules_that_a_tenant_may_soften_are_those_that_its_space_policy_decides():
+    """What keeps tenants apart has no parameter, and always refuses."""
+    assert {rule.id for policy in PARAMETRISED for rule in policy.rules} == SOFT_IDS
+
+
+@pytest.mark.parametrize("policy", PARAMETRISED, ids=lambda one: one.name)
+def test_what_warns_and_what_audits_each_has_a_parameter_of_its_own(policy):
+    _, *bindings = manifests(policy, Platform())
+
+    soft = {tuple(one["spec"]["validationActions"]): one["spec"]["paramRef"] for one in bindings[-2:]}
+
+    for actions, mode in ((("Warn", "Audit"), "warn"), (("Audit",), "observe")):
+        chosen = {"matchLabels": {"cotenant.dev/enforcement": mode}}
+        assert soft[actions] == {"selector": chosen, "parameterNotFoundAction": "Allow"}
+
+
+def test_only_what_a_tenant_may_use_can_be_lifted_and_a_connection_has_no_time_to_end_it():
+    lifted = {one.name for one in admission_policies(Platform()) if one.breakable}
+
+    assert {one.name for one in PARAMETRISED} - lifted == {"cotenant-exec"}
+    assert lifted < {one.name for one in PARAMETRISED}

@@ -15,7 +15,7 @@ import yaml
 from cotenant import __version__
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, render
-from cotenant.render.install.chart import files, main
+from cotenant.render.install.chart import files
 
 CHART = Path(__file__).parents[4] / "charts" / "cotenant"
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -40,6 +40,8 @@ def filled(values: dict, namespace: str) -> list[dict]:
     compact = json.dumps(values["roles"], separators=(",", ":"))  # as toJson writes it
     settings = settings.replace("{{ toJson .Values.roles }}", compact).replace("{{ .Release.Namespace }}", namespace)
     settings = settings.replace("{{ .Values.strictAccounting }}", json.dumps(values["strictAccounting"]))
+    for name, value in values["eks"].items():
+        settings = settings.replace(f"{{{{ toJson .Values.eks.{name} }}}}", json.dumps(value))
     assert "{{" not in settings
     meaning |= {
         '{{ include "cotenant.settings" . | indent 4 }}': textwrap.indent(settings, "    "),
@@ -51,6 +53,9 @@ def filled(values: dict, namespace: str) -> list[dict]:
         text = path.read_text().partition("\n")[2]
         if text.startswith("{{- if .Values.quota.assist }}\n"):
             text = text.partition("\n")[2].removesuffix("{{- end }}\n") if assist else ""
+        served = '{{- if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}\n'
+        if text.startswith(served):
+            text = text.removeprefix(served).removesuffix("{{- end }}\n")
         text = re.sub(r"{{ if \.Values\.quota\.assist }}(.*?){{ end }}", r"\1" if assist else "", text)
         wanted = values["strictAccounting"]
         text = re.sub(
@@ -78,6 +83,7 @@ def comparable(manifests: list[dict]) -> dict:
         (GIVEN | {"roles": ["owner", "developer"], "replicas": 3, "metricsFrom": "prometheus"}, "tenancy"),
         (GIVEN | {"quota": {"assist": True}}, "tenancy"),
         (GIVEN | {"strictAccounting": True}, "tenancy"),
+        (GIVEN | {"eks": {"cluster": "shop", "region": "eu-north-1"}}, "tenancy"),
     ],
 )
 def test_the_chart_renders_what_install_applies(values, namespace):
@@ -92,6 +98,8 @@ def test_the_chart_renders_what_install_applies(values, namespace):
             memory_limit=values["memoryLimit"],
             metrics_from=values["metricsFrom"],
             assist=values["quota"]["assist"],
+            eks_cluster=values["eks"]["cluster"],
+            aws_region=values["eks"]["region"],
         )
     )
 
@@ -116,6 +124,7 @@ def test_the_values_left_out_are_those_of_install():
         "logLevel": values.log_level,
         "memoryLimit": values.memory_limit,
         "metricsFrom": values.metrics_from,
+        "eks": {"cluster": values.eks_cluster, "region": values.aws_region},
         "quota": {"assist": values.assist},
     } == DEFAULTS
     assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == __version__
@@ -144,14 +153,3 @@ def test_the_schema_of_the_values_takes_the_right_and_refuses_the_wrong():
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(DEFAULTS | wrong, SCHEMA)
-
-
-def test_check_finds_a_template_that_was_edited_by_hand(tmp_path, capsys):
-    (tmp_path / "templates").mkdir()
-    assert main(["--write", str(tmp_path)]) == 0
-    assert main(["--check", str(tmp_path)]) == 0
-    (tmp_path / "templates" / "roles.yaml").write_text("edited")
-
-    assert main(["--check", str(tmp_path)]) == 1
-    assert "roles.yaml" in capsys.readouterr().err
-    assert main([]) == 2

@@ -9,7 +9,7 @@ import pytest
 from cotenant.cli.settings_source import merged
 from cotenant.kube.resource import resource_of
 from cotenant.model.platform import Platform
-from cotenant.render.install import InstallValues, definitions, deny, grant, ground, render, rights, run
+from cotenant.render.install import InstallValues, definitions, deny, force, grant, ground, render, rights, run
 
 MANIFESTS = render(InstallValues())
 ROLES = [m for m in MANIFESTS if m["kind"] in ("ClusterRole", "Role")]
@@ -36,7 +36,8 @@ def test_a_manifest_has_a_path_on_an_api_server(manifest):
 def test_what_denies_comes_before_what_grants_and_the_operator_comes_last():
     values = InstallValues()
 
-    assert [*ground(values), *definitions(), *deny(values.platform), *grant(values), *run(values)] == MANIFESTS
+    before = [*ground(values), *definitions(), *deny(values.platform), *force(values.platform)]
+    assert [*before, *grant(values), *run(values)] == MANIFESTS
     assert MANIFESTS[-1]["kind"] == "Deployment"
     assert run(values)[-1] not in render(values, with_operator=False)
 
@@ -171,7 +172,9 @@ def test_policies_fail_closed_with_403_and_deny():
             assert spec["failurePolicy"] == "Fail"
             assert {validation["reason"] for validation in spec["validations"]} == {"Forbidden"}
         else:
-            assert spec["validationActions"] == ["Deny"]
+            soft = {"-warn": ["Warn", "Audit"], "-observe": ["Audit"]}
+            actions = next((one for end, one in soft.items() if manifest["metadata"]["name"].endswith(end)), ["Deny"])
+            assert spec["validationActions"] == actions
 
 
 def test_another_namespace_and_account_reach_every_place():

@@ -7,12 +7,12 @@ the author of a Deployment hears of it, and not only an event of its ReplicaSet.
 from __future__ import annotations
 
 from cotenant.api import keys
+from cotenant.render.install.admission import sandbox
+from cotenant.render.install.admission.pools import AFFINITY, OWN, PLACE, POOLED, TOLERATIONS, tolerated
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
 from cotenant.render.install.values import Manifest
 
 _P = "params.spec.pods"
-_OWN_POOL = "params.spec.nodes.pool"
-_POOL = "has(params.spec.nodes) && has(params.spec.nodes.pool)"
 _ASK = "a platform administrator changes {} of the Tenant"
 
 
@@ -34,25 +34,12 @@ def _terms() -> str:
     return " + ".join(parts)
 
 
-def _tolerable(one: str) -> str:
-    """CEL: whether a toleration may be: Kubernetes' own, the tenant's pool, and others only where it has no pool."""
-    own = (
-        f"{_POOL} && {one}.?operator.orValue('Equal') == 'Equal' && {one}.?value.orValue('') == params.spec.nodes.pool"
-    )
-    other = f"!({_POOL}) && !{one}.key.startsWith('node-role.kubernetes.io/') && {one}.key != 'CriticalAddonsOnly'"
-    return (
-        f"(has({one}.key) && {one}.key != '' && ({one}.key.startsWith('node.kubernetes.io/') || "
-        f"({one}.key == '{keys.POOL}' ? {own} : {other})))"
-    )
-
-
 def _allowed(image: str) -> str:
     return f"({_P}.registries.exists(r, {image}.startsWith(r)) || {image} in variables.imagesBefore)"
 
 
 _REGISTRIES = f"{_P}.registries.join(', ')"
 _FIRST_IMAGE = f"variables.images.filter(i, !{_allowed('i')})[0]"
-_FIRST_TOLERATION = f"variables.tolerations.filter(t, !{_tolerable('t')})[0]"
 
 RULES = (
     Rule(
@@ -83,37 +70,18 @@ RULES = (
         why="A RuntimeClass chooses the sandbox, its overhead, and nodes with their tolerations.",
         way_out=_ASK.format("pods.runtimeClasses"),
         leaf="pods.runtimeClasses",
-        holds=f"!has({_P}.runtimeClasses) || variables.runtime == '' || variables.runtime in {_P}.runtimeClasses",
+        holds=f"!has({_P}.runtimeClasses) || variables.runtime == '' || variables.runtime in {_P}.runtimeClasses || "
+        # It gives what COTENANT-POD-4 and -5 ask for anyway.
+        f"({POOLED} && variables.runtime == '{keys.POOL_RUNTIME}' + {OWN})",
         says=told(
             "RuntimeClass {} is not allowed; allowed: {}",
             short("variables.runtime"),
             short(f"{_P}.runtimeClasses.join(', ')", 60),
         ),
     ),
-    Rule(
-        id="COTENANT-POD-4",
-        title="A pod of a tenant with a pool runs on that pool",
-        why="Without the selector it runs anywhere, also where the nodes are meant for others.",
-        way_out="write that selector into the pod",
-        leaf="nodes.pool",
-        holds=f"!({_POOL}) || variables.pod.?nodeSelector[?'{keys.POOL}'].orValue('') == params.spec.nodes.pool",
-        says=told(
-            f"this tenant runs on pool {{}}, and the pod lacks nodeSelector {keys.POOL}: {{}}", _OWN_POOL, _OWN_POOL
-        ),
-    ),
-    Rule(
-        id="COTENANT-POD-5",
-        title="A pod tolerates the taints of its own pool and of Kubernetes, no other pool's and never all",
-        why="A toleration is the key to nodes that are kept free for somebody else; one without a key fits every lock.",
-        way_out="take it out, or a platform administrator gives the Tenant that pool (nodes.pool)",
-        leaf="nodes.pool",
-        holds=f"variables.tolerations.all(t, {_tolerable('t')})",
-        says=told(
-            "toleration of {}={} is not for this tenant",
-            short(f"{_FIRST_TOLERATION}.?key.orValue('every taint')"),
-            short(f"{_FIRST_TOLERATION}.?value.orValue('')"),
-        ),
-    ),
+    PLACE,
+    TOLERATIONS,
+    AFFINITY,
     Rule(
         id="COTENANT-POD-6",
         title="Affinity between pods looks at the pod's own namespace",
@@ -140,16 +108,18 @@ RULES = (
         holds=f"!has({_P}.registries) || variables.images.all(i, {_allowed('i')})",
         says=told("image {} comes from no allowed registry; allowed: {}", short(_FIRST_IMAGE), short(_REGISTRIES, 60)),
     ),
+    *sandbox.RULES,
 )
 
 
-def _variables(pod: str, before: str, placed: str) -> tuple[tuple[str, str], ...]:
+def _variables(pod: str, metadata: str, before: str, placed: str, *, template: bool) -> tuple[tuple[str, str], ...]:
     return (
         ("pod", pod),
         ("placed", placed),
+        ("pins", sandbox.pins(metadata)),
+        *tolerated(template=template),
         ("priority", "variables.pod.?priorityClassName.orValue('')"),
         ("runtime", "variables.pod.?runtimeClassName.orValue('')"),
-        ("tolerations", "variables.pod.?tolerations.orValue([])"),
         ("terms", _terms()),
         ("images", _images("variables.pod")),
         # A rule that was tightened later stops nobody from changing the rest of what runs.
@@ -165,21 +135,24 @@ PODS = Policy(
     matches=(kinds("", ["CREATE"], "pods"), kinds("", ["UPDATE"], "pods/ephemeralcontainers")),
     updates=(kinds("", ["UPDATE"], "pods"),),
     # The job controller takes its finalizers off by an update of the pod.
-    condition="request.operation == 'CREATE' || object.spec != oldObject.spec",
+    condition="request.operation == 'CREATE' || object.spec != oldObject.spec || "
+    f"{sandbox.pins('object.metadata')} != {sandbox.pins('oldObject.metadata')}",
     # A mirror pod is bound from birth, and a node can make none for another one (NodeRestriction).
     variables=_variables(
         "object.spec",
+        "object.metadata",
         "oldObject.spec",
         f"request.operation == 'CREATE' && {_NAMED} && !('system:nodes' in request.userInfo.?groups.orValue([]))",
+        template=False,
     ),
 )
 
 
 def _template(one: str) -> str:
-    """CEL: the pod of a template, wherever the kind has it."""
+    """CEL: the template, wherever the kind has it."""
     return (
         f"(request.resource.resource == 'cronjobs' ? dyn({one}).spec.jobTemplate.spec.template : "
-        f"request.resource.resource == 'podtemplates' ? dyn({one}).template : dyn({one}).spec.template).spec"
+        f"request.resource.resource == 'podtemplates' ? dyn({one}).template : dyn({one}).spec.template)"
     )
 
 
@@ -201,7 +174,13 @@ WORKLOADS = Policy(
     matches=_workloads("CREATE"),
     updates=_workloads("UPDATE"),
     condition=f"request.operation == 'CREATE' || {_template('object')} != {_template('oldObject')}",
-    variables=_variables(_template("object"), _template("oldObject"), _NAMED),
+    variables=_variables(
+        f"{_template('object')}.spec",
+        f"{_template('object')}.?metadata",
+        f"{_template('oldObject')}.spec",
+        _NAMED,
+        template=True,
+    ),
 )
 
 EXEC = Policy(

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from cotenant.api import keys
 from cotenant.model.platform import Platform
+from cotenant.render.install.admission import glass, mode
 from cotenant.render.install.values import Manifest, manifest
 
 API = "admissionregistration.k8s.io/v1"
@@ -58,6 +59,11 @@ class Policy(Struct, frozen=True, kw_only=True):
     selector: Manifest | None = None
     """An objectSelector instead of the selector of namespaces."""
 
+    @property
+    def breakable(self) -> bool:
+        """Whether it can be lifted for a while: what a tenant may use; never what keeps tenants apart."""
+        return self.parameters and all(glass.timed(one["operations"]) for one in (*self.matches, *self.updates))
+
 
 def kinds(
     group: str, operations: Iterable[str], *resources: str, names: tuple[str, ...] = (), version: str = "v1"
@@ -92,33 +98,40 @@ def manifests(policy: Policy, platform: Platform) -> list[Manifest]:
         spec["paramKind"] = {"apiVersion": keys.API_VERSION, "kind": "SpacePolicy"}
     if policy.condition:
         spec["matchConditions"] = [{"name": "concerned", "expression": policy.condition}]
+    variables = (*policy.variables, *(mode.VARIABLES if policy.parameters else ()))
+    if policy.breakable:
+        variables = (*variables, (glass.UNTIL, glass.WHOLE))
     spec["variables"] = [
-        *({"name": name, "expression": expression} for name, expression in policy.variables),
-        {"name": "broken", "expression": broken(policy.rules)},
+        *({"name": name, "expression": expression} for name, expression in variables),
+        {"name": "broken", "expression": broken(policy)},
     ]
     spec["validations"] = [
-        {"expression": kept(policy.rules), "reason": "Forbidden", "messageExpression": message(policy.rules)}
+        {"expression": kept(policy), "reason": "Forbidden", "messageExpression": message(policy.rules)}
     ]
     spec["auditAnnotations"] = _trail(policy)
     return [manifest(API, "ValidatingAdmissionPolicy", policy.name, spec=spec), *_bindings(policy)]
 
 
-def broken(rules: Iterable[Rule]) -> str:
-    """CEL: the id of the first rule that is broken, or an empty string.
+def broken(policy: Policy) -> str:
+    """CEL: the id of the first rule that is broken, of those that the evaluation is about, or an empty string.
 
     One expression for all: each more costs some 50 µs a request, and a refusal has room for one rule only.
     """
-    return " : ".join([*(f"!({rule.holds}) ? '{rule.id}'" for rule in rules), "''"])
+    found = [
+        (f"!({rule.holds})" + (f" && {mode.concerns(rule.id)}" if policy.parameters else ""), rule.id)
+        for rule in policy.rules
+    ]
+    return " : ".join([*(f"{condition} ? '{name}'" for condition, name in found), "''"])
 
 
-def kept(rules: Iterable[Rule]) -> str:
-    """CEL: whether no rule is broken, or who breaks it is above it."""
+def kept(policy: Policy) -> str:
+    """CEL: whether no rule is broken, or who breaks it is above it, or the glass is broken."""
     above: dict[str, list[str]] = {}
-    for rule in rules:
+    for rule in policy.rules:
         if rule.unless:
             above.setdefault(rule.unless, []).append(f"'{rule.id}'")
     excuses = (f" || (variables.broken in [{', '.join(names)}] && ({unless}))" for unless, names in above.items())
-    return "variables.broken == ''" + "".join(excuses)
+    return "variables.broken == ''" + (f" || {glass.LIFTED}" if policy.breakable else "") + "".join(excuses)
 
 
 def message(rules: tuple[Rule, ...]) -> str:
@@ -136,14 +149,15 @@ def _constraints(policy: Policy, platform: Platform) -> Manifest:
     found: Manifest = {"resourceRules": [*policy.matches, *policy.updates], "matchPolicy": "Equivalent"}
     if policy.ignores:
         found["excludeResourceRules"] = list(policy.ignores)
-    if policy.selector is None:
-        never = [*RESERVED, platform.namespace]
-        ours = {"key": keys.TENANT, "operator": "Exists"}
-        named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": never}
-        found["namespaceSelector"] = {"matchExpressions": [ours, named]}
-    else:
-        found["objectSelector"] = policy.selector
-    return found
+    return found | (audience(platform) if policy.selector is None else {"objectSelector": policy.selector})
+
+
+def audience(platform: Platform) -> Manifest:
+    """The selector of tenants' namespaces."""
+    never = [*RESERVED, platform.namespace]
+    ours = {"key": keys.TENANT, "operator": "Exists"}
+    named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": never}
+    return {"namespaceSelector": {"matchExpressions": [ours, named]}}
 
 
 def _trail(policy: Policy) -> list[Manifest]:
@@ -152,11 +166,17 @@ def _trail(policy: Policy) -> list[Manifest]:
     labels = f"{'object' if policy.selector else 'namespaceObject'}.metadata.?labels"
     tenant, space = (f"{labels}[?'{key}'].orValue('')" for key in (keys.TENANT, keys.SPACE))
     values = {"tenant": tenant, "space": space, "rule": "variables.broken"}
+    if policy.parameters:
+        values["mode"] = "variables.broken == '' ? '' : variables.acts"
+    if policy.breakable:
+        values["breakglass"] = f"variables.broken == '' ? '' : variables.{glass.UNTIL}"
     return [{"key": key, "valueExpression": value} for key, value in values.items()]
 
 
 def _bindings(policy: Policy) -> list[Manifest]:
-    """One; with parameters two, which differ in what happens while the namespace has no SpacePolicy.
+    """One; with parameters those that refuse, and one each that warns and that audits.
+
+    Two refuse, which differ in what happens while the namespace has no SpacePolicy.
 
     Nothing is made then. But what is there may be updated: the SpacePolicy may be gone before the rest when a namespace
     is deleted, and the finalizers of the rest are taken off by updates, without which the namespace would never end.
@@ -173,7 +193,10 @@ def _bindings(policy: Policy) -> list[Manifest]:
             param = {"paramRef": reference | {"parameterNotFoundAction": missing}}
             only = {"matchResources": {"resourceRules": list(matches), "matchPolicy": "Equivalent"}}
             found.append(_binding(policy.name, param | (only if policy.updates else {}), name))
-    return found
+    return [
+        *found,
+        *(_binding(policy.name, mode.binding(policy.name, one), f"{policy.name}-{one}") for one in mode.ACTIONS),
+    ]
 
 
 def _binding(policy: str, content: Manifest, name: str = "") -> Manifest:

@@ -31,6 +31,21 @@ VOLUMES = Policy(
             ),
         ),
         Rule(
+            id="COTENANT-VOLUME-4",
+            title="A claim has an allowed VolumeAttributesClass",
+            why="It buys throughput that a whole account shares, and changes what a claim costs after it was made.",
+            way_out="leave spec.volumeAttributesClassName out, or a platform administrator adds it to storage.classes of "
+            "the Tenant",
+            leaf="storage.classes",
+            holds="!has(params.spec.storage.classes) || variables.attributes == '' || "
+            "variables.attributes in params.spec.storage.classes || variables.attributes == variables.attributesBefore",
+            says=told(
+                "VolumeAttributesClass {} is not allowed; allowed: {}",
+                short("variables.attributes"),
+                short("params.spec.storage.classes.join(', ')", 60),
+            ),
+        ),
+        Rule(
             id="COTENANT-VOLUME-2",
             title="A claim reads from its own namespace",
             why="A data source elsewhere is a copy of the data of others.",
@@ -55,6 +70,8 @@ VOLUMES = Policy(
     variables=(
         ("class", _class("object")),
         ("classBefore", f"oldObject == null ? '' : {_class('oldObject')}"),
+        ("attributes", "object.spec.?volumeAttributesClassName.orValue('')"),
+        ("attributesBefore", "oldObject == null ? '' : oldObject.spec.?volumeAttributesClassName.orValue('')"),
         ("volume", "object.spec.?volumeName.orValue('')"),
         ("volumeBefore", "oldObject == null ? '' : oldObject.spec.?volumeName.orValue('')"),
     ),

@@ -1,0 +1,72 @@
+"""Rights outside RBAC: EKS access policies of members' principals, which nobody can try by impersonation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from cotenant.judge.isolation.parties import Party
+from cotenant.model.iam.accesspolicies import TABLE, within
+from cotenant.model.iam.entries import Association
+
+
+class Outside(Struct, frozen=True, order=True):
+    """An access policy that a member of a tenant holds besides its groups."""
+
+    tenant: str
+    principal: str
+    groups: tuple[str, ...]
+    association: Association
+
+    @property
+    def wide(self) -> bool:
+        """Whether it holds in the whole cluster."""
+        return self.association.scope != "namespace"
+
+    @property
+    def silent(self) -> bool:
+        """Whether the policy is known to give a person nothing."""
+        found = TABLE.get(self.association.name)
+        return found is not None and not found
+
+    def reached(self, party: Party) -> tuple[str, ...]:
+        """The namespaces of a tenant in which it holds."""
+        return tuple(sorted(one for one in party.namespaces if within(self.association, one)))
+
+    @property
+    def remedy(self) -> str:
+        """The command that takes it away; the cluster's name is for its reader to fill in."""
+        return (
+            "aws eks disassociate-access-policy --cluster-name CLUSTER "
+            f"--principal-arn {self.principal} --policy-arn {self.association.policy}"
+        )
+
+
+def crossing(
+    found: Iterable[Outside], parties: Mapping[str, Party]
+) -> Iterable[tuple[Outside, Party, tuple[str, ...]]]:
+    """Each policy with each other tenant whose namespaces it reaches."""
+    for one in sorted(set(found)):
+        for party in parties.values() if not one.silent else ():
+            if party.name != one.tenant and (reached := one.reached(party)):
+                yield one, party, reached
+
+
+def remarks(found: Iterable[Outside], parties: Mapping[str, Party]) -> list[str]:
+    """What reaches no other tenant: rights at home, in other people's namespaces, in namespaces that nobody has made yet."""
+    theirs = {name for party in parties.values() for name in party.namespaces}
+    said = []
+    for one in sorted(set(found)):
+        mine = parties.get(one.tenant)
+        if one.wide or one.silent or mine is None:
+            continue
+        who = f"{one.principal} of {one.tenant} has {one.association}"
+        later = [name for name in one.association.namespaces if "*" in name or "?" in name]
+        if later:
+            said.append(f"{who}: namespaces made later may match {', '.join(later)}")
+        if stray := sorted(set(one.association.namespaces) - theirs - set(later)):
+            said.append(f"{who}: {', '.join(stray)} is no tenant's namespace")
+        if one.reached(mine):
+            said.append(f"{who} besides its role: a right outside RBAC")
+    return said

@@ -1,0 +1,184 @@
+"""On which nodes a tenant's pods run: what holds of every pod, and what the API server writes into it.
+
+The MutatingAdmissionPolicy is for convenience, its twins in `cotenant-pods` are the rule: they look at the pod as it was
+admitted, whoever wrote what into it. It overrides nothing: what somebody wrote is refused or kept, never silently turned.
+"""
+
+from __future__ import annotations
+
+from cotenant.api import keys
+from cotenant.model.platform import Platform
+from cotenant.render.install.admission.rule import API, Rule, audience, kinds, short, told
+from cotenant.render.install.values import Manifest, manifest
+
+NAME = "cotenant-pools"
+# Parameters are of no type before they are there, and a list must be of one.
+TENANT = "string(params.spec.tenant)"
+OWN = "string(params.spec.nodes.pool)"
+POOLED = "has(params.spec.nodes) && has(params.spec.nodes.pool)"
+_DEDICATED = "params.spec.nodes.?dedicated.orValue(false)"
+_RIGHT = f"({POOLED} ? {OWN} : '')"
+_SELECTED = f"variables.pod.?nodeSelector[?'{keys.POOL}'].orValue('')"
+_DAEMONS = "request.resource.resource == 'daemonsets'"
+
+
+def _tolerable(one: str) -> str:
+    """CEL: whether a toleration may be: Kubernetes' own, the tenant's pool, and others only where it has no pool.
+
+    Those of extended resources (GPUs) are written by ExtendedResourceToleration into pods that ask for them.
+    """
+    exact = f"{one}.?operator.orValue('Equal') == 'Equal'"
+    pool = f"{POOLED} && {exact} && {one}.?value.orValue('') == {OWN}"
+    tenant = f"{POOLED} && {_DEDICATED} && {exact} && {one}.?value.orValue('') == {TENANT}"
+    other = (
+        f"{POOLED} ? variables.pod.?containers.orValue([]).exists(c, {one}.key in dyn(c).?resources.?requests.orValue({{}})) : "
+        f"(!{one}.key.startsWith('node-role.kubernetes.io/') && {one}.key != 'CriticalAddonsOnly')"
+    )
+    return (
+        f"((has({one}.key) && {one}.key != '' && ({one}.key.startsWith('node.kubernetes.io/') || "
+        f"({one}.key == '{keys.POOL}' ? {pool} : {one}.key == '{keys.DEDICATED}' ? {tenant} : {other}))) || "
+        f"{one} in variables.tolerationsBefore)"
+    )
+
+
+def tolerated(*, template: bool) -> tuple[tuple[str, str], ...]:
+    """Variables that the rules want. A template may leave the pool out: it is written into the pod."""
+    settled = "false" if template else "oldObject != null && oldObject.spec.?nodeName.orValue('') != ''"
+    return (
+        ("settled", settled),
+        ("pools", f"['', {_RIGHT}]" if template else f"[{_RIGHT}]"),
+        ("tolerations", "variables.pod.?tolerations.orValue([])"),
+        # What is on its node already stays as it is when the pool changes. A pod that waits at a gate is not.
+        ("tolerationsBefore", "[]" if template else "variables.settled ? oldObject.spec.?tolerations.orValue([]) : []"),
+        ("nodeTerms", _node_terms()),
+    )
+
+
+def _node_terms() -> str:
+    """CEL: every term of affinity to nodes."""
+    found = "dyn(variables.pod.affinity).?nodeAffinity"
+    required = f"{found}.?requiredDuringSchedulingIgnoredDuringExecution.?nodeSelectorTerms.orValue([])"
+    preferred = f"{found}.?preferredDuringSchedulingIgnoredDuringExecution.orValue([]).map(p, p.preference)"
+    return f"{required} + {preferred}"
+
+
+_ELSEWHERE = (
+    f"(e.key == '{keys.POOL}' && !(e.operator in ['NotIn', 'DoesNotExist']) && "
+    f"!(e.operator == 'In' && {POOLED} && e.values.all(v, v == {OWN})))"
+)
+_FIRST = f"variables.tolerations.filter(t, !{_tolerable('t')})[0]"
+_GIVES = "a platform administrator gives the Tenant that pool (nodes.pool)"
+
+PLACE = Rule(
+    id="COTENANT-POD-4",
+    title="A pod runs on the pool of its tenant; without a pool it names none",
+    why="Without the selector it runs anywhere, and with another one where the nodes are meant for others.",
+    way_out="leave the selector out where the API server writes it (Kubernetes 1.36), else write that pool",
+    leaf="nodes.pool",
+    holds=f"{_SELECTED} in variables.pools || variables.settled",
+    says=told(
+        f"tenant {{}} runs on pool {{}}, and nodeSelector {keys.POOL} of the pod says {{}}",
+        TENANT,
+        f"({_RIGHT} == '' ? 'none' : {_RIGHT})",
+        f"({_SELECTED} == '' ? 'nothing' : {short(_SELECTED)})",
+    ),
+)
+TOLERATIONS = Rule(
+    id="COTENANT-POD-5",
+    title="A pod tolerates the taints of its own pool and of Kubernetes, no other pool's and never all",
+    why="A toleration is the key to nodes that are kept free for somebody else; one without a key fits every lock.",
+    way_out=f"take it out, or {_GIVES}",
+    leaf="nodes.pool",
+    holds=f"variables.tolerations.all(t, {_tolerable('t')})",
+    says=told(
+        "toleration of {}={} is not for tenant {}",
+        short(f"{_FIRST}.?key.orValue('every taint')"),
+        short(f"{_FIRST}.?value.orValue('')", 60),
+        TENANT,
+    ),
+)
+AFFINITY = Rule(
+    id="COTENANT-POD-9",
+    title="Affinity to nodes names no pool but the tenant's own",
+    why="It is another way to write a nodeSelector, onto nodes of others that somebody forgot to taint.",
+    way_out=f"take it out, or {_GIVES}",
+    leaf="nodes.pool",
+    holds=f"!has(variables.pod.affinity) || variables.nodeTerms.all(t, "
+    f"t.?matchExpressions.orValue([]).all(e, !{_ELSEWHERE}))",
+    says=told(f"affinity to {keys.POOL} is not for tenant {{}}", TENANT),
+)
+
+
+def forced(platform: Platform) -> list[Manifest]:
+    """The MutatingAdmissionPolicy and its binding: selector and tolerations of the pool, for pods and DaemonSets.
+
+    DaemonSets too, because their controller decides by the template which nodes get a pod. Kubernetes 1.36 serves it.
+    """
+    spec: Manifest = {
+        # Where it fails the twins would refuse all the same; with Ignore they alone would say why.
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "IfNeeded",
+        "paramKind": {"apiVersion": keys.API_VERSION, "kind": "SpacePolicy"},
+        "matchConstraints": audience(platform)
+        | {
+            "resourceRules": [kinds("", ["CREATE"], "pods"), kinds("apps", ["CREATE", "UPDATE"], "daemonsets")],
+            "matchPolicy": "Equivalent",
+        },
+        "matchConditions": [
+            {"name": "pool", "expression": POOLED},
+            # Whoever writes labels or finalizers of a DaemonSet starts no rollout.
+            {
+                "name": "new",
+                "expression": "request.operation == 'CREATE' || object.spec.template != oldObject.spec.template",
+            },
+        ],
+        "variables": [{"name": name, "expression": expression} for name, expression in _WRITTEN],
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": f"{_selector()} + {_tolerations()}"}}],
+    }
+    # Without a SpacePolicy it has nothing to write; whether something may be made then is the validating policies' to say.
+    reference = {"name": keys.POLICY, "parameterNotFoundAction": "Allow"}
+    return [
+        manifest(API, "MutatingAdmissionPolicy", NAME, spec=spec),
+        manifest(API, "MutatingAdmissionPolicyBinding", NAME, spec={"policyName": NAME, "paramRef": reference}),
+    ]
+
+
+_WRITTEN = (
+    ("root", f"{_DAEMONS} ? '/spec/template/spec' : '/spec'"),
+    ("pod", f"{_DAEMONS} ? dyn(object).spec.template.spec : dyn(object).spec"),
+    # Without effect they fit taints of every effect.
+    (
+        "wanted",
+        (
+            f"[{{'key': '{keys.POOL}', 'operator': 'Equal', 'value': {OWN}}}] + "
+            f"({_DEDICATED} ? [{{'key': '{keys.DEDICATED}', 'operator': 'Equal', 'value': {TENANT}}}] : [])"
+        ),
+    ),
+    (
+        "missing",
+        (
+            "variables.wanted.filter(w, !variables.pod.?tolerations.orValue([]).exists(t, t.?key.orValue('') == w.key && "
+            "t.?operator.orValue('Equal') == 'Equal' && t.?value.orValue('') == w.value && t.?effect.orValue('') == ''))"
+        ),
+    ),
+)
+
+
+def _selector() -> str:
+    """CEL: the pool's selector where there is none; another one stays, for the twin to refuse."""
+    whole = f"JSONPatch{{op: 'add', path: variables.root + '/nodeSelector', value: {{'{keys.POOL}': {OWN}}}}}"
+    path = f"variables.root + '/nodeSelector/' + jsonpatch.escapeKey('{keys.POOL}')"
+    return (
+        f"(variables.pod.?nodeSelector[?'{keys.POOL}'].hasValue() ? [] : has(variables.pod.nodeSelector) ? "
+        f"[JSONPatch{{op: 'add', path: {path}, value: {OWN}}}] : [{whole}])"
+    )
+
+
+def _tolerations() -> str:
+    """CEL: those that are missing."""
+    whole = "JSONPatch{op: 'add', path: variables.root + '/tolerations', value: variables.missing}"
+    one = "JSONPatch{op: 'add', path: variables.root + '/tolerations/-', value: m}"
+    return (
+        f"(variables.missing.size() == 0 ? [] : has(variables.pod.tolerations) ? variables.missing.map(m, {one}) : "
+        f"[{whole}])"
+    )

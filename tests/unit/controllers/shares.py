@@ -1,0 +1,50 @@
+"""Who holds what of a tenant's quota, on a cluster in a dict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unit.controllers.play import Play
+
+PODS = {"quota": {"hard": {"pods": 8}}}
+
+
+def hard(play: Play, space: str, key: str = "pods") -> int:
+    return int(play.cluster.there("ResourceQuota", "cotenant", f"red-{space}")["spec"]["hard"][key])
+
+
+def total(play: Play) -> int:
+    return sum(hard(play, name.removeprefix("red-")) for name in spaces(play))
+
+
+def spaces(play: Play) -> list[str]:
+    return sorted(key[1] for key in play.cluster.objects if key[0] == "ResourceQuota" and key[1] != "home-red")
+
+
+def ledger(play: Play, name: str = "pods") -> dict[str, Any]:
+    found: dict[str, Any] = play.cluster.there("TenantLedger", name, "home-red")["spec"]
+    return found
+
+
+def allocated(play: Play) -> dict[str, int]:
+    return {one["space"]: one["allocation"] for one in ledger(play).get("entries", ())}
+
+
+async def opened(play: Play, *names: str, **spec: Any) -> None:
+    """Tenant red with these spaces, everything in place; a minute later."""
+    play.tenant(**(PODS | spec))
+    await play.one("tenant", "red")
+    for name in names:
+        play.space(name)
+    await play.settle()
+    play.wait(60)
+    await play.one("ledger", "red")
+    play.cluster.calls.clear()
+
+
+async def uses(play: Play, space: str, amount: int) -> None:
+    """Charges, as the API server makes them: never above status.hard."""
+    there = play.cluster.there("ResourceQuota", "cotenant", f"red-{space}")
+    assert amount <= int(there["status"]["hard"]["pods"]), "refused"
+    play.cluster.change("ResourceQuota", "cotenant", f"red-{space}", status={"used": {"pods": str(amount)}})
+    await play.one("ledger", "red")

@@ -1,0 +1,86 @@
+"""Members become access entries, and each entry an event; where aws-auth is all that is read, it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cotenant.aws.desk import SEEN
+from cotenant.controllers.iam import KEY, IamController
+from cotenant.controllers.world import World
+from cotenant.local.eks import Cluster, Endpoint
+from cotenant.model.platform import Platform
+from unit.aws.conftest import Rig
+from unit.cluster import Cluster as Kubernetes
+from unit.controllers.play import Events
+from unit.model.iam.test_inforce import DEV
+
+ROLE = "arn:aws:iam::111122223333:role/Dev"
+
+
+class Scene:
+    def __init__(self, rig: Rig) -> None:
+        self.rig, self.cluster, self.world, self.events = rig, Kubernetes(), World(), Events()
+        self.data: dict[str, str] | None = None
+        client: Any = self.cluster
+        events: Any = self.events
+        self.controller = IamController(
+            client, self.world, Platform(), lambda: datetime.now(UTC), rig.desk, 600.0, events, lambda: self.data
+        )
+
+    def tenant(self, *roles: str) -> None:
+        members = [{"role": "editor", "iamRole": one} for one in roles]
+        self.cluster.put("Tenant", "red", spec={"members": members})
+        self.cluster.sync(self.world)
+
+    async def look(self) -> list[str]:
+        """The reasons that the tenant is told; time goes on."""
+        await self.controller.reconcile(KEY)
+        self.rig.clock.now += SEEN
+        found = self.world.mapped.get(None, "red")
+        assert found is not None
+        return [one.reason for one in found.trouble]
+
+
+@pytest.fixture(params=["API_AND_CONFIG_MAP"])
+def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    with Endpoint(Cluster(mode=request.param)) as aws:
+        for key, value in aws.env().items():
+            monkeypatch.setenv(key, value)
+        rig = Rig(aws)
+        yield Scene(rig)
+        rig.calls.close()
+
+
+async def test_an_entry_that_is_made_changed_and_deleted_is_an_event_on_its_tenant_each_time(scene: Scene) -> None:
+    role = scene.rig.role("Dev")
+    scene.tenant(role)
+    assert await scene.look() == ["IAMPending"]
+    assert await scene.look() == []
+    assert scene.events.said == [("EntryCreated", f"access entry of {role}: member of red")]
+    scene.rig.eks.update_access_entry(
+        clusterName="cotenant-dev", principalArn=role, kubernetesGroups=["cotenant:red:owner"]
+    )
+    scene.rig.desk = scene.controller.desk = scene.rig.another()
+    await scene.look()
+    scene.tenant()
+    await scene.look()
+    assert [reason for reason, _ in scene.events.said] == ["EntryCreated", "EntryChanged", "EntryDeleted"]
+    assert await scene.look() == []
+
+
+@pytest.mark.parametrize("scene", ["CONFIG_MAP"], indirect=True)
+async def test_in_mode_config_map_aws_auth_decides_and_its_damage_is_told(scene: Scene) -> None:
+    scene.tenant(ROLE)
+    assert await scene.look() == ["ModeWithoutEntries"]
+    for data, said in (
+        ({}, ["ModeWithoutEntries"]),
+        ({"mapRoles": DEV}, []),
+        ({"mapRoles": DEV + "  - x"}, ["AwsAuthDamaged"]),
+    ):
+        scene.data = data
+        assert await scene.look() == said
+    assert scene.events.said == []

@@ -1,0 +1,56 @@
+"""An access policy that reaches another tenant breaks the proof, although every request was refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from cotenant.judge.isolation import table
+from cotenant.judge.isolation.outside import Outside
+from cotenant.local.eks.accesspolicies import ARN
+from cotenant.model.iam.entries import Association
+from unit.judge.isolation.samples import attempt, refusal
+from unit.judge.isolation.test_report import add, cell, report, tally, works
+
+ROLE = "arn:aws:iam::111122223333:role/Dev"
+
+
+def held(*namespaces, policy="AmazonEKSViewPolicy"):
+    scope = "namespace" if namespaces else "cluster"
+    return Outside("red", ROLE, ("cotenant:red:editor",), Association(f"{ARN}{policy}", scope, namespaces))
+
+
+def proof(*found):
+    to = tally()
+    works(to)
+    add(to, attempt(), refusal(attempt()))
+    notes = to.beside(found)
+    return report(to), notes
+
+
+@pytest.mark.parametrize(
+    "one", [held(), held("blue-dev"), held("bl*"), held("home-blue"), held(policy="AmazonEKSNewPolicy")]
+)
+def test_what_reaches_another_tenant_breaks_that_pair(one):
+    found, _ = proof(one)
+    assert (found.verdict, found.exit_code) == ("BROKEN", 1)
+    assert cell(found, "red", "blue").state == "BROKEN"
+    assert cell(found, "blue", "red").state == "PROVEN"
+    shown = table.text(found)
+    assert f"red → blue: {ROLE}, what {one.association.name} gives in " in shown
+    assert "aws eks disassociate-access-policy" in shown
+
+
+def test_what_holds_at_home_is_a_note_and_what_may_match_later_another():
+    found, notes = proof(held("red-dev"), held("red-*"), held("kube-system"))
+    assert found.verdict == "PROVEN"
+    assert [one.rpartition(": ")[2] for one in notes] == [
+        "kube-system is no tenant's namespace",
+        "namespaces made later may match red-*",
+        "a right outside RBAC",
+        "a right outside RBAC",
+    ]
+
+
+def test_a_policy_of_a_controller_gives_a_person_nothing():
+    found, notes = proof(held(policy="AmazonEKSAutoNodePolicy"))
+    assert (found.verdict, notes) == ("PROVEN", [])
