@@ -137,3 +137,24 @@ async def test_a_quota_that_goes_takes_its_book_along(played) -> None:
     assert SPACE not in work.accounts
     assert task.cancelled() or task.cancelling()
     work.quotas([quota(50, "0")], 50)
+
+
+@pytest.mark.looptime
+async def test_a_leak_is_recounted_two_seconds_after_the_last_charge_whatever_is_given_back_meanwhile(played) -> None:
+    cluster, work = played
+    account, counted = work.accounts[SPACE], []
+
+    async def recount(*_: Any) -> bool:
+        counted.append(asyncio.get_running_loop().time())
+        return True
+
+    account.refunds.recount = recount
+    begun = asyncio.get_running_loop().time()
+    cluster.stored = quota(11, "5")
+    work.quota("MODIFIED", cluster.stored)
+    await asyncio.sleep(1.5)
+    work.event("pods", "DELETED", pod("a", 20))
+    await asyncio.sleep(1.5)
+    assert [one[0] for one in cluster.writes] == ["4"]
+    assert counted
+    assert 2.0 <= counted[0] - begun <= 2.6
