@@ -33,7 +33,7 @@ LIMIT = 10
 HARD = {"pods": str(LIMIT)}
 HOME = "cotenant-system"
 PATIENCE = 60.0
-NOISE = 0.5
+NOISE = 1.0
 """Seconds that a roll is given for other work on the machine."""
 STALE = float(DEAD.removesuffix("s"))
 

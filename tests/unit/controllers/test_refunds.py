@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -77,11 +78,28 @@ async def test_what_goes_together_is_given_back_in_one_write(played) -> None:
     assert len(cluster.writes) == 1
 
 
+def leaving(name: str, revision: int, grace: int = 30) -> dict[str, Any]:
+    found = pod(name, revision)
+    end = NOW + timedelta(seconds=grace)
+    found["metadata"] |= {"deletionTimestamp": f"{end:%Y-%m-%dT%H:%M:%SZ}", "deletionGracePeriodSeconds": grace}
+    return found
+
+
 def done(name: str, revision: int) -> dict[str, Any]:
     """A pod whose kubelet has taken the rest of its grace away: overdue, until it is gone in a moment."""
-    found = pod(name, revision)
-    found["metadata"] |= {"deletionTimestamp": f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "deletionGracePeriodSeconds": 0}
-    return found
+    return leaving(name, revision, 0)
+
+
+async def test_pods_that_are_asked_to_go_together_and_go_one_by_one_are_all_given_back(played) -> None:
+    cluster, work = played
+    for number, name in enumerate("abc"):
+        work.event("pods", "MODIFIED", leaving(name, 12 + number))
+    for number, name in enumerate("abc"):
+        work.event("pods", "MODIFIED", done(name, 200 * number + 20))
+        work.event("pods", "DELETED", done(name, 200 * number + 21))
+        await until(lambda number=number: len(cluster.writes) == number + 1)
+        await asyncio.sleep(0)
+    assert [used for used, _ in cluster.writes] == ["2", "1", "0"]
 
 
 async def test_a_pod_that_is_about_to_be_gone_is_waited_for(played) -> None:
@@ -137,3 +155,24 @@ async def test_a_quota_that_goes_takes_its_book_along(played) -> None:
     assert SPACE not in work.accounts
     assert task.cancelled() or task.cancelling()
     work.quotas([quota(50, "0")], 50)
+
+
+@pytest.mark.looptime
+async def test_a_leak_is_recounted_two_seconds_after_the_last_charge_whatever_is_given_back_meanwhile(played) -> None:
+    cluster, work = played
+    account, counted = work.accounts[SPACE], []
+
+    async def recount(*_: Any) -> bool:
+        counted.append(asyncio.get_running_loop().time())
+        return True
+
+    account.refunds.recount = recount
+    begun = asyncio.get_running_loop().time()
+    cluster.stored = quota(11, "5")
+    work.quota("MODIFIED", cluster.stored)
+    await asyncio.sleep(1.5)
+    work.event("pods", "DELETED", pod("a", 20))
+    await asyncio.sleep(1.5)
+    assert [one[0] for one in cluster.writes] == ["4"]
+    assert counted
+    assert 2.0 <= counted[0] - begun <= 2.6
