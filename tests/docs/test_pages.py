@@ -73,11 +73,12 @@ apiVersion: cotenant.dev/v1alpha1
 kind: Space
 metadata: {name: one-more}
 X""",
+    "tighten-rules.md": "",
 }
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
 FINDINGS = (
-    "cotenant plan", "cotenant iam plan", "cotenant iam workloads backend", "cotenant why pod deploy/", "cotenant why access",
-    "kubectl auth can-i",
+    "cotenant plan", "cotenant policies check", "cotenant iam plan", "cotenant iam workloads backend", "cotenant why pod deploy/",
+    "cotenant why access", "kubectl auth can-i",
 )  # fmt: skip
 """Commands that answer 1 on these pages: there is something to tell."""
 

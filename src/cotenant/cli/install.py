@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -73,10 +72,15 @@ async def install(
     if not values.platform.strict_accounting:
         await applied.none("strict accounting", objects.refused(values.platform))
     await applied.all("roles and settings", objects.grant(values))
-    if values.assist:
-        await applied.all("assist", objects.assist(values))
-    else:
-        await _without_assist(client, values, progress)
+    everything = replace(values, fairness=True, assist=True, assist_url=values.assist_url if values.assist else "")
+    for name, wanted, render in (
+        ("fairness", values.fairness, objects.fairness),
+        ("assist", values.assist, objects.assist),
+    ):
+        if wanted:
+            await applied.all(name, render(values))
+        else:
+            await applied.none(name, render(everything))
     if with_operator:
         await applied.all("operator", objects.run(values))
     return Installed(applied.count, applied.changed, unproven)
@@ -88,18 +92,6 @@ async def _force(client: Client, platform: Platform, applied: Applier, progress:
         await applied.all("pools", objects.force(platform))
     else:
         progress("pools: no mutating policies here: pods name the pool of their tenant themselves")
-
-
-async def _without_assist(client: Client, values: InstallValues, progress: Progress) -> None:
-    """What an installation with the assist has left: a switch that is off is the one thing that install takes away."""
-    gone = 0
-    for one in reversed(objects.assist(replace(values, assist=True, assist_url=""))):
-        metadata = one["metadata"]
-        with suppress(NotFound):
-            await client.delete(resource.resource_of(one), metadata["name"], metadata.get("namespace"))
-            gone += 1
-    if gone:
-        progress(f"assist: {gone} objects removed")
 
 
 async def served(client: Client, progress: Progress = lambda _: None) -> None:
@@ -162,6 +154,7 @@ class Choices(Struct, frozen=True):
     assist: bool | None = None
     assist_url: str | None = None
     strict: bool | None = None
+    fairness: bool | None = None
     eks_cluster: str | None = None
     aws_region: str | None = None
 
@@ -172,7 +165,7 @@ class Choices(Struct, frozen=True):
         chosen = {"image": self.image, "replicas": self.replicas, "metrics_from": self.metrics_from}
         values = replace(values, platform=platform, **{name: value for name, value in chosen.items() if value})
         # Empty takes it back.
-        where = {"eks_cluster": self.eks_cluster, "aws_region": self.aws_region}
+        where = {"eks_cluster": self.eks_cluster, "aws_region": self.aws_region, "fairness": self.fairness}
         values = replace(values, **{name: value for name, value in where.items() if value is not None})
         if self.assist is None:
             return values
@@ -215,6 +208,11 @@ def matching(pattern: str, what: str) -> Callable[[click.Context, click.Paramete
     "--assist-url", metavar="URL", help="With --no-operator: https://HOST:PORT/assist of your `cotenant operator`."
 )
 @click.option(
+    "--fairness/--no-fairness",
+    default=None,
+    help="Whether requests wait in the line of their namespace, in a level of their own. At first: no.",
+)
+@click.option(
     "--strict-accounting/--no-strict-accounting",
     "strict",
     default=None,
@@ -246,6 +244,7 @@ def command(
     assist: bool | None,
     assist_url: str | None,
     strict: bool | None,
+    fairness: bool | None,
     eks_cluster: str | None,
     aws_region: str | None,
     no_operator: bool,
@@ -253,7 +252,7 @@ def command(
 ) -> None:
     """Put cotenant into a cluster, or bring it up to date.
 
-    Applies the same objects as the chart; nothing that exists is deleted, but what --no-assist and --no-strict-accounting take back.
+    Applies the same objects as the chart; nothing that exists is deleted, but what --no-assist, --no-fairness and --no-strict-accounting take back.
     What an earlier installation chose stays unless a flag says otherwise. Exit 0: done; 2: it could not be done, or the operator does not come up.
     """
     if assist_url and (not assist or not no_operator or not assist_url.startswith("https://")):
@@ -265,7 +264,9 @@ def command(
             "--assist with --no-operator needs --assist-url: where the API server finds your operator"
         )
     roles_ = None if names is None else _roles(names)
-    choices = Choices(image, replicas, roles_, metrics_from, assist, assist_url, strict, eks_cluster, aws_region)
+    choices = Choices(
+        image, replicas, roles_, metrics_from, assist, assist_url, strict, fairness, eks_cluster, aws_region
+    )
     if render:
         _render(choices.over(InstallValues()), with_operator=not no_operator)
         return

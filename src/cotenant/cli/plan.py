@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -9,22 +10,27 @@ import msgspec
 
 from cotenant.api.keys import home_of
 from cotenant.api.profile import TenantProfile
+from cotenant.api.scalars import SOFT_IDS
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.cli import ANSWERED, SOMETHING
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags, parts
 from cotenant.cli.cluster.observation import Observation, observe
+from cotenant.cli.cluster.trial import tried
 from cotenant.cli.manifests import FILES, Manifests, load, refuse
 from cotenant.cli.settings_source import platform
 from cotenant.cli.view.forecast import Forecast
 from cotenant.cli.view.impact import Impact, impact, lines, report
 from cotenant.cli.view.output import document, output_flag, paint, say, write
+from cotenant.controllers.world import World
 from cotenant.kube.client import Client
 from cotenant.kube.errors import BadRequest, Forbidden, Invalid, NotFound
 from cotenant.kube.resource import resource_of
 from cotenant.model.document import Document, Problem, parsed
+from cotenant.model.effective import effective
 
 MANAGER = "cotenant-plan"
+SHOWN = 10
 COLOURS = {"+": "green", "-": "red", "!": "yellow"}
 
 
@@ -67,6 +73,7 @@ async def planned(client: Client, found: Manifests) -> list[Impact]:
     wishes = await dry_run(client, found, live)
     facts = await platform(client)
     unchanged = {one.metadata.name: one for one in live.world.tenants.items()}
+    before = {name: modes(live.world, one) for name, one in unchanged.items()}
     for wish in wishes:
         live.world.stores()[type(wish).__name__].upsert(wish)
     impacts = []
@@ -75,7 +82,38 @@ async def planned(client: Client, found: Manifests) -> list[Impact]:
         used = {one.metadata.namespace: one.status for one in live.world.quotas.items()}
         forecast.settle(name)
         impacts.append(impact(forecast, live, name, unchanged.get(name), used))
+        wish = forecast.world.tenants.get(None, name)
+        if wish and name in before:
+            impacts[-1].warnings += await broken(client, name, tightened(before[name], modes(forecast.world, wish)))
     return impacts
+
+
+def modes(world: World, tenant: Tenant) -> dict[str, str]:
+    """What becomes of whatever breaks a rule, by the rule's id."""
+    profile = world.profiles.get(None, tenant.spec.profile) if tenant.spec.profile else None
+    rules = effective(tenant.spec, profile.spec if profile else None)
+    return {one: rules.modes.get(one, rules.enforcement) for one in SOFT_IDS}
+
+
+def tightened(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    """The rules that refuse then and do not now."""
+    return {one for one, mode in after.items() if mode == "enforce" and before[one] != "enforce"}
+
+
+async def broken(client: Client, tenant: str, rules: set[str]) -> list[str]:
+    """What runs today and would be refused by these rules, by the values that are in force now."""
+    if not rules:
+        return []
+    trial = await tried(client, [tenant])
+    found = [one for one in trial.refused if one.rule in rules]
+    told = [
+        f"would be refused: {one.kind} {one.namespace}/{one.name}: {one.rule}: {one.message}" for one in found[:SHOWN]
+    ]
+    if len(found) > SHOWN:
+        told.append(f"would be refused: {len(found) - SHOWN} more; see: cotenant policies check {tenant}")
+    if trial.unasked:
+        told.append(f"whether {len(trial.unasked)} objects would be refused could not be asked: {trial.unasked[0]}")
+    return told
 
 
 def home_tenant(space: Space) -> str:

@@ -46,13 +46,17 @@ async def uninstall(client: Client, platform: Platform, *, progress: Progress = 
 
     Rights go before policies (KEP-5681): an operator that still runs somewhere is never without its leash.
     """
-    values = InstallValues(platform=platform, assist=True)
+    values = InstallValues(platform=platform, assist=True, fairness=True)
     # First, or the API server would go on asking somebody who is gone.
     removed = await _remove(client, list(reversed(objects.assist(values))))
     if removed:
         progress(f"assist: {removed} objects removed")
     removed += await _remove(client, list(reversed(objects.run(values))))
     progress(f"operator: {removed} objects removed")
+    fairness = await _remove(client, list(reversed(objects.fairness(values))))
+    if fairness:
+        progress(f"fairness: {fairness} objects removed")
+        removed += fairness
     rights = await _remove(client, objects.rights(values))
     await _revoked(client, platform)
     progress(f"rights of the operator: {rights} objects removed")

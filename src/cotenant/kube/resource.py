@@ -60,6 +60,10 @@ def _admission(plural: str, kind: str) -> Resource:
     return Resource("admissionregistration.k8s.io", "v1", plural, kind, namespaced=False)
 
 
+def _flow(plural: str, kind: str) -> Resource:
+    return Resource("flowcontrol.apiserver.k8s.io", "v1", plural, kind, namespaced=False)
+
+
 def _review(plural: str, kind: str) -> Resource:
     return Resource("authorization.k8s.io", "v1", plural, kind, namespaced=False)
 
@@ -92,6 +96,8 @@ CLUSTER_ROLES = _rbac("clusterroles", "ClusterRole", namespaced=False)
 CLUSTER_ROLE_BINDINGS = _rbac("clusterrolebindings", "ClusterRoleBinding", namespaced=False)
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event", namespaced=True)
+PRIORITY_LEVELS = _flow("prioritylevelconfigurations", "PriorityLevelConfiguration")
+FLOW_SCHEMAS = _flow("flowschemas", "FlowSchema")
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 VALIDATING_POLICIES = _admission("validatingadmissionpolicies", "ValidatingAdmissionPolicy")
 VALIDATING_POLICY_BINDINGS = _admission("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding")

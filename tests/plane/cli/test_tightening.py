@@ -17,7 +17,7 @@ def condition(team, name: str) -> tuple[str, str]:
     return next((one["status"], f"{one['reason']}: {one['message']}") for one in found if one["type"] == name)
 
 
-def test_what_runs_today_is_known_before_a_rule_refuses_it(cluster):
+def test_what_runs_today_is_known_before_a_rule_refuses_it(cluster, manifest):
     team = given_tenant(
         cluster, "tighten", spaces=["dev"], pods={"registries": ["registry.example.com/"]}, enforcement="warn"
     )
@@ -40,6 +40,15 @@ def test_what_runs_today_is_known_before_a_rule_refuses_it(cluster):
     assert found["unasked"] == []
     text = expect(cotenant(admin, "policies", "check", str(team)), 1)
     assert [line.split()[:4] for line in text.splitlines()[1:]] == [[place, "Deployment", "web", "COTENANT-POD-8"]]
+
+    wish = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": str(team)}}
+    kept = {key: value for key, value in team.tenant()["spec"].items() if key != "enforcement"}
+    planned = expect(cotenant(admin, "plan", "-f", manifest(json.dumps(wish | {"spec": kept}))), 1)
+    assert f"! would be refused: Deployment {place}/web: COTENANT-POD-8: image docker.io/nginx" in planned
+    looser = expect(
+        cotenant(admin, "plan", "-f", manifest(json.dumps(wish | {"spec": kept | {"enforcement": "observe"}}))), 1
+    )
+    assert "would be refused: Deployment" not in looser
 
     merge = json.dumps({"spec": {"enforcement": "enforce"}})
     admin.kubectl("patch", "tenant", str(team), "--type=merge", "-p", merge)

@@ -14,7 +14,7 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
 from cotenant.kube.resource import Resource
 from cotenant.model.platform import Platform
-from cotenant.render.install import ASSIST, InstallValues
+from cotenant.render.install import ASSIST, FAIRNESS, InstallValues
 from cotenant.render.install.operator import KEY
 from cotenant.render.install.values import IMAGE, NAME, SETTINGS
 
@@ -45,6 +45,8 @@ async def running(client: Client) -> InstallValues | None:
     if hook is not None:
         urls = [one["clientConfig"].get("url", "") for one in hook.get("webhooks", ())]
         values = replace(values, assist=True, assist_url="".join(urls[:1]))
+    if await _found(client, resource.PRIORITY_LEVELS, FAIRNESS, None) is not None:
+        values = replace(values, fairness=True)
     deployment = await _found(client, resource.DEPLOYMENTS, NAME, namespace)
     if deployment is not None:
         values = _with_deployment(values, deployment["spec"])
@@ -60,6 +62,7 @@ def changes(old: InstallValues, new: InstallValues, *, with_operator: bool) -> I
         ("roles", ", ".join(old.platform.roles), ", ".join(new.platform.roles)),
         ("assist", words[0], words[1]),
         ("EKS cluster", *(f"{one.eks_cluster or 'none'} {one.aws_region}".strip() for one in (old, new))),
+        ("fairness", *("on" if one.fairness else "off" for one in (old, new))),
         ("strict accounting", *("on" if one.platform.strict_accounting else "off" for one in (old, new))),
     ]
     if with_operator:

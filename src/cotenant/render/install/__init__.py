@@ -10,6 +10,7 @@ from cotenant.model.platform import Platform
 from cotenant.render.install.admission import admission
 from cotenant.render.install.admission.pools import forced
 from cotenant.render.install.assist import ASSIST, assist
+from cotenant.render.install.fairness import FAIRNESS, fairness
 from cotenant.render.install.members import member_roles
 from cotenant.render.install.operator import operator, settings
 from cotenant.render.install.policies import GUARD, LEASH, policies
@@ -20,6 +21,7 @@ from cotenant.render.install.values import InstallValues, Manifest, manifest
 
 __all__ = [
     "ASSIST",
+    "FAIRNESS",
     "GUARD",
     "LEASH",
     "InstallValues",
@@ -27,6 +29,7 @@ __all__ = [
     "assist",
     "definitions",
     "deny",
+    "fairness",
     "force",
     "grant",
     "ground",
@@ -46,6 +49,7 @@ def render(values: InstallValues, *, with_operator: bool = True) -> list[Manifes
         *deny(values.platform),
         *force(values.platform),
         *grant(values),
+        *fairness(values),
         *assist(values),
         *(run(values) if with_operator else []),
     ]

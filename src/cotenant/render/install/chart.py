@@ -29,6 +29,7 @@ _VALUES = InstallValues(
     aws_region="zzz-region",
     platform=_PLATFORM,
     assist=True,
+    fairness=True,
 )
 _IMAGE = "image: set it to the operator's image, with registry and tag; docs/how-to/install-on-eks.md builds one"
 EXPRESSIONS = {
@@ -65,6 +66,7 @@ zzz-settings-text
 """
 _WHERE = {
     "assist.yaml": ".Values.quota.assist",
+    "fairness.yaml": ".Values.fairness",
     "pools.yaml": f'.Capabilities.APIVersions.Has "{API}/MutatingAdmissionPolicy"',
 }
 """Template -> the condition for all that is in it."""
@@ -80,6 +82,7 @@ def files() -> dict[str, str]:
         "roles.yaml": install.grant(_VALUES),
         "operator.yaml": install.run(_VALUES),
         "assist.yaml": install.assist(_VALUES),
+        "fairness.yaml": install.fairness(_VALUES),
     }
     settings = _expressed(settings_text(_VALUES))
     strict = f"{{{{- if .Values.strictAccounting }}}}\n{_template(install.optional(_PLATFORM))}{{{{- end }}}}\n"

@@ -41,6 +41,8 @@ class InstallValues(Struct, frozen=True, kw_only=True):
     """Memory limit of the operator's container; 10,000 spaces need less than 400Mi."""
     metrics_from: str = "monitoring"
     """Namespace whose pods may read /metrics of the operator. The kubelet's probes come from the node and need none."""
+    fairness: bool = False
+    """Whether requests wait in the line of their namespace."""
     assist: bool = False
     """Whether the API server asks the operator about bare pods in spaces that are scarce."""
     assist_url: str = ""

@@ -51,8 +51,9 @@ def filled(values: dict, namespace: str) -> list[dict]:
     assist = values["quota"]["assist"]
     for path in sorted((CHART / "templates").glob("*.yaml")):
         text = path.read_text().partition("\n")[2]
-        if text.startswith("{{- if .Values.quota.assist }}\n"):
-            text = text.partition("\n")[2].removesuffix("{{- end }}\n") if assist else ""
+        for switch, on in (("quota.assist", assist), ("fairness", values["fairness"])):
+            if text.startswith(f"{{{{- if .Values.{switch} }}}}\n"):
+                text = text.partition("\n")[2].removesuffix("{{- end }}\n") if on else ""
         served = '{{- if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}\n'
         if text.startswith(served):
             text = text.removeprefix(served).removesuffix("{{- end }}\n")
@@ -83,6 +84,7 @@ def comparable(manifests: list[dict]) -> dict:
         (GIVEN | {"roles": ["owner", "developer"], "replicas": 3, "metricsFrom": "prometheus"}, "tenancy"),
         (GIVEN | {"quota": {"assist": True}}, "tenancy"),
         (GIVEN | {"strictAccounting": True}, "tenancy"),
+        (GIVEN | {"fairness": True}, "tenancy"),
         (GIVEN | {"eks": {"cluster": "shop", "region": "eu-north-1"}}, "tenancy"),
     ],
 )
@@ -98,6 +100,7 @@ def test_the_chart_renders_what_install_applies(values, namespace):
             memory_limit=values["memoryLimit"],
             metrics_from=values["metricsFrom"],
             assist=values["quota"]["assist"],
+            fairness=values["fairness"],
             eks_cluster=values["eks"]["cluster"],
             aws_region=values["eks"]["region"],
         )
@@ -121,6 +124,7 @@ def test_the_values_left_out_are_those_of_install():
         "replicas": values.replicas,
         "roles": list(values.platform.roles),
         "strictAccounting": values.platform.strict_accounting,
+        "fairness": values.fairness,
         "logLevel": values.log_level,
         "memoryLimit": values.memory_limit,
         "metricsFrom": values.metrics_from,

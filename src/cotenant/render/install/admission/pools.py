@@ -23,6 +23,13 @@ _SELECTED = f"variables.pod.?nodeSelector[?'{keys.POOL}'].orValue('')"
 _DAEMONS = "request.resource.resource == 'daemonsets'"
 
 
+def _asked(key: str) -> str:
+    """CEL: whether a container asks for an extended resource of that name. In a template limits are not requests yet."""
+    lists = [f"variables.pod.?{kind}.orValue([])" for kind in ("containers", "initContainers")]
+    amounts = [f"string(dyn(c).?resources.?{kind}[?{key}].orValue('0')) != '0'" for kind in ("requests", "limits")]
+    return "(" + " || ".join(f"{each}.exists(c, {' || '.join(amounts)})" for each in lists) + ")"
+
+
 def _tolerable(one: str) -> str:
     """CEL: whether a toleration may be: Kubernetes' own, the tenant's pool, and others only where it has no pool.
 
@@ -32,7 +39,7 @@ def _tolerable(one: str) -> str:
     pool = f"{POOLED} && {exact} && {one}.?value.orValue('') == {OWN}"
     tenant = f"{POOLED} && {_DEDICATED} && {exact} && {one}.?value.orValue('') == {TENANT}"
     other = (
-        f"{POOLED} ? variables.pod.?containers.orValue([]).exists(c, {one}.key in dyn(c).?resources.?requests.orValue({{}})) : "
+        f"{POOLED} ? {_asked(one + '.key')} : "
         f"(!{one}.key.startsWith('node-role.kubernetes.io/') && {one}.key != 'CriticalAddonsOnly')"
     )
     return (
@@ -72,6 +79,7 @@ _GIVES = "a platform administrator gives the Tenant that pool (nodes.pool)"
 
 PLACE = Rule(
     id="COTENANT-POD-4",
+    absence=True,
     title="A pod runs on the pool of its tenant; without a pool it names none",
     why="Without the selector it runs anywhere, and with another one where the nodes are meant for others.",
     way_out="leave the selector out where the API server writes it (Kubernetes 1.36), else write that pool",
@@ -86,6 +94,7 @@ PLACE = Rule(
 )
 TOLERATIONS = Rule(
     id="COTENANT-POD-5",
+    firm=True,
     title="A pod tolerates the taints of its own pool and of Kubernetes, no other pool's and never all",
     why="A toleration is the key to nodes that are kept free for somebody else; one without a key fits every lock.",
     way_out=f"take it out, or {_GIVES}",
