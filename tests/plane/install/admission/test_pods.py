@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from plane.install.admission.conftest import FREE, STRICT, ready
 from plane.install.admission.place import bare, image, passes, pod, refused, template
 
 pytestmark = pytest.mark.cluster
@@ -24,7 +25,7 @@ def affinity(kind: str, when: str, **term) -> dict:
 
 BAD = {
     "NODE-01 nodeName": (pod(nodeName="node-0"), "COTENANT-POD-1", "node-0"),
-    "NODE-06 a class of the system": (pod(priorityClassName="system-node-critical"), "COTENANT-POD-2", "system-node"),
+    "NODE-06 a class of the system": (pod(priorityClassName="system-node-critical"), "COTENANT-POD-16", "system-node"),
     "NODE-06 a class of others": (pod(priorityClassName="urgent"), "COTENANT-POD-2", "allowed: standard"),
     "NODE-09 a runtime class of others": (pod(runtimeClassName="kata"), "COTENANT-POD-3", "kata", "gvisor"),
     "NODE-02 every taint": (pod(tolerations=[{"operator": "Exists"}]), "COTENANT-POD-5", "every taint"),
@@ -118,7 +119,7 @@ async def test_node_02_without_a_pool_nobody_tolerates_a_pool_or_the_control_pla
 
 
 async def test_node_06_without_a_list_the_classes_of_the_system_stay_closed(free, classes):
-    refused(await free.ask("pods", bare(priorityClassName="system-cluster-critical")), "COTENANT-POD-2")
+    refused(await free.ask("pods", bare(priorityClassName="system-cluster-critical")), "COTENANT-POD-16")
     passes(await free.ask("pods", bare(priorityClassName="urgent")))
 
 
@@ -193,15 +194,19 @@ async def test_pod_11_nor_by_put(strict, standing):
     passes(await strict.ask("pods", found, name=standing, method="PUT"))
 
 
-async def test_pod_04_an_ephemeral_container_has_an_allowed_image(strict, standing):
-    patch = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "busybox"}]}}
+async def test_pod_04_an_ephemeral_container_has_an_allowed_image(make_place, strict, standing):
+    patch = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "public.ecr.aws/busybox"}]}}
     merge = "application/strategic-merge-patch+json"
 
     answer = await strict.ask("pods/ephemeralcontainers", patch, name=standing, method="PATCH", content_type=merge)
-
-    refused(answer, "COTENANT-POD-8", "busybox")
-    patch["spec"]["ephemeralContainers"][0]["image"] = "public.ecr.aws/busybox"
-    passes(await strict.ask("pods/ephemeralcontainers", patch, name=standing, method="PATCH", content_type=merge))
+    refused(answer, "COTENANT-EXEC-1", "ephemeralcontainers")
+    open_ = STRICT | {"pods": STRICT["pods"] | {"allowExec": True}}
+    place = await ready(await make_place("admission-ephemeral", open_), pooled=True)
+    passes(await place.ask("pods", pod() | {"metadata": {"name": "standing"}}, dry=False))
+    how = {"name": "standing", "method": "PATCH", "content_type": merge}
+    passes(await place.ask("pods/ephemeralcontainers", patch, **how))
+    patch["spec"]["ephemeralContainers"][0]["image"] = "busybox"
+    refused(await place.ask("pods/ephemeralcontainers", patch, **how), "COTENANT-POD-8", "busybox")
 
 
 async def test_node_10_a_gated_pod_cannot_be_given_other_nodes(strict):
@@ -222,8 +227,6 @@ async def test_node_10_a_gated_pod_cannot_be_given_other_nodes(strict):
 
 
 async def test_what_runs_already_keeps_its_image_when_the_rule_is_tightened(make_place, admin, operator):
-    from plane.install.admission.conftest import FREE, ready
-
     place = await ready(await make_place("admission-tightened", FREE))
     body = bare(containers=image("nginx")) | {"metadata": {"name": "old", "finalizers": ["example.com/mine"]}}
     passes(await place.ask("pods", body, dry=False))
