@@ -152,6 +152,21 @@ async def test_what_an_installation_chose_outlives_its_uninstall(oldest):
         await admin.close()
 
 
+async def test_what_writes_into_pods_comes_with_an_installation_and_goes_with_its_uninstall():
+    with LocalControlPlane() as newest:
+        admin = Client(await Transport.from_kubeconfig(newest.kubeconfig))
+        try:
+            await install(admin, InstallValues())
+            assert await there(admin, force(Platform())) == [
+                "MutatingAdmissionPolicy",
+                "MutatingAdmissionPolicyBinding",
+            ]
+            await uninstall(admin, Platform())
+            assert await there(admin, [*force(Platform()), *deny(Platform())]) == []
+        finally:
+            await admin.close()
+
+
 async def test_orphaned_tenants_keep_working_without_operator_policies_and_finalizers(oldest):
     admin = Client(await Transport.from_kubeconfig(oldest.kubeconfig))
     ann = Client(await Transport.from_kubeconfig(oldest.user("ann")))

@@ -330,6 +330,17 @@ def _bytes(body: Manifest) -> bytes:
     return json.dumps(body).encode()
 
 
+@pytest.mark.parametrize("number", [20, 10_000])
+async def test_however_many_tolerations_a_pod_has_it_is_on_the_pool_or_refused(dedicated, forced, number):
+    many = [{"key": f"node.kubernetes.io/x{one}", "operator": "Exists"} for one in range(number)]
+
+    answer = await dedicated.ask("pods", bare(tolerations=many))
+
+    assert answer.status == 403 or answer.body["spec"]["nodeSelector"] == {POOL: "gold"}, answer.message
+    assert answer.ok or number > 20
+    passes(await dedicated.ask("pods", bare()))
+
+
 async def test_where_the_pool_is_only_observed_nothing_is_written_but_in_a_rehearsal(make_place, operator, forced):
     place = await ready(await make_place("admission-pool-observed", FREE | {"nodes": {"tolerations": ["gpu"]}}))
     soft = FREE | {"nodes": {"pool": "gold", "tolerations": None}, "rules": {"COTENANT-POD-4": "observe"}}
