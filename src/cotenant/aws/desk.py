@@ -116,24 +116,29 @@ class EntryDesk:
         self.written: dict[str, float] = {}
         self.mode, self.asked = "", -MODES
 
-    async def settle(self, claims: Sequence[Claim], *, removing: bool = True) -> Settled:
-        """One look: lists, describes what is not known, writes what differs. removing: whether entries may be deleted.
+    async def settle(
+        self, claims: Sequence[Claim], *, removing: bool = True, tenants: frozenset[str] = frozenset()
+    ) -> Settled:
+        """One look: lists, describes what is not known, writes what differs.
+
+        claims: those of all tenants. removing: whether entries may be deleted. tenants: whose principals this is about,
+        nobody else's are written and nobody's removed; empty for everybody's.
 
         Raises nothing that AWS says: what it refuses is trouble of the claims that it concerns.
         """
         try:
-            return await self._settle(claims, removing=removing)
+            return await self._settle(claims, tenants, removing=removing)
         except Fault as error:
             log.warning("access entries not reached", error=error.message)
             self.asked = -MODES
             return Settled({one: finding(error) for one in claims}, again=SOON)
 
-    async def _settle(self, claims: Sequence[Claim], *, removing: bool) -> Settled:
+    async def _settle(self, claims: Sequence[Claim], tenants: frozenset[str], *, removing: bool) -> Settled:
         await self._identify()
         if self.mode == NO_MODE:
             message = f"cluster {self.eks.cluster} reads no access entries (mode CONFIG_MAP); write aws-auth: cotenant iam apply"
             return Settled({one: Finding("ModeWithoutEntries", message) for one in claims})
-        found, decided, left = await self.look(claims, most=MOST)
+        found, decided, left = await self.look(claims, most=MOST, tenants=tenants)
         trouble = dict(found.trouble)
         about = dict(decided.trouble)
         steps = [one for one in decided.steps if removing or one.action != "delete"]
@@ -155,10 +160,12 @@ class EntryDesk:
             await self.directory.refresh(users=False)
         return self.directory.sso()
 
-    async def look(self, claims: Sequence[Claim], *, most: int | None = None) -> tuple[Merged, EntryPlan, bool]:
+    async def look(
+        self, claims: Sequence[Claim], *, most: int | None = None, tenants: frozenset[str] = frozenset()
+    ) -> tuple[Merged, EntryPlan, bool]:
         """What tenants want, what would be written, and whether entries are left undescribed. Writes nothing.
 
-        most: entries that are described; None for all. Raises Fault.
+        most: entries that are described; None for all. tenants: as for settle. Raises Fault.
         """
         await self._identify()
         if claims:
@@ -170,11 +177,12 @@ class EntryDesk:
         listed = await self.eks.listed()
         self._forget(listed)
         state = self._state(listed, found.wishes)
-        unread = plan(found.wishes, state, self.me).unread
+        only = found.keys(tenants)
+        unread = plan(found.wishes, state, self.me, only=only).unread
         gone = await self._describe(unread[:most])
         if gone:
             state = replace(state, listed=[one for one in listed if one not in gone])
-        return found, plan(found.wishes, state, self.me), len(unread) > len(unread[:most])
+        return found, plan(found.wishes, state, self.me, only=only), len(unread) > len(unread[:most])
 
     async def _identify(self) -> None:
         if self.clock() - self.asked >= MODES:

@@ -17,7 +17,7 @@ from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
 from cotenant.cli.iam.stores import STORE, Stores, aws_flags, claimed, moment, opened
 from cotenant.cli.view.output import document, output_flag, say, table, write
 from cotenant.model.iam.awsauth import Identity
-from cotenant.model.iam.claims import Claim, Wish, merged
+from cotenant.model.iam.claims import Claim, Merged, merged
 from cotenant.model.iam.edit import Change, edit
 from cotenant.model.iam.entries import EntryPlan
 from cotenant.model.iam.history import Unkept
@@ -98,7 +98,7 @@ def apply(*, output: str | None, **flags: Any) -> int:
 
 
 def ask_stores(
-    work: Callable[[Stores, str, list[Claim], bool], Any],
+    work: Callable[[Stores, str, list[Claim], frozenset[str]], Any],
     *,
     tenants: tuple[str, ...],
     store: str | None,
@@ -114,7 +114,7 @@ def ask_stores(
         try:
             where = chosen(found, store or "")
             claims = await claimed(cluster.client, found.platform, tenants)
-            return cluster.name, await work(found, where, claims, not tenants)
+            return cluster.name, await work(found, where, claims, frozenset(tenants))
         except Fault as error:
             raise Failure(error.message) from error
         except Unkept as error:
@@ -134,15 +134,14 @@ def chosen(found: Stores, asked: str) -> str:
         raise Failure(f"{error}{unread}") from error
 
 
-async def forecast(found: Stores, where: str, claims: list[Claim], everybody: bool) -> Answer:
-    """What would be done."""
+async def forecast(found: Stores, where: str, claims: list[Claim], tenants: frozenset[str]) -> Answer:
+    """What would be done. claims: of all tenants; tenants: whom it is about, empty for everybody."""
     if where == "entries":
         desk = desk_of(found)
-        merged_, decided, _ = await desk.look(claims)
-        return Answer(where, [*planned(decided, everybody=everybody), *conflicts(merged_.trouble.items())], [])
-    wishes, lines = await wished(found, claims)
-    only = None if everybody else frozenset(one.key for one in wishes)
-    edited = edit(found.data, wishes, found.me, only=only)
+        merged_, decided, _ = await desk.look(claims, tenants=tenants)
+        return Answer(where, [*planned(decided), *conflicts(merged_.trouble_of(tenants).items())], [])
+    made, lines = await wished(found, claims, tenants)
+    edited = edit(found.data, made.wishes, found.me, only=made.keys(tenants))
     refused = list(edited.refused)
     if found.aws_auth is None:
         refused.append("there is no ConfigMap aws-auth in kube-system")
@@ -151,30 +150,31 @@ async def forecast(found: Stores, where: str, claims: list[Claim], everybody: bo
     return Answer(where, [*map(changed, edited.changes), *lines], refused)
 
 
-async def carry_out(found: Stores, where: str, claims: list[Claim], everybody: bool) -> Answer:
+async def carry_out(found: Stores, where: str, claims: list[Claim], tenants: frozenset[str]) -> Answer:
     """Does it."""
     if where == "entries":
-        return await write_entries(desk_of(found), claims, everybody=everybody)
-    wishes, lines = await wished(found, claims)
-    only = None if everybody else frozenset(one.key for one in wishes)
+        return await write_entries(desk_of(found), claims, tenants)
+    made, lines = await wished(found, claims, tenants)
     desk = AwsAuthDesk(found.client, found.user, moment)
-    written = await desk.change(partial(edit, wishes=wishes, me=found.me, only=only), "cotenant iam apply")
+    change = partial(edit, wishes=made.wishes, me=found.me, only=made.keys(tenants))
+    written = await desk.change(change, "cotenant iam apply")
     said = f"the version before is revision {written.revision}: cotenant iam rollback" if written.revision else ""
     return Answer(where, [*map(changed, written.edited.changes), *lines], list(written.edited.refused), said)
 
 
-async def write_entries(desk: EntryDesk, claims: list[Claim], *, everybody: bool) -> Answer:
+async def write_entries(desk: EntryDesk, claims: list[Claim], tenants: frozenset[str]) -> Answer:
     """Access entries, in as many looks as it takes. What is written, EKS shows after some seconds."""
     lines: list[Line] = []
     while True:
-        found = await desk.settle(claims, removing=everybody)
+        found = await desk.settle(claims, tenants=tenants)
         lines += [
             Line(one.action, one.principal, after=spelled(one.username, one.groups), why=one.why) for one in found.done
         ]
         if found.again != 0.0:
             break
-    wrong = [(one, said) for one, said in found.trouble.items() if said.status == "False"]
-    nothing = wrong and len(wrong) == len(claims) and len({said.reason for _, said in wrong}) == 1
+    mine = [one for one in claims if not tenants or one.tenant in tenants]
+    wrong = [(one, found.trouble[one]) for one in mine if one in found.trouble and found.trouble[one].status == "False"]
+    nothing = wrong and len(wrong) == len(mine) and len({said.reason for _, said in wrong}) == 1
     refused = [wrong[0][1].message] if nothing and wrong[0][1].reason.startswith(("AWS", "Cluster", "Mode")) else []
     said = f"EKS shows it within about {SEEN:.0f} s" if lines else ""
     return Answer("entries", [*lines, *(() if refused else conflicts(wrong))], refused, said)
@@ -187,8 +187,8 @@ def desk_of(found: Stores) -> EntryDesk:
     return found.desk
 
 
-async def wished(found: Stores, claims: list[Claim]) -> tuple[list[Wish], list[Line]]:
-    """The wishes for aws-auth, and what is wrong with claims. Permission sets need IAM."""
+async def wished(found: Stores, claims: list[Claim], tenants: frozenset[str]) -> tuple[Merged, list[Line]]:
+    """The wishes for aws-auth, and what is wrong with claims of these tenants. Permission sets need IAM."""
     sso = None
     if found.desk and any(one.target.startswith("permission-set") for one in claims):
         directory = found.desk.directory
@@ -197,14 +197,12 @@ async def wished(found: Stores, claims: list[Claim]) -> tuple[list[Wish], list[L
         if directory.fault:
             say(f"not read: {finding(directory.fault).message}")
     made = merged(claims, sso)
-    return list(made.wishes), list(conflicts(made.trouble.items()))
+    return made, list(conflicts(made.trouble_of(tenants).items()))
 
 
-def planned(decided: EntryPlan, *, everybody: bool) -> Iterable[Line]:
+def planned(decided: EntryPlan) -> Iterable[Line]:
     """Steps as lines."""
     for one in decided.steps:
-        if one.action == "delete" and not everybody:
-            continue
         before = spelled(one.before.username, one.before.groups) if one.before else ""
         after = "" if one.action == "delete" else spelled(one.username, one.groups)
         yield Line(one.action, one.principal, before, after, one.why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,19 +177,18 @@ def of_context(kubeconfig: dict[str, Any], context: dict[str, Any]) -> tuple[str
     return "", ""
 
 
-async def claimed(client: Client, platform: Platform, tenants: tuple[str, ...] = ()) -> list[Claim]:
-    """The claims of all tenants, or of those named. Raises Failure for one that is not there, ApiError."""
+async def claimed(client: Client, platform: Platform, tenants: Collection[str] = ()) -> list[Claim]:
+    """The claims of all tenants, whoever is named: principals are shared. Raises Failure for one that is not there, ApiError."""
     now = datetime.now(UTC)
     listed = (await client.list(TENANTS, type=Tenant)).items
     names = {one.metadata.name for one in listed}
-    if lost := [one for one in tenants if one not in names]:
+    if lost := sorted(one for one in tenants if one not in names):
         raise Failure(f"there is no tenant {lost[0]}; see: cotenant get tenants")
     found: list[Claim] = []
     for one in listed:
         name = one.metadata.name
         members = [] if one.metadata.deletion_timestamp else one.spec.members or []
-        if not tenants or name in tenants:
-            found += claims(name, access(members, platform, now, name))
+        found += claims(name, access(members, platform, now, name))
     return found
 
 

@@ -50,6 +50,19 @@ class Merged(Struct, frozen=True):
     trouble: Mapping[Claim, Finding]
     """A reason of judge.reasons.REASONS each; status Unknown where it may be in force, or soon."""
 
+    def keys(self, tenants: frozenset[str]) -> frozenset[str] | None:
+        """Of the wishes that one of these tenants has a part in; None, for everything, where none is named.
+
+        A principal that others list too keeps what they give it, so wishes are always made of the claims of all.
+        """
+        if not tenants:
+            return None
+        return frozenset(one.key for one in self.wishes if not tenants.isdisjoint(one.tenants))
+
+    def trouble_of(self, tenants: frozenset[str]) -> dict[Claim, Finding]:
+        """The trouble of these tenants; of all where none is named."""
+        return {one: said for one, said in self.trouble.items() if not tenants or one.tenant in tenants}
+
 
 def claims(tenant: str, granted: Access) -> tuple[Claim, ...]:
     """The claims of a tenant's members; of those who have expired or whose role is refused there is none."""

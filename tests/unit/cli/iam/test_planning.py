@@ -1,0 +1,101 @@
+"""`iam plan` and `iam apply`, without the API server: what they make of tenants, an EKS endpoint and aws-auth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cotenant.cli import Failure
+from cotenant.cli.iam.planning import Answer, carry_out, forecast
+from cotenant.cli.iam.stores import Stores, claimed
+from cotenant.local.eks import Cluster, Endpoint
+from cotenant.model.iam.awsauth import NAME, NAMESPACE, read
+from cotenant.model.platform import Platform
+from unit.aws.conftest import Rig
+from unit.cluster import Cluster as Kubernetes
+
+ITEM = "- rolearn: {}\n  username: x\n  groups: [{}]\n"
+
+
+class Desk:
+    """Somebody who runs the commands on a cluster with tenants."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig, self.cluster = rig, Kubernetes()
+
+    def tenant(self, name: str, *roles: str) -> None:
+        members = [{"role": "owner", "iamRole": one} for one in roles]
+        self.cluster.put("Tenant", name, spec={"members": members})
+
+    def aws_auth(self, text: str) -> None:
+        self.cluster.put("ConfigMap", NAME, NAMESPACE, data={"mapRoles": text})
+
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Whom aws-auth maps to what, by name of the role."""
+        found = read(self.cluster.there("ConfigMap", NAME, NAMESPACE)["data"]).identities()
+        return {key.rpartition("/")[2]: one.groups for key, one in found.items()}
+
+    async def ask(self, work: Any, store: str, *tenants: str) -> Answer:
+        client: Any = self.cluster
+        there = self.cluster.objects.get(("ConfigMap", NAMESPACE, NAME))
+        found = Stores(client, Platform(), mode="API_AND_CONFIG_MAP", aws_auth=there)
+        found.desk = self.rig.another()
+        answer: Answer = await work(found, store, await claimed(client, Platform(), tenants), frozenset(tenants))
+        return answer
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    with Endpoint(Cluster(mode="API_AND_CONFIG_MAP")) as aws:
+        for key, value in aws.env().items():
+            monkeypatch.setenv(key, value)
+        rig = Rig(aws)
+        yield Desk(rig)
+        rig.calls.close()
+
+
+def told(found: Answer) -> list[tuple[str, str]]:
+    """(action, name) of the lines that are not as they are."""
+    return [(one.action, one.principal.rpartition("/")[2]) for one in found.lines if one.action != "keep"]
+
+
+async def test_an_entry_that_two_tenants_share_keeps_both_groups_when_one_is_named(desk: Desk) -> None:
+    shared, other = desk.rig.role("Shared"), desk.rig.role("Other")
+    desk.tenant("back", shared)
+    desk.tenant("front", shared, other)
+    assert told(await desk.ask(forecast, "entries", "back")) == [("create", "Shared")]
+    assert told(await desk.ask(carry_out, "entries", "back")) == [("create", "Shared")]
+    assert desk.rig.entry(shared)["kubernetesGroups"] == ["cotenant:back:owner", "cotenant:front:owner"]
+    assert desk.rig.entries() == [shared]
+
+
+async def test_an_item_that_two_tenants_share_keeps_both_groups_when_one_is_named(desk: Desk) -> None:
+    shared, other = desk.rig.role("Shared"), desk.rig.role("Other")
+    desk.tenant("back", shared)
+    desk.tenant("front", shared, other)
+    desk.aws_auth("")
+    await desk.ask(carry_out, "aws-auth", "front")
+    before = desk.groups()
+    assert before["shared"] == ("cotenant:back:owner", "cotenant:front:owner")
+    assert told(await desk.ask(forecast, "aws-auth", "back")) == []
+    await desk.ask(carry_out, "aws-auth", "back")
+    assert desk.groups() == before
+
+
+async def test_a_tenant_that_is_not_there_is_named(desk: Desk) -> None:
+    desk.tenant("back")
+    with pytest.raises(Failure, match="there is no tenant frnot"):
+        await desk.ask(forecast, "entries", "frnot")
+
+
+async def test_with_a_tenant_named_nothing_of_others_is_removed_or_reported(desk: Desk) -> None:
+    role = desk.rig.role("Dev")
+    desk.tenant("back", role)
+    desk.tenant("front", "arn:aws:iam::111122223333:role/Nobody")
+    await desk.ask(carry_out, "entries", "back")
+    desk.tenant("back")
+    assert told(await desk.ask(carry_out, "entries", "back")) == []
+    assert desk.rig.entries() == [role]
+    assert told(await desk.ask(forecast, "entries")) == [("delete", "Dev"), ("conflict", "nobody")]
