@@ -16,7 +16,7 @@ from cotenant.aws.eks import Eks, Iam
 from cotenant.aws.faults import Fault
 from cotenant.model.arn import SSO_PATH, arn
 from cotenant.model.finding import Finding
-from cotenant.model.iam.claims import SETS, Claim, Merged, Wish, canonical, merged
+from cotenant.model.iam.claims import SETS, Claim, Merged, Wish, canonical, may_be, merged, tenants_of
 from cotenant.model.iam.entries import NO_MODE, Entry, EntryPlan, Principal, State, Step, plan
 
 log = structlog.get_logger()
@@ -36,12 +36,24 @@ IN_A_ROW = 3
 """Refusals of one kind after which the rest of a look is not tried."""
 
 
+class Held(Struct, frozen=True, order=True):
+    """What could not be taken from a principal, or not yet, and the tenants that it was a member of."""
+
+    principal: str
+    finding: Finding
+    tenants: frozenset[str]
+
+
 class Settled(Struct, frozen=True):
     """What became of all claims: what is wrong with some; the writes done; when to look again, None for the usual time."""
 
     trouble: Mapping[Claim, Finding]
     done: tuple[Step, ...] = ()
     again: float | None = None
+    held: tuple[Held, ...] = ()
+    """Of principals that somebody lists no more: no claim tells of it."""
+    fault: Finding | None = None
+    """Why nothing could be looked at; None where it was."""
 
 
 def finding(error: Fault) -> Finding:
@@ -114,6 +126,8 @@ class EntryDesk:
         self.known: dict[str, Entry] = {}
         self.described: dict[str, float] = {}
         self.written: dict[str, float] = {}
+        self.emptied: dict[str, tuple[str, ...]] = {}
+        """By key: the groups that we took from an entry which has to stay."""
         self.mode, self.asked = "", -MODES
 
     async def settle(
@@ -131,7 +145,11 @@ class EntryDesk:
         except Fault as error:
             log.warning("access entries not reached", error=error.message)
             self.asked = -MODES
-            return Settled({one: finding(error) for one in claims}, again=SOON)
+            said = finding(error)
+            wishes = merged(claims, self.directory.sso()).wishes
+            lost = {one.key: said for one in self.known.values() if one.ours}
+            held = self._held(lost, self._had(), wishes)
+            return Settled(dict.fromkeys(claims, said), again=SOON, held=held, fault=said)
 
     async def _settle(self, claims: Sequence[Claim], tenants: frozenset[str], *, removing: bool) -> Settled:
         await self._identify()
@@ -140,7 +158,7 @@ class EntryDesk:
             return Settled({one: Finding("ModeWithoutEntries", message) for one in claims})
         found, decided, left = await self.look(claims, most=MOST, tenants=tenants)
         trouble = dict(found.trouble)
-        about = dict(decided.trouble)
+        about, had = dict(decided.trouble), self._had()
         steps = [one for one in decided.steps if removing or one.action != "delete"]
         done = await self._write(steps[:MOST], about)
         waiting = {canonical(one) for one in decided.unread} | {one.key for one in steps[MOST:]}
@@ -151,8 +169,23 @@ class EntryDesk:
             claim: about[key] for claim, keys in by_key.items() for key in keys if key in about and claim not in trouble
         }
         coming = any(one.reason in ("IAMPending", "EntryReplaced") for one in about.values())
-        again = 0.0 if left or waiting else SEEN if coming or done else SOON if trouble else None
-        return Settled(trouble, tuple(done), again)
+        held = self._held(about, had, found.wishes)
+        again = 0.0 if left or waiting else SEEN if coming or done else SOON if trouble or held else None
+        return Settled(trouble, tuple(done), again, held)
+
+    def _had(self) -> dict[str, Entry]:
+        """Our entries by key, as they were before a look wrote anything."""
+        return {one.key: one for one in self.known.values() if one.ours}
+
+    def _held(self, about: Mapping[str, Finding], had: Mapping[str, Entry], wishes: Iterable[Wish]) -> tuple[Held, ...]:
+        """The findings of tenants that have a principal in an entry and do not list it any more."""
+        listing = {one.key: frozenset(one.tenants) for one in wishes}
+        found = []
+        for key, entry in had.items():
+            former = tenants_of((*entry.groups, *self.emptied.get(key, ()))) - listing.get(key, frozenset())
+            if key in about and (former or key not in listing):
+                found.append(Held(entry.principal, about[key], former))
+        return tuple(sorted(found, key=lambda one: one.principal))
 
     async def roles_of_sets(self, claims: Sequence[Claim]) -> list[str] | None:
         """The roles of Identity Center where a claim wants them; None while they are not known."""
@@ -176,7 +209,8 @@ class EntryDesk:
             found = replace(found, trouble={**found.trouble, **said})
         listed = await self.eks.listed()
         self._forget(listed)
-        state = self._state(listed, found.wishes)
+        unsure = frozenset(canonical(one) for one in listed if may_be(one, found.unknown))
+        state = replace(self._state(listed, found.wishes), unsure=unsure)
         only = found.keys(tenants)
         unread = plan(found.wishes, state, self.me, only=only).unread
         gone = await self._describe(unread[:most])
@@ -236,7 +270,7 @@ class EntryDesk:
                 about |= {one.key: last for one in steps[at:]}
                 break
             try:
-                said = await self._one(step)
+                did, said = await self._one(step)
             except Fault as error:
                 refused.append(error.kind)
                 about[step.key] = finding(error)
@@ -248,24 +282,22 @@ class EntryDesk:
             refused.clear()
             if said:
                 about[step.key] = said
-            if said is None or said.reason != "EntryHeld":
-                done.append(step)
+            if did:
+                done.append(did)
         return done
 
-    async def _one(self, step: Step) -> Finding | None:
-        """One step; what is still to come. Raises Fault."""
+    async def _one(self, step: Step) -> tuple[Step | None, Finding | None]:
+        """One step: what was done, and what is still to come. Raises Fault."""
         if step.action == "delete":
             if policies := await self.eks.policies(step.principal):
-                message = (
-                    f"{step.principal}: {step.why}, but somebody gave its entry {policies[0]}, which would be lost; "
-                    "detach that: aws eks disassociate-access-policy"
-                )
-                return Finding("EntryHeld", message)
+                return await self._emptied(step, str(policies[0]))
             await self.eks.carry_out(step)
-            self.known.pop(step.principal, None)
-            self.written.pop(step.key, None)
+            for memory in (self.known, self.written, self.emptied):
+                memory.pop(step.principal if memory is self.known else step.key, None)
             log.info("access entry deleted", principal=step.principal, why=step.why)
-            return Finding("EntryReplaced", f"{step.principal}: its entry was dead and is made anew", "Unknown")
+            if step.unlisted:
+                return step, None
+            return step, Finding("EntryReplaced", f"{step.principal}: its entry was dead and is made anew", "Unknown")
         try:
             entry = await self.eks.carry_out(step)
         except Fault as error:
@@ -277,7 +309,26 @@ class EntryDesk:
             self.described[entry.principal] = self.clock()
         self.written[step.key] = self.clock()
         log.info("access entry written", action=step.action, principal=step.principal, groups=step.groups, why=step.why)
-        return Finding("IAMPending", f"{step.principal}: written; EKS takes some seconds to show it", "Unknown")
+        return step, Finding("IAMPending", f"{step.principal}: written; EKS takes some seconds to show it", "Unknown")
+
+    async def _emptied(self, step: Step, policy: str) -> tuple[Step | None, Finding]:
+        """Instead of a deletion that would take a policy of somebody else's: the entry stays, without groups of tenants."""
+        did, entry = None, step.before
+        if step.unlisted and entry and entry.groups:
+            did = Step(
+                "update", step.principal, entry.username, (), why=f"{step.why}; its entry holds {policy}", before=entry
+            )
+            self.emptied[step.key] = entry.groups
+            if entry := await self.eks.carry_out(did):
+                self.known[entry.principal] = entry
+                self.described[entry.principal] = self.clock()
+            log.info("access entry emptied", principal=step.principal, why=did.why)
+        kept = f"keeps {', '.join(entry.groups)}" if entry and entry.groups else "has no group of a tenant left"
+        message = (
+            f"{step.principal}: {step.why}, but somebody gave its entry {policy}, which would be lost; the entry stays and "
+            f"{kept}; detach the policy and it goes: aws eks disassociate-access-policy"
+        )
+        return did, Finding("EntryHeld", message)
 
 
 def spread(wishes: Iterable[Wish], claims: Iterable[Claim], sso: Sequence[str]) -> dict[Claim, list[str]]:

@@ -6,21 +6,21 @@ own controller writes their status: AWS being slow or away delays nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
 
-from cotenant.api.keys import GROUP, IAM_GROUPS
+from cotenant.api.keys import GROUP
 from cotenant.api.meta import ObjectMeta
-from cotenant.aws.desk import EntryDesk
+from cotenant.aws.desk import EntryDesk, Held
 from cotenant.controllers.gather import gather_stranded, gather_view
 from cotenant.controllers.guard import Guard
 from cotenant.controllers.world import Mapped, World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import TENANTS
 from cotenant.model.finding import Finding
-from cotenant.model.iam.claims import Claim
+from cotenant.model.iam.claims import tenants_of
 from cotenant.model.iam.entries import NO_MODE, Step
 from cotenant.model.iam.inforce import by_aws_auth
 from cotenant.model.platform import Platform
@@ -63,7 +63,7 @@ class IamController:
         trouble, auth = found.trouble, self.aws_auth()
         if self.desk.mode == NO_MODE and auth is not None:
             trouble = by_aws_auth(claims, auth, await self.desk.roles_of_sets(claims))
-        self.tell(views, claims, trouble)
+        self.tell(views, [*((one.tenant, trouble[one]) for one in claims if one in trouble), *former(found.held)])
         self.report(found.done)
         expiries = [view.access.next_expiry for view in views if view.access.next_expiry is not None]
         after = [self.resync if found.again is None else found.again, *(one + 0.05 for one in expiries)]
@@ -72,9 +72,7 @@ class IamController:
     def report(self, done: Iterable[Step]) -> None:
         """An event on each Tenant that an entry was made, changed or deleted for."""
         for step in done:
-            groups = {*step.groups, *(step.before.groups if step.before else ())}
-            names = {one.removeprefix(IAM_GROUPS).partition(":")[0] for one in groups if one.startswith(IAM_GROUPS)}
-            for name in sorted(names):
+            for name in sorted(tenants_of((*step.groups, *(step.before.groups if step.before else ())))):
                 tenant = self.world.tenants.get(None, name)
                 if tenant is not None:
                     about = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "Tenant"}
@@ -90,14 +88,21 @@ class IamController:
             if found := found or gather_stranded(self.world, tenant, self.platform, now):
                 yield found
 
-    def tell(self, views: Iterable[TenantView], claims: Iterable[Claim], trouble: Mapping[Claim, Finding]) -> None:
+    def tell(self, views: Iterable[TenantView], said: Iterable[tuple[str, Finding]]) -> None:
         """Keeps what became of each tenant's members, where its controller finds it; an equal verdict wakes nobody."""
         mine: dict[str, list[Finding]] = {view.name: [] for view in views}
-        for one in claims:
-            if one in trouble:
-                mine[one.tenant].append(trouble[one])
+        for name, one in said:
+            if name in mine:
+                mine[name].append(one)
         for name, found in mine.items():
             version = msgspec.json.encode(found).decode()
             metadata = ObjectMeta(name=name, resource_version=version)
             self.world.mapped.upsert(Mapped(metadata, tuple(found)))
         self.world.mapped.retain(set(mine))
+
+
+def former(held: Iterable[Held]) -> Iterator[tuple[str, Finding]]:
+    """(tenant, finding) of the tenants that a principal was a member of."""
+    for one in held:
+        for name in sorted(one.tenants):
+            yield name, one.finding

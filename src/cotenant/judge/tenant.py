@@ -171,8 +171,9 @@ def none_astray(facts: TenantFacts) -> Finding | None:
 
 
 def iam_wanted(facts: TenantFacts) -> Finding | None:
-    """Members by IAM principal need an identity mapping; without any there is nothing to do."""
-    return None if facts.plan.wishes or iam_members(facts) else Finding("NoIAMMembers", "", "True")
+    """Members by IAM principal need an identity mapping; without any there is nothing to do, but for those who were."""
+    left = any(one.reason != "IAMPending" for one in facts.found.iam or ())
+    return None if facts.plan.wishes or iam_members(facts) or left else Finding("NoIAMMembers", "", "True")
 
 
 def iam_managed(facts: TenantFacts) -> Finding | None:

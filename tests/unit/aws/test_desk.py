@@ -137,18 +137,6 @@ async def test_a_dead_entry_is_deleted_in_one_look_and_made_in_a_later_one(rig: 
     assert rig.entry(role)["tags"][PRINCIPAL_ID] == rig.iam.get_role(RoleName="Dev")["Role"]["RoleId"]
 
 
-async def test_an_entry_that_somebody_gave_a_policy_is_not_deleted(rig: Rig) -> None:
-    role = rig.role("Dev")
-    await settled(rig, claim(role))
-    policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
-    rig.eks.associate_access_policy(
-        clusterName=NAME, principalArn=role, policyArn=policy, accessScope={"type": "namespace", "namespaces": ["a"]}
-    )
-    found = await rig.desk.settle([])
-    assert found.done == ()
-    assert rig.entries() == [role]
-
-
 async def test_a_hundred_and_ten_entries_come_in_pages_and_are_described_once(rig: Rig) -> None:
     claims = [claim(rig.role(f"R{at}"), f"t{at % 40}") for at in range(110)]
     for _ in range(2):
@@ -266,3 +254,82 @@ async def test_a_restart_describes_each_entry_once_and_writes_none(rig: Rig) -> 
         "ListAccessEntries": 6,
         "DescribeAccessEntry": number + 1,
     }
+
+
+VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+
+
+def given(rig: Rig, role: str) -> None:
+    """Somebody else's access policy on our entry."""
+    scope = {"type": "namespace", "namespaces": ["a"]}
+    rig.eks.associate_access_policy(clusterName=NAME, principalArn=role, policyArn=VIEW, accessScope=scope)
+
+
+def held(found: Settled) -> list[tuple[str, list[str]]]:
+    return [(one.finding.reason, sorted(one.tenants)) for one in found.held]
+
+
+async def test_an_entry_that_has_to_stay_loses_the_groups_of_who_lists_it_no_more_and_the_tenant_is_told(
+    rig: Rig,
+) -> None:
+    role = rig.role("Dev")
+    await settled(rig, claim(role))
+    given(rig, role)
+    found = await rig.desk.settle([])
+    assert [(one.action, one.groups) for one in found.done] == [("update", ())]
+    assert (rig.entries(), rig.entry(role)["kubernetesGroups"]) == ([role], [])
+    assert held(found) == [("EntryHeld", ["red"])]
+    assert "AmazonEKSViewPolicy on a" in found.held[0].finding.message
+    rig.counted()
+    later = await rig.desk.settle([])
+    assert (later.done, held(later)) == ((), [("EntryHeld", ["red"])])
+    assert not WRITES & rig.counted().keys()
+    rig.eks.disassociate_access_policy(clusterName=NAME, principalArn=role, policyArn=VIEW)
+    await rig.desk.settle([])
+    assert (rig.entries(), held(await rig.desk.settle([]))) == ([], [])
+
+
+async def test_a_member_who_comes_back_gets_his_groups_back(rig: Rig) -> None:
+    role = rig.role("Dev")
+    await settled(rig, claim(role))
+    given(rig, role)
+    await rig.desk.settle([])
+    found = await settled(rig, claim(role))
+    assert (rig.entry(role)["kubernetesGroups"], reasons(found), held(found)) == ([GROUP], [], [])
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "reason"),
+    [
+        ("DeleteAccessEntry", "AccessDeniedException", "AWSPermissionMissing"),
+        ("ListAccessEntries", "AccessDeniedException", "AWSPermissionMissing"),
+        ("ListAccessEntries", "ExpiredTokenException", "AWSCredentialsMissing"),
+    ],
+)
+async def test_a_removal_that_fails_is_told_to_the_tenant_that_lists_nobody_any_more(
+    rig: Rig, operation: str, code: str, reason: str
+) -> None:
+    role = rig.role("Dev")
+    await settled(rig, claim(role))
+    rig.aws.fail(operation, code, times=9, message="nope")
+    found = await rig.desk.settle([])
+    assert (held(found), found.again) == ([(reason, ["red"])], 60.0)
+
+
+async def test_the_tenant_that_drops_a_shared_principal_is_told_what_keeps_it(rig: Rig) -> None:
+    role = rig.role("Dev")
+    await settled(rig, claim(role), claim(role, "blue"))
+    rig.aws.fail("UpdateAccessEntry", "AccessDeniedException", times=9, message="nope")
+    found = await rig.desk.settle([claim(role, "blue")])
+    assert held(found) == [("AWSPermissionMissing", ["red"])]
+
+
+async def test_while_iam_cannot_be_asked_no_entry_of_a_permission_set_is_deleted(rig: Rig) -> None:
+    role = rig.role("AWSReservedSSO_Team_0123456789abcdef", "/aws-reserved/sso.amazonaws.com/")
+    team = claim("permission-set 111122223333/Team")
+    await settled(rig, team)
+    rig.aws.fail("ListRoles", "AccessDenied", times=1, message="nope")
+    found = await rig.desk.settle([team])
+    assert (reasons(found), rig.entries()) == (["AWSPermissionMissing"], [role])
+    await rig.desk.settle([claim("permission-set 111122223333/Tea")])
+    assert rig.entries() == []

@@ -72,6 +72,16 @@ async def test_an_entry_that_is_made_changed_and_deleted_is_an_event_on_its_tena
     assert await scene.look() == []
 
 
+async def test_a_member_who_went_and_keeps_his_entry_is_told_to_the_tenant_that_has_no_member_left(scene: Scene) -> None:
+    scene.tenant(scene.rig.role("Dev"))
+    await scene.look()
+    await scene.look()
+    scene.tenant()
+    scene.rig.aws.fail("DeleteAccessEntry", "AccessDeniedException", times=1, message="nope")
+    assert await scene.look() == ["AWSPermissionMissing"]
+    assert await scene.look() == []
+
+
 @pytest.mark.parametrize("scene", ["CONFIG_MAP"], indirect=True)
 async def test_in_mode_config_map_aws_auth_decides_and_its_damage_is_told(scene: Scene) -> None:
     scene.tenant(ROLE)

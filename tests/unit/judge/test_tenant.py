@@ -75,6 +75,8 @@ ANSWERS: list[tuple[str, str, str, TenantStatus]] = [
     ("IAMSynced", "Unknown", "IAMNotManaged", judged(whole({"members": [{"role": "owner", "iamRole": "arn:aws:iam::123456789012:role/x"}]}))),
     ("IAMSynced", "True", "Synced", judged(whole({"members": IAM}, iam=()))),
     ("IAMSynced", "False", "EntryConflict", judged(whole({"members": IAM}, iam=(Finding("IAMPending", "w", "Unknown"), Finding("EntryConflict", "x"))))),
+    ("IAMSynced", "True", "NoIAMMembers", judged(whole(iam=(Finding("IAMPending", "w", "Unknown"),)))),
+    ("IAMSynced", "False", "EntryHeld", judged(whole(iam=(Finding("EntryHeld", "x"),)))),
     ("IAMSynced", "Unknown", "IAMPending", judged(whole({"members": IAM}, iam=(Finding("IAMPending", "w", "Unknown"),)))),
     ("NetworkIsolated", "Unknown", "EnforcementNotProven", judged(whole())),
     ("NetworkIsolated", "False", "NotIsolated", judged(whole({"network": {"isolation": "none"}}))),

@@ -141,7 +141,7 @@ async def forecast(found: Stores, where: str, claims: list[Claim], tenants: froz
         merged_, decided, _ = await desk.look(claims, tenants=tenants)
         return Answer(where, [*planned(decided), *conflicts(merged_.trouble_of(tenants).items())], [])
     made, lines = await wished(found, claims, tenants)
-    edited = edit(found.data, made.wishes, found.me, only=made.keys(tenants))
+    edited = edit(found.data, made.wishes, found.me, only=made.keys(tenants), unsure=made.unknown)
     refused = list(edited.refused)
     if found.aws_auth is None:
         refused.append("there is no ConfigMap aws-auth in kube-system")
@@ -156,7 +156,7 @@ async def carry_out(found: Stores, where: str, claims: list[Claim], tenants: fro
         return await write_entries(desk_of(found), claims, tenants)
     made, lines = await wished(found, claims, tenants)
     desk = AwsAuthDesk(found.client, found.user, moment)
-    change = partial(edit, wishes=made.wishes, me=found.me, only=made.keys(tenants))
+    change = partial(edit, wishes=made.wishes, me=found.me, only=made.keys(tenants), unsure=made.unknown)
     written = await desk.change(change, "cotenant iam apply")
     said = f"the version before is revision {written.revision}: cotenant iam rollback" if written.revision else ""
     return Answer(where, [*map(changed, written.edited.changes), *lines], list(written.edited.refused), said)
@@ -175,9 +175,15 @@ async def write_entries(desk: EntryDesk, claims: list[Claim], tenants: frozenset
     mine = [one for one in claims if not tenants or one.tenant in tenants]
     wrong = [(one, found.trouble[one]) for one in mine if one in found.trouble and found.trouble[one].status == "False"]
     nothing = wrong and len(wrong) == len(mine) and len({said.reason for _, said in wrong}) == 1
-    refused = [wrong[0][1].message] if nothing and wrong[0][1].reason.startswith(("AWS", "Cluster", "Mode")) else []
+    alike = nothing and wrong[0][1].reason.startswith(("AWS", "Cluster", "Mode"))
+    fault = found.fault or (wrong[0][1] if alike else None)
+    refused = [fault.message] if fault else []
     said = f"EKS shows it within about {SEEN:.0f} s" if lines else ""
-    return Answer("entries", [*lines, *(() if refused else conflicts(wrong))], refused, said)
+    lines += () if refused else conflicts(wrong)
+    lines += [
+        Line("conflict", one.principal, why=one.finding.message) for one in found.held if one.finding.status == "False"
+    ]
+    return Answer("entries", lines, refused, said)
 
 
 def desk_of(found: Stores) -> EntryDesk:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from cotenant.api.keys import IAM_GROUPS
 from cotenant.api.member import Member
 from cotenant.model.access import Access, group_of
 from cotenant.model.arn import SSO, SSO_PATH, Arn, arn, refusal
@@ -49,6 +50,8 @@ class Merged(Struct, frozen=True):
     wishes: tuple[Wish, ...]
     trouble: Mapping[Claim, Finding]
     """A reason of judge.reasons.REASONS each; status Unknown where it may be in force, or soon."""
+    unknown: tuple[str, ...] = ()
+    """Permission sets whose roles IAM could not be asked for: what may be theirs stays as it is."""
 
     def keys(self, tenants: frozenset[str]) -> frozenset[str] | None:
         """Of the wishes that one of these tenants has a part in; None, for everything, where none is named.
@@ -106,6 +109,12 @@ def of_set(target: str, roles: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
+def may_be(principal: str, sets: Iterable[str]) -> bool:
+    """Whether an ARN, with its path or without, has the name of a role of one of these permission sets."""
+    one = arn(principal)
+    return bool(one and one.permission_set and f"{SETS}{one.account}/{one.permission_set}" in set(sets))
+
+
 def merged(found: Sequence[Claim], directory: Iterable[str] | None) -> Merged:
     """One wish a principal. directory: ARNs of the roles of Identity Center, None while they are not known."""
     trouble: dict[Claim, Finding] = {}
@@ -132,7 +141,8 @@ def merged(found: Sequence[Claim], directory: Iterable[str] | None) -> Merged:
                 tuple(sorted({one.tenant for one, _ in mine})),
             )
         )
-    return Merged(tuple(sorted(wishes)), trouble)
+    unknown = sorted({one.target for one in found if known is None and one.target.startswith(SETS)})
+    return Merged(tuple(sorted(wishes)), trouble, tuple(unknown))
 
 
 def targets(one: Claim, known: list[str] | None, trouble: dict[Claim, Finding]) -> list[str]:
@@ -156,6 +166,11 @@ def two_names(one: Claim) -> Finding:
     """Two tenants call one principal by different names: it has one only, so it keeps that of EKS."""
     message = f"{one.target}: members elsewhere give it another username; a principal has one, now that of EKS"
     return Finding("UsernameConflict", message)
+
+
+def tenants_of(groups: Iterable[str]) -> frozenset[str]:
+    """The tenants whose groups these are: `cotenant:<tenant>:<role>`."""
+    return frozenset(one.removeprefix(IAM_GROUPS).partition(":")[0] for one in groups if one.startswith(IAM_GROUPS))
 
 
 SHAPE = re.compile(r"\{\{\s*(\w+)\s*\}\}")

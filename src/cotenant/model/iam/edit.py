@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from cotenant.model.arn import arn
 from cotenant.model.iam.awsauth import ARN_KEYS, ROLES, USERS, AwsAuth, Identity, Item, read
-from cotenant.model.iam.claims import Wish, canonical
+from cotenant.model.iam.claims import Wish, canonical, may_be
 from cotenant.model.iam.splice import Fields, Uneditable, appended, removed, replaced
 
 NOTHING = ('""', "''", "``", "~", "null")
@@ -46,12 +46,18 @@ class Edited(Struct, frozen=True):
 
 
 def edit(
-    data: Mapping[str, str], wishes: Iterable[Wish], me: str = "", *, only: frozenset[str] | None = None
+    data: Mapping[str, str],
+    wishes: Iterable[Wish],
+    me: str = "",
+    *,
+    only: frozenset[str] | None = None,
+    unsure: Sequence[str] = (),
 ) -> Edited:
     """Our items become those of the wishes.
 
     me: canonical ARN of the identity in use, which is never removed or changed; "" where nobody knows it.
     only: keys of principals that this edit is about; None for all.
+    unsure: permission sets whose roles are not known: no item that may be theirs is removed.
     """
     found = read(data)
     if found.faults:
@@ -59,7 +65,7 @@ def edit(
             data, refused=tuple(f"{one}; mend it first: cotenant lint names the line" for one in found.faults)
         )
     wanted = {one.key: one for one in wishes if only is None or one.key in only}
-    changes = tuple(plan(found, wanted, me, only))
+    changes = tuple(plan(found, wanted, me, only, unsure))
     try:
         new = carried_out(data, changes)
     except Uneditable as error:
@@ -69,7 +75,9 @@ def edit(
     return Edited(new, changes)
 
 
-def plan(found: AwsAuth, wanted: Mapping[str, Wish], me: str, only: frozenset[str] | None) -> Iterable[Change]:
+def plan(
+    found: AwsAuth, wanted: Mapping[str, Wish], me: str, only: frozenset[str] | None, unsure: Sequence[str]
+) -> Iterable[Change]:
     """What is to be done about each principal, ours that nobody wants any more included."""
     there: dict[str, list[Item]] = {}
     for one in found.items:
@@ -78,7 +86,7 @@ def plan(found: AwsAuth, wanted: Mapping[str, Wish], me: str, only: frozenset[st
         yield about(wanted[key], there.get(key, []), me)
     for key in sorted(there):
         mine = [one for one in there[key] if one.ours]
-        if key in wanted or not mine or (only is not None and key not in only):
+        if key in wanted or not mine or (only is not None and key not in only) or may_be(mine[-1].arn, unsure):
             continue
         if key == me:
             why = "you are signed in by it; remove it as somebody else"

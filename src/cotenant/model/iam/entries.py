@@ -21,6 +21,7 @@ PRINCIPAL_ID = "cotenant.dev/principal-id"
 """Tag: the unique id (AROA…, AIDA…) that the principal had when its entry was made."""
 STANDARD = "STANDARD"
 """The only type that takes groups."""
+UNLISTED = "no tenant lists it any more"
 TERRAFORM = ("terraform", "opentofu")
 Mode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 NO_MODE: Mode = "CONFIG_MAP"
@@ -97,6 +98,8 @@ class State(Struct, frozen=True, kw_only=True):
     """Keys of what we wrote moments ago: EKS takes seconds until everybody sees it."""
     awaited: frozenset[str] = frozenset()
     """Keys of what we wrote some time ago: missing still, it is not written again yet."""
+    unsure: frozenset[str] = frozenset()
+    """Keys of roles that a member's permission set may stand for: IAM could not be asked, so they stay as they are."""
 
 
 class Step(Struct, frozen=True):
@@ -109,6 +112,8 @@ class Step(Struct, frozen=True):
     tags: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
     before: Entry | None = None
+    unlisted: bool = False
+    """Whether no tenant lists the principal any more."""
 
     @property
     def key(self) -> str:
@@ -117,7 +122,7 @@ class Step(Struct, frozen=True):
 
 
 class EntryPlan(Struct, frozen=True):
-    """What is to be asked, what is to be written, and what stands in the way of whom (by key of a wish)."""
+    """What is to be asked, what is to be written, and what stands in the way of whom (by key of a principal)."""
 
     unread: tuple[str, ...] = ()
     """ARNs of entries to describe before anything can be said about them."""
@@ -151,8 +156,12 @@ def plan(wishes: Iterable[Wish], state: State, me: str = "", *, only: frozenset[
             unread.append(there[key])
         elif not found.ours:
             foreign.append(there[key])
-        elif key != me and (only is None or key in only):
-            steps.append(Step("delete", found.principal, why="no tenant lists it any more", before=found))
+        elif key in state.unsure or (only is not None and key not in only):
+            continue
+        elif key == me:
+            trouble[key] = Finding("EntryHeld", f"{found.principal}: {UNLISTED}, but you are signed in by it")
+        else:
+            steps.append(Step("delete", found.principal, why=UNLISTED, before=found, unlisted=True))
     return EntryPlan(tuple(unread), tuple(steps), trouble, tuple(foreign))
 
 

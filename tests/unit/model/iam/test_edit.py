@@ -339,3 +339,10 @@ def test_a_list_in_brackets_stays_one(names: list[str], gaps: list[str], trailin
     for gap in gaps[: len(names) - 1]:
         if "#" in gap:
             assert "# a, b" in found.data["mapRoles"]
+
+
+def test_while_the_roles_of_a_permission_set_are_not_known_its_items_stay() -> None:
+    name = "role/AWSReservedSSO_Team_b0ad9936c75e5bcc"
+    data = edit({"mapRoles": ""}, [wish(name)]).data
+    assert edit(data, [], unsure=["permission-set 111122223333/Team"]).data == data
+    assert edit(data, [], unsure=["permission-set 111122223333/Tea"]).data == {"mapRoles": ""}
