@@ -18,6 +18,7 @@ from cotenant.model.arn import SSO_PATH, arn
 from cotenant.model.finding import Finding
 from cotenant.model.iam.claims import SETS, Claim, Merged, Wish, canonical, may_be, merged, tenants_of
 from cotenant.model.iam.entries import NO_MODE, Entry, EntryPlan, Principal, State, Step, plan
+from cotenant.model.iam.strays import of_entries, strays
 
 log = structlog.get_logger()
 
@@ -29,6 +30,8 @@ AWAITED = 60.0
 """Seconds for which an entry that was made and is not shown is not made again."""
 SOON = 60.0
 """Seconds until the next look while something is wrong that somebody may mend."""
+FEW = 10
+"""Entries of others, on which somebody is waiting, that one look describes anew."""
 DAY = 86_400.0
 MODES = 600.0
 """Seconds for which the authentication mode is remembered; it changes once in a cluster's life."""
@@ -128,6 +131,8 @@ class EntryDesk:
         self.written: dict[str, float] = {}
         self.emptied: dict[str, tuple[str, ...]] = {}
         """By key: the groups that we took from an entry which has to stay."""
+        self.odd: set[str] = set()
+        """Entries of others that somebody is told to mend."""
         self.mode, self.asked = "", -MODES
 
     async def settle(
@@ -146,9 +151,9 @@ class EntryDesk:
             log.warning("access entries not reached", error=error.message)
             self.asked = -MODES
             said = finding(error)
-            wishes = merged(claims, self.directory.sso()).wishes
-            lost = {one.key: said for one in self.known.values() if one.ours}
-            held = self._held(lost, self._had(), wishes)
+            wished = merged(claims, self.directory.sso())
+            lost = {key: said for key, one in self._had().items() if not may_be(one.principal, wished.unknown)}
+            held = self._held(lost, self._had(), wished.wishes)
             return Settled(dict.fromkeys(claims, said), again=SOON, held=held, fault=said)
 
     async def _settle(self, claims: Sequence[Claim], tenants: frozenset[str], *, removing: bool) -> Settled:
@@ -159,6 +164,8 @@ class EntryDesk:
         found, decided, left = await self.look(claims, most=MOST, tenants=tenants)
         trouble = dict(found.trouble)
         about, had = dict(decided.trouble), self._had()
+        conflicting = {key for key, said in about.items() if said.reason == "EntryConflict"}
+        self.odd |= {principal for principal, one in self.known.items() if one.key in conflicting}
         steps = [one for one in decided.steps if removing or one.action != "delete"]
         done = await self._write(steps[:MOST], about)
         waiting = {canonical(one) for one in decided.unread} | {one.key for one in steps[MOST:]}
@@ -169,7 +176,7 @@ class EntryDesk:
             claim: about[key] for claim, keys in by_key.items() for key in keys if key in about and claim not in trouble
         }
         coming = any(one.reason in ("IAMPending", "EntryReplaced") for one in about.values())
-        held = self._held(about, had, found.wishes)
+        held = (*self._held(about, had, found.wishes), *self._foreign(found))
         again = 0.0 if left or waiting else SEEN if coming or done else SOON if trouble or held else None
         return Settled(trouble, tuple(done), again, held)
 
@@ -186,6 +193,14 @@ class EntryDesk:
             if key in about and (former or key not in listing):
                 found.append(Held(entry.principal, about[key], former))
         return tuple(sorted(found, key=lambda one: one.principal))
+
+    def _foreign(self, found: Merged) -> list[Held]:
+        """Entries of others that give a tenant's group to somebody whom no tenant lists. They are described anew soon."""
+        said = []
+        for one in strays(of_entries(each for each in self.known.values() if not each.ours), found):
+            self.odd.add(one.principal)
+            said.append(Held(one.principal, one.finding, one.tenants))
+        return said
 
     async def roles_of_sets(self, claims: Sequence[Claim]) -> list[str] | None:
         """The roles of Identity Center where a claim wants them; None while they are not known."""
@@ -245,6 +260,9 @@ class EntryDesk:
                 del self.known[principal]
         for principal in [one for one in self.known if one not in there]:
             del self.known[principal]
+        for principal in sorted(one for one in self.odd & self.known.keys() if now - self.described[one] >= SOON)[:FEW]:
+            del self.known[principal]
+            self.odd.discard(principal)
         old = sorted((at, one) for one, at in self.described.items() if one in self.known and now - at >= DAY)
         for _, principal in old[:MOST]:
             del self.known[principal]

@@ -22,7 +22,7 @@ from cotenant.kube.resource import TENANTS
 from cotenant.model.finding import Finding
 from cotenant.model.iam.claims import tenants_of
 from cotenant.model.iam.entries import NO_MODE, Step
-from cotenant.model.iam.inforce import by_aws_auth
+from cotenant.model.iam.inforce import by_aws_auth, left_over
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantView
 from cotenant.render import access
@@ -30,6 +30,7 @@ from cotenant.runtime.controller import Result
 from cotenant.runtime.events import Recorder
 
 KEY = "entries"
+AWS_AUTH_READ = (NO_MODE, "API_AND_CONFIG_MAP")
 EVENTS = {"create": "EntryCreated", "update": "EntryChanged", "delete": "EntryDeleted"}
 """Reasons of events."""
 
@@ -61,9 +62,14 @@ class IamController:
         removing = not await self.guard.kind_leaves(TENANTS)
         found = await self.desk.settle(claims, removing=removing)
         trouble, auth = found.trouble, self.aws_auth()
-        if self.desk.mode == NO_MODE and auth is not None:
-            trouble = by_aws_auth(claims, auth, await self.desk.roles_of_sets(claims))
-        self.tell(views, [*((one.tenant, trouble[one]) for one in claims if one in trouble), *former(found.held)])
+        left: list[tuple[str, Finding]] = []
+        if self.desk.mode in AWS_AUTH_READ and auth is not None:
+            alone = self.desk.mode == NO_MODE
+            sso = await self.desk.roles_of_sets(claims) if alone else self.desk.directory.sso()
+            trouble = by_aws_auth(claims, auth, sso) if alone else trouble
+            left = list(left_over(claims, auth, sso))
+        mine = [(one.tenant, trouble[one]) for one in claims if one in trouble]
+        self.tell(views, [*mine, *former(found.held), *left])
         self.report(found.done)
         expiries = [view.access.next_expiry for view in views if view.access.next_expiry is not None]
         after = [self.resync if found.again is None else found.again, *(one + 0.05 for one in expiries)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cotenant.aws.desk import SEEN
+from cotenant.aws.desk import SEEN, SOON
 from cotenant.controllers.iam import KEY, IamController
 from cotenant.controllers.world import World
 from cotenant.local.eks import Cluster, Endpoint
@@ -72,7 +72,9 @@ async def test_an_entry_that_is_made_changed_and_deleted_is_an_event_on_its_tena
     assert await scene.look() == []
 
 
-async def test_a_member_who_went_and_keeps_his_entry_is_told_to_the_tenant_that_has_no_member_left(scene: Scene) -> None:
+async def test_a_member_who_went_and_keeps_his_entry_is_told_to_the_tenant_that_has_no_member_left(
+    scene: Scene,
+) -> None:
     scene.tenant(scene.rig.role("Dev"))
     await scene.look()
     await scene.look()
@@ -94,3 +96,31 @@ async def test_in_mode_config_map_aws_auth_decides_and_its_damage_is_told(scene:
         scene.data = data
         assert await scene.look() == said
     assert scene.events.said == []
+
+
+@pytest.mark.parametrize("scene", ["CONFIG_MAP", "API_AND_CONFIG_MAP"], indirect=True)
+async def test_a_member_who_went_and_stands_in_aws_auth_still_is_told_wherever_that_is_read(scene: Scene) -> None:
+    scene.tenant()
+    scene.data = {"mapRoles": DEV}
+    assert await scene.look() == ["GroupWithoutMember"]
+    scene.data = {}
+    assert await scene.look() == []
+
+
+@pytest.mark.parametrize("scene", ["API"], indirect=True)
+async def test_what_aws_auth_says_is_of_no_account_where_it_is_not_read(scene: Scene) -> None:
+    scene.tenant()
+    scene.data = {"mapRoles": DEV}
+    assert await scene.look() == []
+
+
+async def test_a_group_that_another_tool_gave_is_told_and_soon_no_more_once_it_is_gone(scene: Scene) -> None:
+    scene.tenant()
+    role = scene.rig.role("Theirs")
+    scene.rig.eks.create_access_entry(
+        clusterName="cotenant-dev", principalArn=role, kubernetesGroups=["view", "cotenant:red:owner"]
+    )
+    assert await scene.look() == ["GroupWithoutMember"]
+    scene.rig.eks.update_access_entry(clusterName="cotenant-dev", principalArn=role, kubernetesGroups=["view"])
+    scene.rig.clock.now += SOON
+    assert await scene.look() == []

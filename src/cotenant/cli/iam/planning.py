@@ -16,12 +16,13 @@ from cotenant.cli import ANSWERED, FAILED, SOMETHING, Failure, complain
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
 from cotenant.cli.iam.stores import STORE, Stores, aws_flags, claimed, moment, opened
 from cotenant.cli.view.output import document, output_flag, say, table, write
-from cotenant.model.iam.awsauth import Identity
-from cotenant.model.iam.claims import Claim, Merged, merged
+from cotenant.model.iam.awsauth import Identity, read
+from cotenant.model.iam.claims import Claim, Merged, canonical, merged
 from cotenant.model.iam.edit import Change, edit
 from cotenant.model.iam.entries import EntryPlan
 from cotenant.model.iam.history import Unkept
 from cotenant.model.iam.mode import NoStore, store
+from cotenant.model.iam.strays import of_aws_auth, of_entries, strays
 
 F = TypeVar("F", bound=Callable[..., Any])
 SIGNS = {
@@ -139,7 +140,8 @@ async def forecast(found: Stores, where: str, claims: list[Claim], tenants: froz
     if where == "entries":
         desk = desk_of(found)
         merged_, decided, _ = await desk.look(claims, tenants=tenants)
-        return Answer(where, [*planned(decided), *conflicts(merged_.trouble_of(tenants).items())], [])
+        lines = [*planned(decided), *conflicts(merged_.trouble_of(tenants).items())]
+        return Answer(where, [*lines, *unlisted(found, where, merged_, tenants)], [])
     made, lines = await wished(found, claims, tenants)
     edited = edit(found.data, made.wishes, found.me, only=made.keys(tenants), unsure=made.unknown)
     refused = list(edited.refused)
@@ -147,18 +149,23 @@ async def forecast(found: Stores, where: str, claims: list[Claim], tenants: froz
         refused.append("there is no ConfigMap aws-auth in kube-system")
     elif fault := unwritable(found.aws_auth):
         refused.append(fault)
+    lines += unlisted(found, where, made, tenants)
     return Answer(where, [*map(changed, edited.changes), *lines], refused)
 
 
 async def carry_out(found: Stores, where: str, claims: list[Claim], tenants: frozenset[str]) -> Answer:
     """Does it."""
     if where == "entries":
-        return await write_entries(desk_of(found), claims, tenants)
+        desk_ = desk_of(found)
+        answer = await write_entries(desk_, claims, tenants)
+        answer.lines += unlisted(found, where, merged(claims, desk_.directory.sso()), tenants)
+        return answer
     made, lines = await wished(found, claims, tenants)
     desk = AwsAuthDesk(found.client, found.user, moment)
     change = partial(edit, wishes=made.wishes, me=found.me, only=made.keys(tenants), unsure=made.unknown)
     written = await desk.change(change, "cotenant iam apply")
     said = f"the version before is revision {written.revision}: cotenant iam rollback" if written.revision else ""
+    lines += unlisted(found, where, made, tenants)
     return Answer(where, [*map(changed, written.edited.changes), *lines], list(written.edited.refused), said)
 
 
@@ -180,10 +187,21 @@ async def write_entries(desk: EntryDesk, claims: list[Claim], tenants: frozenset
     refused = [fault.message] if fault else []
     said = f"EKS shows it within about {SEEN:.0f} s" if lines else ""
     lines += () if refused else conflicts(wrong)
-    lines += [
-        Line("conflict", one.principal, why=one.finding.message) for one in found.held if one.finding.status == "False"
-    ]
+    held = [one for one in found.held if one.finding.status == "False" and one.finding.reason != "GroupWithoutMember"]
+    lines += [Line("conflict", one.principal, why=one.finding.message) for one in held]
     return Answer("entries", lines, refused, said)
+
+
+def unlisted(found: Stores, where: str, made: Merged, tenants: frozenset[str]) -> Iterable[Line]:
+    """Whoever has a group that no tenant gives him, and is not about to lose it by what is done here."""
+    known = of_entries(found.desk.known.values()) if found.desk and where == "entries" else []
+    only = made.keys(tenants)
+    for one in strays([*known, *(of_aws_auth(read(found.data)) if found.mode != "API" else ())], made):
+        goes = one.ours and one.store == where
+        if goes and (only is None or canonical(one.principal) in only):
+            continue
+        if not tenants or not tenants.isdisjoint(one.tenants):
+            yield Line("conflict", one.principal, why=f"{one.text}; {one.remedy}")
 
 
 def desk_of(found: Stores) -> EntryDesk:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from cotenant.model.finding import Finding
 from cotenant.model.iam.awsauth import ROLES, USERS, AwsAuth, read
-from cotenant.model.iam.claims import Claim, merged
+from cotenant.model.iam.claims import Claim, merged, tenants_of
 from cotenant.model.iam.history import holds
+from cotenant.model.iam.strays import of_aws_auth, strays
 
 REPAIR = "repair it: cotenant iam rollback, or kubectl edit configmap aws-auth -n kube-system"
 
@@ -34,6 +37,16 @@ def by_aws_auth(claims: Sequence[Claim], data: Mapping[str, str], sso: Sequence[
                 text = f"aws-auth maps {wish.principal} without group {claim.group}; cotenant iam plan"
                 trouble.setdefault(claim, Finding("ModeWithoutEntries", text))
     return trouble
+
+
+def left_over(
+    claims: Sequence[Claim], data: Mapping[str, str], sso: Sequence[str] | None
+) -> Iterator[tuple[str, Finding]]:
+    """(tenant, finding) for each group of a tenant that aws-auth gives somebody whom the tenant does not list."""
+    for one in strays(of_aws_auth(read(data)), merged(claims, sso)):
+        for tenant in sorted(one.tenants):
+            mine = replace(one, groups=tuple(each for each in one.groups if tenant in tenants_of([each])))
+            yield tenant, mine.finding
 
 
 def damage(before: Mapping[str, str] | None, now: Mapping[str, str]) -> list[str]:

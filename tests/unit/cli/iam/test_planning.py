@@ -90,12 +90,36 @@ async def test_a_tenant_that_is_not_there_is_named(desk: Desk) -> None:
         await desk.ask(forecast, "entries", "frnot")
 
 
-async def test_with_a_tenant_named_nothing_of_others_is_removed_or_reported(desk: Desk) -> None:
+async def test_with_a_tenant_named_nothing_is_removed_and_only_its_own_is_reported(desk: Desk) -> None:
     role = desk.rig.role("Dev")
     desk.tenant("back", role)
     desk.tenant("front", "arn:aws:iam::111122223333:role/Nobody")
     await desk.ask(carry_out, "entries", "back")
     desk.tenant("back")
-    assert told(await desk.ask(carry_out, "entries", "back")) == []
+    for work in (forecast, carry_out):
+        assert told(await desk.ask(work, "entries", "back")) == [("conflict", "Dev")]
+        assert [one for one, _ in told(await desk.ask(work, "entries", "front"))] == ["conflict"]
     assert desk.rig.entries() == [role]
     assert told(await desk.ask(forecast, "entries")) == [("delete", "Dev"), ("conflict", "nobody")]
+
+
+async def test_a_plan_names_who_has_a_group_in_either_store_that_no_tenant_gives(desk: Desk) -> None:
+    desk.tenant("back")
+    theirs = desk.rig.role("Theirs")
+    desk.rig.eks.create_access_entry(
+        clusterName="cotenant-dev", principalArn=theirs, kubernetesGroups=["cotenant:back:owner"]
+    )
+    desk.aws_auth(ITEM.format("arn:aws:iam::111122223333:role/Old", "cotenant:back:viewer"))
+    for work in (forecast, carry_out):
+        found = await desk.ask(work, "entries")
+        assert sorted(told(found)) == [("conflict", "Old"), ("conflict", "Theirs")]
+    assert "cotenant iam apply --store aws-auth" in "".join(one.why for one in found.lines)
+    assert told(await desk.ask(forecast, "aws-auth")) == [("remove", "Old")]
+    assert told(await desk.ask(carry_out, "aws-auth")) == [("remove", "Old")]
+    assert told(await desk.ask(carry_out, "aws-auth")) == []
+
+
+async def test_an_apply_that_reaches_nothing_says_so_though_there_is_no_member(desk: Desk) -> None:
+    desk.rig.aws.fail("ListAccessEntries", "AccessDeniedException", times=9, message="nope")
+    found = await desk.ask(carry_out, "entries")
+    assert "eks:ListAccessEntries" in found.refused[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cotenant.model.iam.claims import SETS, Claim
-from cotenant.model.iam.inforce import by_aws_auth, damage
+from cotenant.model.iam.inforce import by_aws_auth, damage, left_over
 
 ROLE = "arn:aws:iam::111122223333:role/"
 NODES = f"- rolearn: {ROLE}nodes\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:nodes]\n"
@@ -77,3 +77,12 @@ def test_one_bad_line_is_told_once_and_not_for_each_that_it_locks_out():
 
 def test_a_section_that_is_deleted_takes_its_nodes_along():
     assert damage({"mapRoles": NODES}, {}) == [f"nodes join by {ROLE.lower()}nodes, which is lost"]
+
+
+def test_an_item_with_a_group_that_no_tenant_gives_is_told_to_that_tenant_with_the_command():
+    both = DEV.replace("['cotenant:red:editor']", "['cotenant:red:editor', 'cotenant:blue:viewer']")
+    assert list(left_over([RED], {"mapRoles": NODES + DEV}, [])) == []
+    [(tenant, one)] = left_over([RED], {"mapRoles": both}, [])
+    assert (tenant, one.reason, "red" in one.message) == ("blue", "GroupWithoutMember", False)
+    assert one.message.endswith("cotenant iam apply --store aws-auth")
+    assert sorted(tenant for tenant, _ in left_over([], {"mapRoles": both}, [])) == ["blue", "red"]
