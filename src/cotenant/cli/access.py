@@ -14,6 +14,7 @@ from cotenant.cli.iam.stores import Stores, aws_flags, opened
 from cotenant.cli.view.output import document, output_flag, say, table, write
 from cotenant.kube.client import Client
 from cotenant.kube.resource import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
+from cotenant.model.iam.ways import due
 from cotenant.model.rights import Grant, grants, holds
 
 KINDS = ("user", "group", "serviceaccount")
@@ -52,7 +53,8 @@ def access(
         finally:
             stores.close()
         groups = [*who.groups, EVERYBODY]
-        return stores, who, [one for one in found if holds(one, who.username, groups)]
+        mine = [due(one, who.username, groups, who.astray) for one in found if holds(one, who.username, groups)]
+        return stores, who, mine
 
     stores, who, found = ask(work, **flags)
     unread = stores.unread if principal else []

@@ -119,7 +119,7 @@ async def put(cluster: Cluster, asked: Question) -> Asked:
     finally:
         stores.close()
     groups = (*who.groups, *groups)
-    found = tuple(ways(ask, who.username, groups, who.policies, grants, who.origin))
+    found = tuple(ways(ask, who.username, groups, who.policies, grants, who.origin, who.astray))
     return Asked(ask, who, groups, found, grants, () if asked.subject else tuple(stores.unread))
 
 
@@ -128,5 +128,5 @@ async def yourself(cluster: Cluster, who: Resolved) -> Resolved:
     review = {"apiVersion": SELF_SUBJECT_REVIEWS.api_version, "kind": SELF_SUBJECT_REVIEWS.kind}
     info = (await cluster.client.create(SELF_SUBJECT_REVIEWS, review)).get("status", {}).get("userInfo", {})
     found = Resolved(who.principal, info.get("username", ""), list(info.get("groups") or ()), who.via, who.origin)
-    found.policies = who.policies
+    found.policies, found.astray = who.policies, who.astray
     return found

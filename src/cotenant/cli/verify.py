@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 import click
 from msgspec.structs import replace
 
-from cotenant.api.keys import IAM_GROUPS
-from cotenant.aws.faults import Fault
+from cotenant.aws.faults import Fault as Refusal
 from cotenant.cli import Failure
 from cotenant.cli.cluster.connect import Cluster, ask
-from cotenant.cli.iam.resolution import Resolved, holders
+from cotenant.cli.iam.resolution import Resolved, everybody, holders
 from cotenant.cli.iam.stores import opened
 from cotenant.cli.iam.workloads import look
 from cotenant.cli.settings_source import platform as platform_of
@@ -24,6 +23,8 @@ from cotenant.cli.view.output import paint, say
 from cotenant.judge.isolation import table
 from cotenant.judge.isolation.outside import Beside, Outside
 from cotenant.judge.isolation.report import Report
+from cotenant.model.iam.claims import tenants_of
+from cotenant.model.iam.strays import Stray
 from cotenant.model.platform import Platform
 from cotenant.proof.prover import Progress
 from cotenant.proof.prover import verify as prove
@@ -95,19 +96,28 @@ async def outside(cluster: Cluster, kubeconfig: str | None) -> Beside | None:
         unread = list(found.unread)
         try:
             people = await holders(stores)
-        except Fault as error:
+        except Refusal as error:
             people = []
             unread.append(f"access policies: {error.message}")
         policies = [one for who in people for one in beside(who)]
-        return Beside(tuple(policies), tuple(found.faults), tuple(unread))
+        told = len(stores.unread)
+        lost = [one for who in await everybody(stores, policies=False) for one in unlisted(who)]
+        unread += stores.unread[told:]
+        return Beside(tuple(policies), tuple(found.faults), tuple(unread), tuple(lost))
     finally:
         stores.close()
 
 
+def unlisted(who: Resolved) -> Iterator[tuple[str, Stray]]:
+    """(tenant, groups of it) that a principal has and the tenant does not give it."""
+    for tenant in sorted(tenants_of(who.astray)):
+        groups = tuple(one for one in who.astray if tenant in tenants_of([one]))
+        yield tenant, Stray(who.principal, groups, who.identity.store, who.identity.ours)
+
+
 def beside(who: Resolved) -> Iterator[Outside]:
     """What a principal holds besides its membership, once a tenant."""
-    tenants = {one.removeprefix(IAM_GROUPS).partition(":")[0] for one in who.groups if one.startswith(IAM_GROUPS)}
-    for tenant in sorted(tenants):
+    for tenant in sorted(tenants_of(who.groups)):
         for one in who.policies:
             yield Outside(tenant, who.principal, tuple(who.groups), one)
 

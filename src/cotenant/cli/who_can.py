@@ -19,6 +19,7 @@ from cotenant.kube.client import Client
 from cotenant.kube.resource import NAMESPACES
 from cotenant.model.iam.accesspolicies import TABLE
 from cotenant.model.iam.accesspolicies import allows as by_policy
+from cotenant.model.iam.strays import NOBODY
 from cotenant.model.rights import Ask, Grant, allows
 
 
@@ -125,8 +126,8 @@ def answers(asked: Ask, places: list[str], found: Iterable[Grant], people: Itera
     for grant in found:
         covered = [place for place in places if allows(grant, asked._replace(namespace=place))]
         for kind, name in grant.subjects if covered else ():
-            for subject, via in named(kind, name, grant, known):
-                rows.setdefault((subject, via, grant.origin), []).extend(covered)
+            for subject, via, origin in named(kind, name, grant, known):
+                rows.setdefault((subject, via, origin), []).extend(covered)
     for who in known:
         for policy in who.policies:
             covered = [place for place in places if by_policy(policy, asked._replace(namespace=place))]
@@ -137,10 +138,10 @@ def answers(asked: Ask, places: list[str], found: Iterable[Grant], people: Itera
         yield Row(subject, "all" if len(mine) == len(places) else ", ".join(mine), via, origin)
 
 
-def named(kind: str, name: str, grant: Grant, people: Iterable[Resolved]) -> Iterator[tuple[str, str]]:
-    """A subject of a binding, and every principal that is it: (subject, by what)."""
+def named(kind: str, name: str, grant: Grant, people: Iterable[Resolved]) -> Iterator[tuple[str, str, str]]:
+    """A subject of a binding, and every principal that is it: (subject, by what, who made that)."""
     via = f"{grant.binding} -> {grant.role}"
-    yield f"{kind} {name}", via
+    yield f"{kind} {name}", via, grant.origin
     for one in people:
         # A user name with a template is that of many.
         fixed = one.username.partition("{{")[0]
@@ -150,4 +151,5 @@ def named(kind: str, name: str, grant: Grant, people: Iterable[Resolved]) -> Ite
             else name == one.username or ("{{" in one.username and name.startswith(fixed))
         )
         if match:
-            yield one.principal, f"{one.via} -> {kind.lower()} {name}; {via}"
+            origin = NOBODY if kind == "Group" and name in one.astray else grant.origin
+            yield one.principal, f"{one.via} -> {kind.lower()} {name}; {via}", origin

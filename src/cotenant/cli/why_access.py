@@ -82,7 +82,8 @@ def headline(found: Asked, tenant: str) -> str:
     """The answer."""
     if not found.allowed:
         return f"{'DENIED' if found.known else 'NOT KNOWN'}: {found.spoken}"
-    member = tenant and any(one.startswith(f"cotenant:{tenant}:") for one in found.groups)
+    listed = [one for one in found.groups if one not in found.who.astray]
+    member = tenant and any(one.startswith(f"cotenant:{tenant}:") for one in listed)
     ours = any(way.kind == "RBAC" and way.origin == "tenant spec" for way in found.ways)
     if tenant and not member and not ours:
         return f"ALLOWED, and not as a member of tenant {tenant}: {found.spoken}"

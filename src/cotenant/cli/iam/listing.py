@@ -10,11 +10,13 @@ from msgspec import Struct, to_builtins
 from cotenant.aws.faults import Fault
 from cotenant.cli import ANSWERED, PARTLY, SOMETHING
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
+from cotenant.cli.iam.resolution import astray
 from cotenant.cli.iam.stores import Stores, aws_flags, opened
 from cotenant.cli.view.output import NO_HEADERS, document, output_flag, say, table, write
 from cotenant.model.iam import awsauth
 from cotenant.model.iam.claims import canonical
-from cotenant.model.iam.mode import shadowed
+from cotenant.model.iam.mode import Store, shadowed
+from cotenant.model.iam.strays import NOBODY, Identity
 
 
 class Row(Struct, rename="camel", omit_defaults=True):
@@ -32,6 +34,12 @@ class Row(Struct, rename="camel", omit_defaults=True):
     note: str = ""
     fault: bool = False
     """Whether somebody should look at it."""
+
+    @property
+    def identity(self) -> Identity:
+        """The same as its store has it."""
+        store: Store = "entries" if self.store == "entry" else "aws-auth"
+        return Identity(self.principal, tuple(self.groups), store, self.origin == "cotenant")
 
 
 @click.command("list")
@@ -98,7 +106,12 @@ def noted(one: Row) -> str:
 async def rows(found: Stores, *, policies: bool) -> list[Row]:
     """Everything in both stores; what cannot be read goes to `unread`."""
     entries = await of_entries(found, policies=policies)
-    return [*entries, *of_aws_auth(found, [one.principal for one in entries])]
+    made = [*entries, *of_aws_auth(found, [one.principal for one in entries])]
+    for stray in await astray(found, [one.identity for one in made if not one.fault]):
+        for one in made:
+            if (one.principal, one.identity.store) == (stray.principal, stray.store) and not one.fault:
+                one.note, one.fault = f"{NOBODY} for {', '.join(stray.groups)}: {stray.remedy}", True
+    return made
 
 
 async def of_entries(found: Stores, *, policies: bool) -> list[Row]:

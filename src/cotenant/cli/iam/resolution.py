@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field
 
 from cotenant.aws.faults import Fault
-from cotenant.cli.iam.stores import Stores
+from cotenant.cli.iam.stores import Stores, claimed
+from cotenant.kube.errors import Forbidden, NotFound
 from cotenant.model.arn import arn
 from cotenant.model.iam import awsauth
-from cotenant.model.iam.claims import canonical, default_username
+from cotenant.model.iam.claims import canonical, default_username, merged, tenants_of
 from cotenant.model.iam.entries import Association
+from cotenant.model.iam.mode import Store
+from cotenant.model.iam.strays import Identity, Stray, strays
 
 EVERYBODY = "system:authenticated"
+ENTRY = "access entry"
 
 
 class Resolved(Struct, rename="camel", omit_defaults=True):
@@ -23,6 +29,14 @@ class Resolved(Struct, rename="camel", omit_defaults=True):
     via: str = ""
     origin: str = ""
     policies: list[Association] = field(default_factory=list)
+    astray: list[str] = field(default_factory=list)
+    """Those groups of tenants that no tenant gives it."""
+
+    @property
+    def identity(self) -> Identity:
+        """The same as a store has it."""
+        store: Store = "entries" if self.via == ENTRY else "aws-auth"
+        return Identity(self.principal, tuple(self.groups), store, self.origin == "cotenant")
 
 
 async def everybody(stores: Stores, *, policies: bool) -> list[Resolved]:
@@ -36,7 +50,7 @@ async def everybody(stores: Stores, *, policies: bool) -> list[Resolved]:
                 found[canonical(principal)] = said
     except Fault as error:
         stores.unread.append(f"EKS: {error.message}")
-    return [found[key] for key in sorted(found)]
+    return await marked(stores, [found[key] for key in sorted(found)])
 
 
 async def holders(stores: Stores) -> list[Resolved]:
@@ -54,10 +68,33 @@ async def resolve(stores: Stores, principal: str) -> Resolved:
     try:
         for one in await listed(stores):
             if canonical(one) == key and (said := await of_entry(stores, one, policies=True)):
-                return said
+                return (await marked(stores, [said]))[0]
     except Fault as error:
         stores.unread.append(f"EKS: {error.message}")
-    return mapped(stores).get(key) or Resolved(principal)
+    return (await marked(stores, [mapped(stores).get(key) or Resolved(principal)]))[0]
+
+
+async def marked(stores: Stores, people: list[Resolved]) -> list[Resolved]:
+    """The same, with the groups that no tenant gives them."""
+    lost = {one.principal: list(one.groups) for one in await astray(stores, [one.identity for one in people])}
+    for one in people:
+        one.astray = lost.get(one.principal, [])
+    return people
+
+
+async def astray(stores: Stores, found: Iterable[Identity]) -> list[Stray]:
+    """Who of these holds a tenant's group that no tenant gives. What cannot be read goes to `unread`, and is no fault."""
+    held = [one for one in found if tenants_of(one.groups)]
+    if not held:
+        return []
+    try:
+        claims = await claimed(stores.client, stores.platform)
+    except NotFound:
+        claims = []  # cotenant is not installed, or not any more
+    except Forbidden as error:
+        stores.unread.append(f"tenants, whom they list: {error}")
+        return []
+    return strays(held, merged(claims, await stores.desk.roles_of_sets(claims) if stores.desk else None))
 
 
 def mapped(stores: Stores) -> dict[str, Resolved]:
@@ -85,6 +122,6 @@ async def of_entry(stores: Stores, principal: str, *, policies: bool) -> Resolve
     if entry is None or shape is None:
         return None
     username = entry.username or default_username(shape)
-    found = Resolved(principal, username, list(entry.groups), "access entry", entry.origin)
+    found = Resolved(principal, username, list(entry.groups), ENTRY, entry.origin)
     found.policies = await stores.desk.eks.policies(principal) if policies else []
     return found

@@ -15,7 +15,7 @@ from cotenant.cli.iam.stores import Stores, identify, moment
 from cotenant.cli.view.output import document, output_flag, say, table, write
 from cotenant.model.iam.awsauth import read
 from cotenant.model.iam.edit import Edited
-from cotenant.model.iam.history import Revision, Unkept, chosen, lockout, revisions
+from cotenant.model.iam.history import Revision, Unkept, chosen, lockout, revisions, unreadable
 from cotenant.model.platform import Platform
 
 
@@ -23,12 +23,16 @@ from cotenant.model.platform import Platform
 @click.option("--to", "number", type=int, metavar="N", help="The revision to go back to; else the latest.")
 @click.option("--list", "listed", is_flag=True, help="Print what there is and write nothing.")
 @click.option("--dry-run", is_flag=True, help="Say who would be mapped otherwise, and write nothing.")
+@click.option("--drop-unreadable", is_flag=True, help="Also lose ARNs of a section that nobody can read now.")
 @output_flag("json", "yaml")
 @cluster_flags
-def rollback(*, number: int | None, listed: bool, dry_run: bool, output: str | None, **flags: Any) -> int:
+def rollback(
+    *, number: int | None, listed: bool, dry_run: bool, drop_unreadable: bool, output: str | None, **flags: Any
+) -> int:
     """Bring back aws-auth as it was before one of the last ten writes of iam apply or iam rollback.
 
-    Refused where it would take away nodes' or administrators' items that are there now, or change the identity in use.
+    Refused where it would take away nodes' or administrators' items that are there now, or change the identity in use;
+    of a section that cannot be read now nobody knows whose items they are, so none of its ARNs may get lost unasked.
     What is there now is kept as a revision first. Exit 0; 2 if nothing was written.
     """
 
@@ -49,7 +53,7 @@ def rollback(*, number: int | None, listed: bool, dry_run: bool, output: str | N
                 return SOMETHING if now != then.data else ANSWERED
 
             def back(current: Mapping[str, str]) -> Edited:
-                lost = lockout(current, then.data, found.me)
+                lost = lockout(current, then.data, found.me, dropping=drop_unreadable)
                 return Edited(current, refused=tuple(lost)) if lost else Edited(then.data)
 
             written = await desk.change(back, f"cotenant iam rollback --to {then.number}")
@@ -92,4 +96,4 @@ def difference(now: Mapping[str, str], then: Mapping[str, str]) -> list[str]:
             sign = "~" if before and after else "+" if after else "-"
             said = " -> ".join(spelled(one.username, one.groups) for one in (before, after) if one)
             lines.append(f"{sign} {key}  {said}")
-    return lines
+    return lines + [f"- {one}  (unreadable)" for one in unreadable(now, then)]

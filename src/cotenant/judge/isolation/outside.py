@@ -9,6 +9,7 @@ from msgspec import Struct
 from cotenant.judge.isolation.parties import Party
 from cotenant.model.iam.accesspolicies import TABLE, within
 from cotenant.model.iam.entries import Association
+from cotenant.model.iam.strays import Stray
 from cotenant.model.iam.workloads import Fault
 
 
@@ -52,6 +53,8 @@ class Beside(Struct, frozen=True):
     """Of IAM roles that Pods carry, or could."""
     unread: tuple[str, ...] = ()
     """What could not be read of it, in words."""
+    strays: tuple[tuple[str, Stray], ...] = ()
+    """(tenant, who): principals with groups of a tenant that does not list them."""
 
 
 def crossing(

@@ -16,6 +16,7 @@ from cotenant.judge.isolation.parties import Lax, Party
 from cotenant.judge.isolation.request import Request, reproduction
 from cotenant.judge.isolation.verdict import Answer, State, Verdict
 from cotenant.kube import resource
+from cotenant.model.iam.strays import Stray
 from cotenant.model.iam.workloads import Fault
 
 KEPT = 20
@@ -160,6 +161,9 @@ class Tally:
         for fault in faults:
             if fault.breach:
                 self._hole(self.cells[fault.tenant, fault.tenant], _role(fault))
+        for tenant, stray in found.strays:
+            if tenant in self.tried:
+                self._hole(self.cells[tenant, tenant], _stray(stray))
         amiss = [f"{one.tenant}: {one.text}: {one.role}" for one in faults if not one.breach]
         return [*remarks(found.policies, self.parties), *amiss, *(f"not read: {one}" for one in found.unread)]
 
@@ -308,6 +312,21 @@ def _role(found: Fault) -> Evidence:
         groups=(),
         action=f"role {found.role}",
         request="ListRoles, ListPodIdentityAssociations",
+        status=200,
+        answer=found.text,
+        outcome="ALLOWED",
+        reproduce=found.remedy,
+    )
+
+
+def _stray(found: Stray) -> Evidence:
+    return Evidence(
+        claim="membership",
+        member=found.principal,
+        user="",
+        groups=found.groups,
+        action="sign in with groups of the tenant",
+        request="DescribeAccessEntry" if found.store == "entries" else "get configmap aws-auth",
         status=200,
         answer=found.text,
         outcome="ALLOWED",

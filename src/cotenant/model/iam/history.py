@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -17,6 +18,8 @@ NAME = "cotenant-aws-auth"
 MOST = 10
 MOST_BYTES = 900_000
 PREFIX = "revision-"
+NAMED = re.compile(r"arn:aws[-a-z]*:iam::[0-9]+:[a-z-]+/[\w+=,.@/-]+", re.ASCII)
+"""ARNs of principals in any text."""
 
 
 class Revision(Struct, frozen=True, kw_only=True):
@@ -86,10 +89,25 @@ def chosen(past: Sequence[Revision], number: int | None) -> Revision:
     return found[0]
 
 
-def lockout(now: Mapping[str, str], then: Mapping[str, str], me: str = "") -> list[str]:
-    """Whom a change from `now` to `then` would lock out, in words. me: canonical ARN of the identity in use."""
+def unreadable(now: Mapping[str, str], then: Mapping[str, str]) -> list[str]:
+    """ARNs in sections of `now` that cannot be read, and which `then` does not map: nobody can tell what they were."""
+    kept = {canonical(one) for one in read(then).identities()}
+    texts = [now.get(one.section, "") for one in read(now).faults]
+    # In brackets a comma follows, which names of IAM may end in, too.
+    named = {one.rstrip(",") for text in texts for one in NAMED.findall(text)}
+    return sorted(one for one in named if canonical(one) not in kept)
+
+
+def lockout(now: Mapping[str, str], then: Mapping[str, str], me: str = "", *, dropping: bool = False) -> list[str]:
+    """Whom a change from `now` to `then` would lock out, in words.
+
+    me: canonical ARN of the identity in use. dropping: whether ARNs of sections that cannot be read may get lost.
+    """
     old, new = read(now), read(then)
     found = [f"{one}" for one in new.faults]
+    if not dropping and (lost := unreadable(now, then)):
+        what = f"{', '.join(lost)} {'stands' if len(lost) == 1 else 'stand'} in a section that cannot be read now"
+        found.append(f"{what}, and would be lost; mend it by hand, or let them go: --drop-unreadable")
     have, keep = old.identities(), new.identities()
     for key, one in sorted(have.items()):
         if one.protected and not holds(one, keep.get(key)):

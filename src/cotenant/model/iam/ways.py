@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from cotenant.model.iam.accesspolicies import allows, within
 from cotenant.model.iam.entries import Association
+from cotenant.model.iam.strays import NOBODY
 from cotenant.model.rights import Ask, Grant, holds
 from cotenant.model.rights import allows as granted
 
@@ -22,9 +23,13 @@ class Way(Struct, frozen=True):
 
 
 def ways(
-    asked: Ask, user: str, groups: Iterable[str], policies: Sequence[Association], grants: Iterable[Grant], origin: str = ""
+    asked: Ask, user: str, groups: Iterable[str], policies: Sequence[Association], grants: Iterable[Grant], origin: str = "",
+    astray: Collection[str] = (),
 ) -> Iterator[Way]:  # fmt: skip
-    """All of them; none is a refusal. origin: who made the access entry that carries the policies."""
+    """All of them; none is a refusal.
+
+    origin: who made the access entry that carries the policies; astray: those of the groups that no tenant gives.
+    """
     mine = list(groups)
     for one in policies:
         said = allows(one, asked)
@@ -35,4 +40,9 @@ def ways(
     for grant in grants:
         if holds(grant, user, mine) and granted(grant, asked):
             where = f" in {grant.namespace}" if grant.namespace else " in the whole cluster"
-            yield Way("RBAC", f"{grant.binding} -> {grant.role}{where}", grant.origin)
+            yield Way("RBAC", f"{grant.binding} -> {grant.role}{where}", due(grant, user, mine, astray).origin)
+
+
+def due(grant: Grant, user: str, groups: Iterable[str], astray: Collection[str]) -> Grant:
+    """A grant that somebody holds; its origin is nobody where it is held by a group that no tenant gives, and only so."""
+    return grant if holds(grant, user, [one for one in groups if one not in astray]) else grant._replace(origin=NOBODY)

@@ -8,6 +8,7 @@ from cotenant.judge.isolation import table
 from cotenant.judge.isolation.outside import Beside, Outside
 from cotenant.local.eks.accesspolicies import ARN
 from cotenant.model.iam.entries import Association
+from cotenant.model.iam.strays import Stray
 from cotenant.model.iam.workloads import Fault
 from unit.judge.isolation.samples import attempt, refusal
 from unit.judge.isolation.test_report import add, cell, report, tally, works
@@ -65,3 +66,14 @@ def test_a_role_of_pods_that_reaches_beyond_breaks_its_tenant_and_one_that_gives
     assert (cell(found, "red", "red").state, cell(found, "blue", "blue").state) == ("BROKEN", "PROVEN")
     assert f"BROKEN  red in its own spaces: Pods, role {ROLE}" in table.text(found)
     assert notes == [f"blue: ServiceAccount blue-dev/app gets no credentials: {ROLE}"]
+
+
+def test_somebody_with_a_group_of_a_tenant_that_does_not_list_him_breaks_it():
+    to = tally()
+    works(to)
+    add(to, attempt(), refusal(attempt()))
+    to.beside(Beside(strays=(("red", Stray(ROLE, ("cotenant:red:owner",), "aws-auth", ours=True)),)))
+    found = report(to)
+    assert (cell(found, "red", "red").state, cell(found, "blue", "blue").state) == ("BROKEN", "PROVEN")
+    assert f"{ROLE}, sign in with groups of the tenant" in table.text(found)
+    assert "cotenant iam apply --store aws-auth" in table.text(found)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cotenant.model.iam.history import MOST, Unkept, chosen, lockout, recorded, revisions
+from cotenant.cli.iam.rollback import difference
+from cotenant.model.iam.history import MOST, Unkept, chosen, lockout, recorded, revisions, unreadable
 from unit.model.iam.test_edit import ACCOUNT, ADMIN, NODES, OURS
 
 
@@ -65,3 +66,15 @@ def test_a_version_that_changes_the_identity_in_use_does_not_come_back() -> None
 
 def test_what_is_broken_now_may_be_repaired_by_what_was() -> None:
     assert lockout({"mapRoles": "["}, {"mapRoles": NODES}) == []
+
+
+def test_what_stands_in_a_section_that_nobody_can_read_gets_lost_only_when_asked_for() -> None:
+    broken = {"mapRoles": NODES + ADMIN + "  - x"}
+    assert unreadable(broken, {"mapRoles": NODES}) == [f"{ACCOUNT}:role/Admin"]
+    [said] = lockout(broken, {"mapRoles": NODES})
+    assert said.startswith(f"{ACCOUNT}:role/Admin stands in a section that cannot be read now, and would be lost")
+    assert "--drop-unreadable" in said
+    assert lockout(broken, {"mapRoles": NODES}, dropping=True) == []
+    assert lockout(broken, {"mapRoles": NODES + ADMIN}) == []
+    assert lockout({"mapRoles": broken["mapRoles"].replace("'", "")}, {"mapRoles": NODES + ADMIN}) == []
+    assert difference(broken, {"mapRoles": NODES})[-1] == f"- {ACCOUNT}:role/Admin  (unreadable)"
