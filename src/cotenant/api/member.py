@@ -17,6 +17,12 @@ from cotenant.api.scalars import (
     Username,
 )
 
+DEFAULT = (
+    "self.iamRole.substring(0, self.iamRole.indexOf(':role/')).replace(':iam::', ':sts::') + ':assumed-role/' + "
+    "self.iamRole.substring(self.iamRole.lastIndexOf('/') + 1) + '/{{SessionName}}'"
+)
+"""The user name that EKS gives a session of the member's role, in CEL."""
+
 
 class ServiceAccountRef(Struct, rename="camel", frozen=True, kw_only=True):
     """A ServiceAccount by namespace and name; a name alone would match every namespace's."""
@@ -76,6 +82,16 @@ class Member(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tr
             "!has(self.username) || has(self.iamRole) || has(self.iamUser) || has(self.permissionSet)",
             "username is what an IAM principal is called in the cluster; it goes with iamRole, iamUser or permissionSet",
             field=".username",
+        ),
+        Rule(
+            "!has(self.username) || !self.username.startsWith('arn:') || (has(self.iamUser) && self.username == self.iamUser) "
+            f"|| (has(self.iamRole) && self.iamRole.contains(':role/') && self.username == {DEFAULT})",
+            "a user name that begins with arn: is taken for that principal, which nobody else may be; leave username out",
+            field=".username",
+        ),
+        Rule(
+            "!has(self.user) || !self.user.matches('^arn:aws[-a-z]*:(iam|sts)::')",
+            "an IAM principal has other names in the cluster from session to session; name it as iamRole or iamUser",
         ),
     )
 

@@ -24,9 +24,11 @@ QUANTITY = Rule(
     "must be a quantity that is not negative, such as 500m, 4 or 8Gi",
 )
 CIDR = Rule("isCIDR(self)", "must be an address range such as 10.9.0.0/16")
+# Wildcards have a rule and a message of their own.
+IAM_PATH = "([A-Za-z0-9_+=,.@*?-]+/)*[A-Za-z0-9_+=,.@*?-]+"
 IAM_ROLE = Rule(
-    "self.matches('^arn:aws[-a-z]*:iam::[0-9]{12}:role/.+$')",
-    "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/Name: 12 digits, no session name",
+    f"self.matches('^arn:aws[-a-z]*:iam::[0-9]{{12}}:role/{IAM_PATH}$')",
+    "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/Name: 12 digits, no session name, no / at the end",
 )
 IAM_ONE = Rule(
     "!self.contains('*') && !self.contains('?')",
@@ -37,8 +39,8 @@ IAM_LINKED = Rule(
     "a service-linked role belongs to an AWS service, and nobody can assume it; name a role of the team",
 )
 IAM_USER = Rule(
-    "self.matches('^arn:aws[-a-z]*:iam::[0-9]{12}:user/.+$')",
-    "must be the ARN of an IAM user, such as arn:aws:iam::123456789012:user/name: 12 digits",
+    f"self.matches('^arn:aws[-a-z]*:iam::[0-9]{{12}}:user/{IAM_PATH}$')",
+    "must be the ARN of an IAM user, such as arn:aws:iam::123456789012:user/name: 12 digits, no / at the end",
 )
 IAM_ACCOUNT = Rule("self.matches('^[0-9]{12}$')", "an AWS account has 12 digits; in quotes, or leading zeros get lost")
 PERMISSION_SET = Rule(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-SHAPE = re.compile(r"arn:(aws[-a-z]*):(iam|sts)::([0-9]*):(root|[a-z-]+)(?:/(\S+))?", re.ASCII)
+SHAPE = re.compile(r"arn:(aws[-a-z]*):(iam|sts)::([0-9]*):(root|[a-z-]+)(?:/([\w+=,.@/*?-]+))?", re.ASCII)
+"""Letters of IAM, and wildcards, which are refused by name."""
 SSO = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}", re.ASCII)
 SSO_PATH = "aws-reserved/sso.amazonaws.com/"
 DIGITS = 12

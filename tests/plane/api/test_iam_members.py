@@ -19,6 +19,13 @@ RIGHT = {
         }
     ),
     "a user name without template": members({"role": "owner", "iamRole": ARN, "username": "k8s-test-user"}),
+    "the user name that EKS gives anyway": members(
+        {
+            "role": "owner",
+            "iamRole": "arn:aws:iam::123456789012:role/teams/Dev",
+            "username": "arn:aws:sts::123456789012:assumed-role/Dev/{{SessionName}}",
+        }
+    ),
 }
 # what is wrong -> manifest, the field in the answer, the fix in the answer
 WRONG = {
@@ -73,6 +80,26 @@ WRONG = {
         members({"role": "owner", "iamRole": ARN, "username": "system:node:x"}),
         "spec.members[0].username",
         "must not begin with system:",
+    ),
+    "the user name of another principal": (
+        members({"role": "owner", "iamRole": ARN, "username": "arn:aws:iam::123456789012:user/boss"}),
+        "spec.members[0].username",
+        "which nobody else may be",
+    ),
+    "an IAM principal as a user": (
+        members({"role": "owner", "user": "arn:aws:iam::123456789012:user/dev"}),
+        "spec.members[0]",
+        "name it as iamRole or iamUser",
+    ),
+    "a role that ends in a path": (
+        members({"role": "owner", "iamRole": f"{ARN}/"}),
+        "spec.members[0].iamRole",
+        "no / at the end",
+    ),
+    "a user with letters that IAM has not": (
+        members({"role": "owner", "iamUser": "arn:aws:iam::123456789012:user/a'b"}),
+        "spec.members[0].iamUser",
+        "ARN of an IAM user",
     ),
     "a session name without prefix": (
         members({"role": "owner", "iamRole": ARN, "username": "{{SessionName}}"}),

@@ -57,3 +57,8 @@ def test_the_authenticator_knows_no_path_of_a_role_and_no_case(text: str, canoni
     assert found
     assert found.canonical == canonical
     assert found.text == text
+
+
+def test_a_text_with_letters_that_iam_has_not_is_no_arn() -> None:
+    for bad in ("x';id;'", "x$(id)", "x`id`", 'x"', "x|y", "x;y", "ü", "x\n"):
+        assert refusal(f"{ACCOUNT}:role/{bad}") == "is no ARN of an IAM principal"

@@ -14,6 +14,8 @@ from cotenant.api.member import Member
 from cotenant.api.rule import Rule
 from cotenant.api.space import Space
 from cotenant.api.tenant import Peer, QuotaSpec, Tenant, TenantSpacesSpec
+from cotenant.model.arn import arn
+from cotenant.model.iam.claims import default_username
 from cotenant.model.quantity import parse
 
 Holds = Callable[[Any], bool]
@@ -143,6 +145,13 @@ def unprefixed(prefix: str) -> Holds:
     return lambda member: not any(str(member.get(kind, "")).startswith(prefix) for kind in ("user", "group"))
 
 
+def own_name(member: Mapping[str, Any]) -> bool:
+    """Whether a user name that looks like an ARN is the one that EKS gives this principal."""
+    name = str(member.get("username", ""))
+    principals = [arn(member.get(kind)) for kind in ("iamRole", "iamUser")]
+    return not name.startswith("arn:") or any(name == default_username(one) for one in principals if one)
+
+
 def free(manifest: Mapping[str, Any]) -> bool:
     """Whether a tenant may have this name."""
     name = name_of(manifest)
@@ -153,8 +162,8 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.NAME: shaped(scalars.DNS_LABEL),
     scalars.QUANTITY: is_quantity,
     scalars.CIDR: is_cidr,
-    scalars.IAM_ROLE: shaped(r"arn:aws[-a-z]*:iam::[0-9]{12}:role/.+"),
-    scalars.IAM_USER: shaped(r"arn:aws[-a-z]*:iam::[0-9]{12}:user/.+"),
+    scalars.IAM_ROLE: shaped(f"arn:aws[-a-z]*:iam::[0-9]{{12}}:role/{scalars.IAM_PATH}"),
+    scalars.IAM_USER: shaped(f"arn:aws[-a-z]*:iam::[0-9]{{12}}:user/{scalars.IAM_PATH}"),
     scalars.IAM_ONE: lambda text: "*" not in text and "?" not in text,
     scalars.IAM_LINKED: lambda text: ":role/aws-service-role/" not in text,
     scalars.IAM_ACCOUNT: shaped("[0-9]{12}"),
@@ -185,6 +194,8 @@ OFFLINE: dict[Rule, Holds] = {
     Member.RULES[1]: unprefixed("system:"),
     Member.RULES[2]: unprefixed(keys.IAM_GROUPS),
     Member.RULES[3]: lambda member: "username" not in member or any(kind in member for kind in IAM),
+    Member.RULES[4]: own_name,
+    Member.RULES[5]: lambda member: not re.match(r"arn:aws[-a-z]*:(iam|sts)::", str(member.get("user", ""))),
     TenantSpacesSpec.RULES[0]: declared_fit,
     Peer.RULES[0]: one_of(TARGETS),
     Peer.RULES[1]: lambda peer: "except" not in peer or "cidr" in peer,

@@ -27,12 +27,12 @@ class Proposal(Struct, frozen=True):
 
     def commands(self, cluster: str) -> list[str]:
         """The same for a shell."""
-        create = f"aws eks create-access-entry --cluster-name {cluster} --principal-arn '{self.principal}' --type {self.type}"
-        create += f" --username '{self.username}'" if self.username else ""
+        where = f"--cluster-name {cluster} --principal-arn {quoted(self.principal)}"
+        create = f"aws eks create-access-entry {where} --type {self.type}"
+        create += f" --username {quoted(self.username)}" if self.username else ""
         create += f" --kubernetes-groups {' '.join(map(quoted, self.groups))}" if self.groups else ""
         if not self.policy:
             return [create]
-        where = f"--cluster-name {cluster} --principal-arn '{self.principal}'"
         policy = f"--policy-arn arn:{self.principal.split(':')[1]}:eks::aws:cluster-access-policy/{self.policy}"
         return [create, f"aws eks associate-access-policy {where} {policy} --access-scope type=cluster"]
 
@@ -46,7 +46,7 @@ class Migration(Struct, frozen=True):
 
 
 def quoted(text: str) -> str:
-    """A word for a shell. Names of groups may hold anything but a line's end."""
+    """A word for a shell, whatever somebody wrote into aws-auth."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 

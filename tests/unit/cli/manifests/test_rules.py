@@ -6,6 +6,7 @@ from msgspec import inspect as types
 
 from cotenant.api import scalars
 from cotenant.api.limits import ONE_EACH, LimitItem
+from cotenant.api.member import Member
 from cotenant.api.rule import Rule
 from cotenant.api.schema import KINDS
 from cotenant.api.space import SAME, Space
@@ -14,6 +15,8 @@ from cotenant.api.tenant import QuotaSpec
 from cotenant.cli.manifests.rules import OFFLINE, broken
 
 ORDER = LimitItem.RULES
+
+ROLE, USER = "arn:aws:iam::123456789012:role/", "arn:aws:iam::123456789012:user/"
 
 
 def rules_of(info):
@@ -48,7 +51,40 @@ def test_every_rule_of_the_definitions_is_known_here_too():
         (scalars.NAME, ["a", "a-1"], ["A", "-a", "a-", "a.b", "a\n", ""]),
         (scalars.QUANTITY, ["500m", 4, "8Gi", "1e3", "0"], ["-1", -1, "much", "5 Gi", ""]),
         (scalars.CIDR, ["10.0.0.0/8", "fd00::/8"], ["10.0.0.0", "10.0.0/8", "x/8", "10.0.0.0/33"]),
-        (scalars.IAM_ROLE, ["arn:aws:iam::123456789012:role/X"], ["arn:aws:iam::123456789:role/X", "arn:aws:sts::1:x"]),
+        (
+            scalars.IAM_ROLE,
+            [f"{ROLE}X", f"{ROLE}a.b/X+=,.@-_"],
+            [
+                "arn:aws:iam::123456789:role/X",
+                "arn:aws:sts::1:x",
+                ROLE,
+                f"{ROLE}X/",
+                f"{ROLE}a//X",
+                f"{ROLE}X;id",
+                f"{ROLE}'",
+            ],
+        ),
+        (scalars.IAM_USER, [f"{USER}a/x"], [f"{USER}x/", f"{USER}x y", f"{USER}$(id)"]),
+        (
+            Member.RULES[4],
+            [
+                {"iamRole": f"{ROLE}a/X", "username": "arn:aws:sts::123456789012:assumed-role/X/{{SessionName}}"},
+                {"iamUser": f"{USER}x", "username": f"{USER}x"},
+                {"iamUser": f"{USER}x", "username": "x"},
+                {"iamUser": f"{USER}x"},
+            ],
+            [
+                {"iamUser": f"{USER}x", "username": f"{USER}y"},
+                {"iamRole": f"{ROLE}X", "username": f"{USER}x"},
+                {"iamRole": f"{ROLE}X", "username": "arn:aws:sts::123456789012:assumed-role/Y/{{SessionName}}"},
+                {"permissionSet": {}, "username": "arn:x"},
+            ],
+        ),
+        (
+            Member.RULES[5],
+            [{"user": "ann"}, {"user": "arn:aws:eks::x"}, {"group": "arn:aws:iam::1:x"}],
+            [{"user": f"{USER}x"}, {"user": "arn:aws-cn:sts::123456789012:assumed-role/X/ann"}],
+        ),
         (scalars.IAM_ONE, ["arn:aws:iam::123456789012:role/X"], ["arn:aws:iam::123456789012:role/X*", "a?"]),
         (scalars.IAM_LINKED, ["x:role/a"], ["arn:aws:iam::123456789012:role/aws-service-role/x/y"]),
         (scalars.IAM_ACCOUNT, ["012345678901"], ["123456789", "12345678901", "1234567890123", "12345678901x"]),
