@@ -100,13 +100,15 @@ class Cluster:
     ) -> Listing[Any]:
         self.asked("list", resource.kind, "")
         everywhere = namespace is None and resource.namespaced
-        selected = dict(pair.split("=") for pair in labels.split(",") if pair)
+        selected = dict(pair.split("=") for pair in labels.split(",") if "=" in pair)
+        present = {one for one in labels.split(",") if one and "=" not in one}
         found = [
             one
             for (kind, place, _), one in self.objects.items()
             if kind == resource.kind
             and (everywhere or place == (namespace or ""))
             and selected.items() <= one["metadata"].get("labels", {}).items()
+            and present <= one["metadata"].get("labels", {}).keys()
         ]
         return Listing([msgspec.convert(one, type) for one in found], "1")
 

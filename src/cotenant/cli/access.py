@@ -9,7 +9,7 @@ from msgspec import to_builtins
 
 from cotenant.cli import ANSWERED, PARTLY, SOMETHING
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
-from cotenant.cli.iam.resolution import EVERYBODY, Resolved, resolve
+from cotenant.cli.iam.resolution import EVERYBODY, Resolved, named, resolve
 from cotenant.cli.iam.stores import Stores, aws_flags, opened
 from cotenant.cli.view.output import document, output_flag, say, table, write
 from cotenant.kube.client import Client
@@ -43,12 +43,13 @@ def access(
     """
     if bool(subject) == bool(principal):
         raise click.UsageError("name a SUBJECT, or an IAM principal by --iam ARN")
-    named = Resolved("", *identity(subject)) if subject else None
+    known = Resolved("", *identity(subject)) if subject else None
+    meant = named(principal) if principal else ""
 
     async def work(cluster: Cluster) -> tuple[Stores, Resolved, list[Grant]]:
         stores = await opened(cluster, cluster_name, region, aws_profile, flags.get("kubeconfig"))
         try:
-            who = named or await resolve(stores, principal or "")
+            who = known or await resolve(stores, meant)
             found = await bindings(cluster.client) if who.username or who.groups else []
         finally:
             stores.close()

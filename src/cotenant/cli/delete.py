@@ -21,7 +21,8 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import Forbidden, NotFound
 from cotenant.kube.resource import NAMESPACES, ROLE_BINDINGS, SPACES, TENANTS, Resource
 
-OURS = f"{MANAGED_BY}={COTENANT}"
+OURS = f"{MANAGED_BY}={COTENANT},{TENANT}"
+"""What we made for a tenant. Without its label it is the operator's own, which must stay."""
 TAKE = f"kubectl delete rolebindings -n {{}} -l {OURS}"
 FATES = click.Choice(["orphan", "delete"])
 YES = click.option("--yes", is_flag=True, help="Do not ask for the name: for scripts.")

@@ -11,7 +11,7 @@ from msgspec import Struct
 from cotenant.cli import Failure
 from cotenant.cli.access import bindings, identity
 from cotenant.cli.cluster.connect import EVERYWHERE, NAMESPACE, Cluster, cluster_flags
-from cotenant.cli.iam.resolution import EVERYBODY, Resolved, resolve
+from cotenant.cli.iam.resolution import EVERYBODY, Resolved, named, resolve
 from cotenant.cli.iam.stores import aws_flags, opened
 from cotenant.kube.errors import Forbidden
 from cotenant.kube.resource import SELF_SUBJECT_REVIEWS
@@ -84,7 +84,7 @@ class Question(Struct, frozen=True):
 
 
 def question(flags: dict[str, Any]) -> Question:
-    """Takes what is a question's out of a command's arguments; what is left opens the cluster. Raises UsageError."""
+    """Takes what is a question's out of a command's arguments; what is left opens the cluster. Raises UsageError, Failure."""
     plural, _, name = flags.pop("resource").partition("/")
     plural, _, group = plural.partition(".")
     ask = Ask(flags.pop("verb"), group, plural, flags.pop("subresource"), name)
@@ -94,6 +94,8 @@ def question(flags: dict[str, Any]) -> Question:
         raise click.UsageError("--iam and --subject exclude each other")
     if found.everywhere and flags.get("namespace"):
         raise click.UsageError("-n and -A exclude each other")
+    if found.principal:
+        named(found.principal)
     return found
 
 

@@ -11,7 +11,7 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, Forbidden, NotFound
 from cotenant.kube.resource import CONFIG_MAPS
 from cotenant.model.iam.awsauth import NAME, NAMESPACE, read
-from cotenant.model.iam.inforce import REPAIR, damage
+from cotenant.model.iam.inforce import EDIT, REPAIR, damage, raised
 from cotenant.runtime.metrics import Metrics
 
 log = structlog.get_logger()
@@ -52,6 +52,8 @@ class AwsAuthWatch:
             return
         for text in damage(self.data, found):
             log.error("aws-auth was damaged", what=text, remedy=REPAIR)
+        for text in raised(self.data, found):
+            log.error("aws-auth has a new administrator", what=text, remedy=f"if nobody meant that: {EDIT}")
         self.metrics.aws_auth_unread.set(len(read(found).faults))
         self.data = found
         self.changed()

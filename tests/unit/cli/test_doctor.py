@@ -110,7 +110,10 @@ def test_what_is_wrong_gets_one_remark_with_a_fix(changes, level, what, words):
 
 def test_rights_in_a_released_namespace_come_with_the_command_that_takes_them():
     (found,) = [one for one in diagnose(healthy(bound={"acme-old": 2}), NOW, before=False) if one.level != "ok"]
-    assert found.fix == "kubectl delete rolebindings -n acme-old -l app.kubernetes.io/managed-by=cotenant"
+    assert (
+        found.fix
+        == "kubectl delete rolebindings -n acme-old -l app.kubernetes.io/managed-by=cotenant,cotenant.dev/tenant"
+    )
 
 
 def test_definitions_that_miss_or_differ_are_named():

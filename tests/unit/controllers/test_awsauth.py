@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from cotenant.controllers.awsauth import AwsAuthWatch
 from cotenant.kube.errors import Forbidden, Unavailable
 from cotenant.runtime.metrics import Metrics
 from unit.cluster import Cluster
-from unit.model.iam.test_inforce import DEV, NODES
+from unit.model.iam.test_inforce import ADMIN, DEV, NODES
 
 
 class Scene:
@@ -58,3 +60,16 @@ async def test_an_answer_that_does_not_come_changes_nothing():
         await scene.watch.look()
         scene.cluster.allow()
     assert (scene.watch.data, scene.news) == ({"mapRoles": NODES}, 1)
+
+
+async def test_a_new_administrator_comes_with_a_remedy_that_can_work() -> None:
+    scene = Scene()
+    scene.there(mapRoles=NODES)
+    await scene.watch.look()
+    scene.there(mapRoles=NODES + ADMIN)
+    with capture_logs() as said:
+        await scene.watch.look()
+    [one] = [each for each in said if each["log_level"] == "error"]
+    assert one["what"].endswith("is in system:masters now")
+    assert "kubectl edit configmap aws-auth" in one["remedy"]
+    assert "rollback" not in one["remedy"]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Container
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
-from cotenant.api.keys import COTENANT, MANAGED_BY
 from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
+from cotenant.cli.delete import OURS
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -227,11 +227,15 @@ async def _left(client: Client, facts: Facts) -> None:
     facts.astray = sorted(one.metadata.name for each in found if each for one in astray(each))
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
-    bindings = await _try(facts, "left behind", client.list(resource.ROLE_BINDINGS, labels=f"{MANAGED_BY}={COTENANT}"))
-    if bindings is not None:
-        owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
-        places = [one["metadata"]["namespace"] for one in bindings.items]
-        facts.bound = dict(sorted(Counter(place for place in places if place not in owned).items()))
+    owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
+    facts.bound = await _try(facts, "left behind", rights(client, owned))
+
+
+async def rights(client: Client, owned: Container[str]) -> dict[str, int]:
+    """How many role bindings of tenants there are in namespaces that are not `owned`: those of the operator are not meant."""
+    found = (await client.list(resource.ROLE_BINDINGS, labels=OURS)).items
+    places = [one["metadata"]["namespace"] for one in found]
+    return dict(sorted(Counter(place for place in places if place not in owned).items()))
 
 
 async def _tenancy(client: Client) -> Observation | None:

@@ -131,6 +131,8 @@ def chosen(found: Stores, asked: str) -> str:
     try:
         return store(found.mode, asked)
     except NoStore as error:
+        if found.eks_name and not found.mode and found.unread:
+            raise Failure(f"{'; '.join(found.unread)}; which identities the cluster reads is not known so") from error
         unread = f" ({'; '.join(found.unread)})" if found.unread else ""
         raise Failure(f"{error}{unread}") from error
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from cotenant.aws.faults import Fault
+from cotenant.cli import Failure
 from cotenant.cli.iam.stores import Stores, claimed
 from cotenant.kube.errors import Forbidden, NotFound
-from cotenant.model.arn import arn
+from cotenant.model.arn import arn, refusal
 from cotenant.model.iam import awsauth
 from cotenant.model.iam.claims import canonical, default_username, merged, tenants_of
 from cotenant.model.iam.entries import Association
@@ -59,6 +60,14 @@ async def holders(stores: Stores) -> list[Resolved]:
         return []
     found = [await of_entry(stores, one, policies=True) for one in sorted(await stores.desk.eks.holders())]
     return [one for one in found if one is not None]
+
+
+def named(principal: str) -> str:
+    """A principal as somebody typed it: a role, a user, or a session of a role. Raises Failure for what is none."""
+    shape = arn(principal)
+    if reason := refusal(shape.role if shape and shape.is_session else principal):
+        raise Failure(f"{principal} {reason}")
+    return principal
 
 
 async def resolve(stores: Stores, principal: str) -> Resolved:

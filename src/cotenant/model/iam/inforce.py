@@ -12,7 +12,8 @@ from cotenant.model.iam.claims import Claim, merged, tenants_of
 from cotenant.model.iam.history import holds
 from cotenant.model.iam.strays import of_aws_auth, strays
 
-REPAIR = "repair it: cotenant iam rollback, or kubectl edit configmap aws-auth -n kube-system"
+EDIT = "kubectl edit configmap aws-auth -n kube-system"
+REPAIR = f"repair it: cotenant iam rollback, or {EDIT}"
 
 
 def by_aws_auth(claims: Sequence[Claim], data: Mapping[str, str], sso: Sequence[str] | None) -> dict[Claim, Finding]:
@@ -61,10 +62,16 @@ def damage(before: Mapping[str, str] | None, now: Mapping[str, str]) -> list[str
     for key, one in sorted(have.items()):
         if one.protected and not holds(one, keep.get(key)) and not within(old, key, unread):
             said.append(f"{'nodes join' if one.is_node else 'administrators sign in'} by {key}, which is lost")
-    for key, one in sorted(keep.items()):
-        if one.is_admin and not (key in have and have[key].is_admin):
-            said.append(f"{key} is in system:masters now")
     return said
+
+
+def raised(before: Mapping[str, str] | None, now: Mapping[str, str]) -> list[str]:
+    """Whom a change of aws-auth made an administrator, in words. A rollback takes no administrator away, a person may."""
+    if before is None:
+        return []
+    have = read(before).identities()
+    new = sorted(key for key, one in read(now).identities().items() if one.is_admin)
+    return [f"{key} is in system:masters now" for key in new if not (key in have and have[key].is_admin)]
 
 
 def within(found: AwsAuth, key: str, sections: set[str]) -> bool:

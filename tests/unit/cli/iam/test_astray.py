@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from cotenant.cli import Failure
 from cotenant.cli.iam.listing import rows
-from cotenant.cli.iam.resolution import Resolved, astray, everybody, resolve
+from cotenant.cli.iam.resolution import Resolved, astray, everybody, named, resolve
 from cotenant.cli.iam.stores import Stores
-from cotenant.cli.question import Asked
+from cotenant.cli.question import Asked, question
 from cotenant.cli.verify import unlisted
 from cotenant.cli.who_can import answers
 from cotenant.cli.why_access import lines
@@ -18,6 +19,7 @@ from cotenant.model.iam.awsauth import NAME, NAMESPACE
 from cotenant.model.iam.strays import NOBODY
 from cotenant.model.iam.ways import ways
 from cotenant.model.platform import Platform
+from unit.cli.test_why_access import flags
 from unit.cluster import Cluster as Kubernetes
 from unit.model.iam.test_ways import BOUND, SECRETS
 
@@ -79,3 +81,22 @@ async def test_nobody_is_accused_where_tenants_cannot_be_read(cluster: Kubernete
     who = Resolved(f"{ROLE}Old", "old", ["cotenant:red:owner"], "aws-auth mapRoles[1]", "cotenant")
     assert await astray(there, [who.identity]) == []
     assert there.unread[0].startswith("tenants, whom they list")
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("Backend", "is no ARN of an IAM principal"),
+        ("arn:aws:iam::12345678901:role/x", "12 digits"),
+        ("arn:aws:sts::12345678901:assumed-role/x/me", "12 digits"),
+    ],
+)
+def test_a_question_about_nobody_is_refused_with_the_reason(bad: str, reason: str) -> None:
+    with pytest.raises(Failure, match=reason):
+        named(bad)
+    with pytest.raises(Failure, match=reason):
+        question(flags(principal=bad))
+
+
+def test_a_session_may_be_asked_about() -> None:
+    assert named("arn:aws:sts::111122223333:assumed-role/Dev/me")

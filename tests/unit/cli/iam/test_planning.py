@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cotenant.cli import Failure
-from cotenant.cli.iam.planning import Answer, carry_out, forecast
+from cotenant.cli.iam.planning import Answer, carry_out, chosen, forecast
 from cotenant.cli.iam.stores import Stores, claimed
 from cotenant.local.eks import Cluster, Endpoint
 from cotenant.model.iam.awsauth import NAME, NAMESPACE, read
@@ -123,3 +123,14 @@ async def test_an_apply_that_reaches_nothing_says_so_though_there_is_no_member(d
     desk.rig.aws.fail("ListAccessEntries", "AccessDeniedException", times=9, message="nope")
     found = await desk.ask(carry_out, "entries")
     assert "eks:ListAccessEntries" in found.refused[0]
+
+
+def test_where_eks_was_asked_and_refused_its_word_comes_first_and_nobody_is_sent_to_aws_auth() -> None:
+    client: Any = None
+    asked = Stores(client, Platform(), eks_name="nope", unread=["EKS: No cluster found for name: nope."])
+    with pytest.raises(Failure) as refused:
+        chosen(asked, "")
+    assert str(refused.value).startswith("EKS: No cluster found for name: nope.")
+    assert "aws-auth" not in str(refused.value)
+    with pytest.raises(Failure, match="--eks-cluster"):
+        chosen(Stores(client, Platform()), "")

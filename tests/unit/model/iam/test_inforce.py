@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cotenant.model.iam.claims import SETS, Claim
-from cotenant.model.iam.inforce import by_aws_auth, damage, left_over
+from cotenant.model.iam.inforce import by_aws_auth, damage, left_over, raised
 
 ROLE = "arn:aws:iam::111122223333:role/"
 NODES = f"- rolearn: {ROLE}nodes\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:nodes]\n"
@@ -65,14 +65,15 @@ def test_a_permission_set_is_looked_up_by_its_role():
     ],
 )
 def test_a_change_that_takes_nodes_or_makes_administrators_is_told(before, now, said):
-    assert damage({"mapRoles": before}, {"mapRoles": now}) == said
+    change = ({"mapRoles": before}, {"mapRoles": now})
+    assert damage(*change) + raised(*change) == said
 
 
 def test_one_bad_line_is_told_once_and_not_for_each_that_it_locks_out():
     (said,) = damage({"mapRoles": NODES + ADMIN}, {"mapRoles": NODES + "  - x"})
     assert said.startswith("mapRoles, line ") and said.endswith("so nobody in mapRoles can sign in")
     assert len(damage(None, {"mapRoles": "- ["})) == 1
-    assert damage(None, {"mapRoles": NODES + ADMIN}) == []
+    assert damage(None, {"mapRoles": NODES + ADMIN}) == raised(None, {"mapRoles": NODES + ADMIN}) == []
 
 
 def test_a_section_that_is_deleted_takes_its_nodes_along():
