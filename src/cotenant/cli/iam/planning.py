@@ -37,6 +37,13 @@ SIGNS = {
 }
 
 
+PRUNE = click.option(
+    "--prune",
+    is_flag=True,
+    help="Of aws-auth: add nobody, only take away what no tenant gives and change what differs.",
+)
+
+
 class Line(Struct, rename="camel", omit_defaults=True):
     """One principal, and what is to be done about it."""
 
@@ -59,7 +66,7 @@ class Answer(Struct):
 def flags_of(command: F) -> F:
     """The flags that plan and apply share."""
     for option in reversed(
-        [click.argument("tenants", nargs=-1, metavar="[TENANT]..."), STORE, output_flag("json", "yaml")]
+        [click.argument("tenants", nargs=-1, metavar="[TENANT]..."), STORE, PRUNE, output_flag("json", "yaml")]
     ):
         command = option(command)
     return cluster_flags(aws_flags(command))
@@ -103,6 +110,7 @@ def ask_stores(
     *,
     tenants: tuple[str, ...],
     store: str | None,
+    prune: bool,
     cluster_name: str | None,
     region: str | None,
     aws_profile: str | None,
@@ -114,6 +122,9 @@ def ask_stores(
         found = await opened(cluster, cluster_name, region, aws_profile, flags.get("kubeconfig"))
         try:
             where = chosen(found, store or "")
+            if prune and where == "entries":
+                raise Failure("--prune is for aws-auth: add --store aws-auth")
+            found.adding = not prune
             claims = await claimed(cluster.client, found.platform, tenants)
             return cluster.name, await work(found, where, claims, frozenset(tenants))
         except Fault as error:
@@ -145,7 +156,7 @@ async def forecast(found: Stores, where: str, claims: list[Claim], tenants: froz
         lines = [*planned(decided), *conflicts(merged_.trouble_of(tenants).items())]
         return Answer(where, [*lines, *unlisted(found, where, merged_, tenants)], [])
     made, lines = await wished(found, claims, tenants)
-    edited = edit(found.data, made.wishes, found.me, only=made.keys(tenants), unsure=made.unknown)
+    edited = edit(found.data, made.wishes, found.me, only=about(found, made, tenants), unsure=made.unknown)
     refused = list(edited.refused)
     if found.aws_auth is None:
         refused.append("there is no ConfigMap aws-auth in kube-system")
@@ -164,7 +175,8 @@ async def carry_out(found: Stores, where: str, claims: list[Claim], tenants: fro
         return answer
     made, lines = await wished(found, claims, tenants)
     desk = AwsAuthDesk(found.client, found.user, moment)
-    change = partial(edit, wishes=made.wishes, me=found.me, only=made.keys(tenants), unsure=made.unknown)
+    only = about(found, made, tenants)
+    change = partial(edit, wishes=made.wishes, me=found.me, only=only, unsure=made.unknown)
     written = await desk.change(change, "cotenant iam apply")
     said = f"the version before is revision {written.revision}: cotenant iam rollback" if written.revision else ""
     lines += unlisted(found, where, made, tenants)
@@ -204,6 +216,15 @@ def unlisted(found: Stores, where: str, made: Merged, tenants: frozenset[str]) -
             continue
         if not tenants or not tenants.isdisjoint(one.tenants):
             yield Line("conflict", one.principal, why=f"{one.text}; {one.remedy}")
+
+
+def about(found: Stores, made: Merged, tenants: frozenset[str]) -> frozenset[str] | None:
+    """Keys of the principals that an edit of aws-auth is about; None for everybody."""
+    only = made.keys(tenants)
+    if found.adding:
+        return only
+    there = frozenset(one.canonical for one in read(found.data).items)
+    return there if only is None else there & only
 
 
 def desk_of(found: Stores) -> EntryDesk:

@@ -72,6 +72,8 @@ class Stores:
     me: str = ""
     """Canonical ARN of the caller, by the cluster's word; "" where it does not say one."""
     session: str = ""
+    adding: bool = True
+    """Whether whoever is in neither store may be added."""
     unread: list[str] = field(default_factory=list)
     """What could not be looked at, in words."""
 

@@ -56,7 +56,7 @@ class Stray(Struct, frozen=True, order=True):
     def remedy(self) -> str:
         """What takes the groups away."""
         if self.ours:
-            return "cotenant iam apply" + (" --store aws-auth" if self.store == "aws-auth" else "")
+            return "cotenant iam apply" + (" --store aws-auth --prune" if self.store == "aws-auth" else "")
         if self.store == "entries":
             return "take them off that entry, which is somebody else's: aws eks update-access-entry --kubernetes-groups"
         return "take them off that item, which is somebody else's: kubectl edit configmap aws-auth -n kube-system"

@@ -45,7 +45,7 @@ async def test_the_list_faults_it_with_the_command_that_takes_it_away(cluster: K
     found = {one.principal: one for one in await rows(stores(cluster), policies=False)}
     assert not found[f"{ROLE}Dev"].fault
     assert found[f"{ROLE}Old"].fault
-    assert found[f"{ROLE}Old"].note == f"{NOBODY} for cotenant:red:owner: cotenant iam apply --store aws-auth"
+    assert found[f"{ROLE}Old"].note == f"{NOBODY} for cotenant:red:owner: cotenant iam apply --store aws-auth --prune"
 
 
 async def test_a_right_that_comes_by_it_has_no_tenant_for_its_origin(cluster: Kubernetes) -> None:

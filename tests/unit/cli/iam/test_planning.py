@@ -37,10 +37,10 @@ class Desk:
         found = read(self.cluster.there("ConfigMap", NAME, NAMESPACE)["data"]).identities()
         return {key.rpartition("/")[2]: one.groups for key, one in found.items()}
 
-    async def ask(self, work: Any, store: str, *tenants: str) -> Answer:
+    async def ask(self, work: Any, store: str, *tenants: str, adding: bool = True) -> Answer:
         client: Any = self.cluster
         there = self.cluster.objects.get(("ConfigMap", NAMESPACE, NAME))
-        found = Stores(client, Platform(), mode="API_AND_CONFIG_MAP", aws_auth=there)
+        found = Stores(client, Platform(), mode="API_AND_CONFIG_MAP", aws_auth=there, adding=adding)
         found.desk = self.rig.another()
         answer: Answer = await work(found, store, await claimed(client, Platform(), tenants), frozenset(tenants))
         return answer
@@ -134,3 +134,12 @@ def test_where_eks_was_asked_and_refused_its_word_comes_first_and_nobody_is_sent
     assert "aws-auth" not in str(refused.value)
     with pytest.raises(Failure, match="--eks-cluster"):
         chosen(Stores(client, Platform()), "")
+
+
+async def test_the_remedy_for_an_item_of_nobody_adds_nobody_else_to_aws_auth(desk: Desk) -> None:
+    desk.tenant("back", "arn:aws:iam::111122223333:role/Dev", "arn:aws:iam::111122223333:role/Member")
+    items = ("Old", "cotenant:back:viewer"), ("Dev", "cotenant:back:owner, cotenant:front:owner")
+    desk.aws_auth("".join(ITEM.format(f"arn:aws:iam::111122223333:role/{name}", groups) for name, groups in items))
+    assert told(await desk.ask(forecast, "aws-auth", adding=False)) == [("change", "Dev"), ("remove", "Old")]
+    await desk.ask(carry_out, "aws-auth", adding=False)
+    assert desk.groups() == {"dev": ("cotenant:back:owner",)}

@@ -85,5 +85,5 @@ def test_an_item_with_a_group_that_no_tenant_gives_is_told_to_that_tenant_with_t
     assert list(left_over([RED], {"mapRoles": NODES + DEV}, [])) == []
     [(tenant, one)] = left_over([RED], {"mapRoles": both}, [])
     assert (tenant, one.reason, "red" in one.message) == ("blue", "GroupWithoutMember", False)
-    assert one.message.endswith("cotenant iam apply --store aws-auth")
+    assert one.message.endswith("cotenant iam apply --store aws-auth --prune")
     assert sorted(tenant for tenant, _ in left_over([], {"mapRoles": both}, [])) == ["blue", "red"]

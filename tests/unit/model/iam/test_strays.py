@@ -35,7 +35,7 @@ def test_an_item_that_can_match_nobody_gives_nobody_anything():
         (f"{ROLE}Old", True),
         (f"{ROLE}Ops", False),
     ]
-    assert said[0].remedy == "cotenant iam apply --store aws-auth"
+    assert said[0].remedy == "cotenant iam apply --store aws-auth --prune"
 
 
 def test_a_role_that_may_be_of_a_permission_set_is_left_out_while_nobody_can_tell():
