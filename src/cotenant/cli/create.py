@@ -57,7 +57,7 @@ def create() -> None:
     "members",
     metavar="ROLE=KIND:NAME",
     multiple=True,
-    help="owner=group:devs, viewer=user:bob, editor=serviceaccount:ci/deployer, owner=iam-role:ARN; may be repeated.",
+    help="owner=group:devs, viewer=user:bob, editor=serviceaccount:ci/deployer, owner=iam-role:ARN, owner=permission-set:ACCOUNT/NAME; may be repeated.",
 )
 @click.option("--space", "declared", metavar="NAME", multiple=True, help="A space to declare; may be repeated.")
 @click.option("--limit", type=click.IntRange(0, 500), help="Most spaces.")
@@ -163,11 +163,14 @@ def member(text: str) -> dict[str, Any]:
         if not (namespace and slash and account):
             raise click.BadParameter(f"{text!r}; write {role}=serviceaccount:NAMESPACE/NAME", param_hint="--member")
         return {"role": role, "serviceAccount": {"namespace": namespace, "name": account}}
+    if kind == "permission-set":
+        number, slash, named = name.partition("/")
+        if not (number and slash and named):
+            raise click.BadParameter(f"{text!r}; write {role}=permission-set:ACCOUNT/NAME", param_hint="--member")
+        return {"role": role, "permissionSet": {"name": named, "account": number}}
     if kind not in SUBJECTS:
-        close = (
-            fields.near(kind, [*SUBJECTS, "serviceaccount"])
-            or f"; {', '.join([*SUBJECTS, 'serviceaccount'])} are known"
-        )
+        known = [*SUBJECTS, "serviceaccount", "permission-set"]
+        close = fields.near(kind, known) or f"; {', '.join(known)} are known"
         raise click.BadParameter(f"{text!r}: {kind} is no kind of member{close}", param_hint="--member")
     return {"role": role, SUBJECTS[kind]: name}
 

@@ -9,13 +9,18 @@ from typing import Any
 import click
 
 from cotenant.api.keys import home_of
+from cotenant.api.tenant import Tenant
 from cotenant.cli import ANSWERED, Failure
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
 from cotenant.cli.cluster.standing import spaces_of
 from cotenant.cli.iam.stores import OPTIONS, guess, parsed
 from cotenant.cli.settings_source import merged
-from cotenant.cli.view.output import yaml_text
+from cotenant.cli.view.output import say, yaml_text
+from cotenant.kube.client import Client
+from cotenant.kube.errors import Forbidden, NotFound
+from cotenant.kube.resource import TENANTS
 from cotenant.model.arn import refusal
+from cotenant.model.iam.claims import canonical, may_be, target
 
 EXEC = "client.authentication.k8s.io/v1beta1"
 
@@ -46,6 +51,8 @@ def kubeconfig(
 
     async def work(cluster: Cluster) -> dict[str, Any]:
         home = home_of(tenant)
+        if doubt := await checked(cluster.client, tenant, role_arn):
+            say(doubt)
         listed = await spaces_of(cluster.client, home)
         names = sorted(name for one in listed if (name := one.get("status", {}).get("namespace")))
         context = cluster.client.transport.context
@@ -61,6 +68,21 @@ def kubeconfig(
 
     click.echo(yaml_text(ask(work, **flags)), nl=False)
     return ANSWERED
+
+
+async def checked(client: Client, tenant: str, role: str | None) -> str:
+    """What speaks against a kubeconfig, "" for nothing, or nothing that the caller may see. Raises Failure for no tenant."""
+    try:
+        found = await client.get(TENANTS, tenant, type=Tenant)
+    except NotFound as error:
+        raise Failure(f"there is no tenant {tenant}; see: cotenant get tenants") from error
+    except Forbidden:
+        return ""  # a member, who sees the home and not the Tenant
+    if role is None:
+        return ""
+    wished = [target(one) for one in found.spec.members or () if one.by_iam]
+    meant = any(canonical(one) == canonical(role) or may_be(role, [one]) for one in wished)
+    return "" if meant else f"{role} is no member of tenant {tenant}: who signs in by it has no rights there"
 
 
 def whole(context: str, path: str | None) -> tuple[dict[str, Any], dict[str, Any]]:

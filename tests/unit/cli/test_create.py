@@ -50,6 +50,8 @@ def test_a_space_is_printed_for_a_tenant_or_a_home(capsys):
         (["tenant", "a", "--member", "owner"], "'owner'; write ROLE=KIND:NAME, such as owner=group:devs"),
         (["tenant", "a", "--member", "owner=gruop:x"], "gruop is no kind of member; did you mean group?"),
         (["tenant", "a", "--member", "owner=serviceaccount:x"], "write owner=serviceaccount:NAMESPACE/NAME"),
+        (["tenant", "a", "--member", "owner=permission-set:x"], "write owner=permission-set:ACCOUNT/NAME"),
+        (["tenant", "a", "--member", "owner=permission-set:1/x"], "an AWS account has 12 digits"),
         (["tenant", "kube-a"], "metadata.name: this name is reserved"),
         (["tenant", "A"], "metadata.name: the name of a tenant is made of a-z, 0-9 and -, without a dot"),
         (
@@ -66,3 +68,9 @@ def test_a_wrong_wish_is_refused_before_any_cluster_is_asked(capsys, arguments, 
     code, out, err = run(capsys, *arguments, "--export")
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_a_permission_set_is_a_member_by_account_and_name(capsys):
+    _, out, _ = run(capsys, "tenant", "a", "--member", "owner=permission-set:012345678901/Team", "--export")
+    [one] = yaml.safe_load(out)["spec"]["members"]
+    assert one == {"role": "owner", "permissionSet": {"name": "Team", "account": "012345678901"}}
