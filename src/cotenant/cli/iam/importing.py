@@ -11,12 +11,14 @@ from msgspec import to_builtins
 from cotenant.aws.faults import Fault
 from cotenant.cli import ANSWERED, SOMETHING, Failure
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
+from cotenant.cli.iam.resolution import listed
 from cotenant.cli.iam.stores import Stores, aws_flags, opened, parsed
 from cotenant.cli.view.output import document, output_flag, say, write
 from cotenant.model.iam.awsauth import AwsAuth, read
 from cotenant.model.iam.claims import canonical
 from cotenant.model.iam.entries import Principal
 from cotenant.model.iam.migration import Migration, migration
+from cotenant.model.iam.mode import proposal
 
 
 @click.command("import")
@@ -50,7 +52,10 @@ def importing(
             try:
                 if stores.aws_auth is None:
                     raise Failure(f"there is no ConfigMap {source} in kube-system")
-                return stores.eks_name or "CLUSTER", migration(read(stores.data), await principals(stores))
+                if advice := proposal(stores.mode):
+                    say(f"the cluster reads no access entries yet; {advice}")
+                made = migration(read(stores.data), await principals(stores), await entered(stores))
+                return stores.eks_name or "CLUSTER", made
             finally:
                 stores.close()
 
@@ -79,6 +84,15 @@ def of_file(path: str) -> AwsAuth:
     if not isinstance(data, dict) or not all(isinstance(text, str) for text in data.values()):
         raise Failure(f"{path}: data of a ConfigMap holds texts; see: cotenant lint -f {path}")
     return read(data)
+
+
+async def entered(stores: Stores) -> frozenset[str]:
+    """Keys of the principals that have an access entry; none where they cannot be read, which is said."""
+    try:
+        return frozenset(map(canonical, await listed(stores)))
+    except Fault as error:
+        say(f"not read: {error.message}")
+        return frozenset()
 
 
 async def principals(stores: Stores) -> dict[str, Principal]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -50,14 +50,19 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def migration(found: AwsAuth, principals: Mapping[str, Principal]) -> Migration:
-    """What each item becomes. principals: what IAM knows, by key: aws-auth has lost the paths of roles."""
+def migration(found: AwsAuth, principals: Mapping[str, Principal], entries: Collection[str] = frozenset()) -> Migration:
+    """What each item becomes.
+
+    principals: what IAM knows, by key: aws-auth has lost the paths of roles. entries: keys of principals that have one.
+    """
     proposals: list[Proposal] = []
     left = [str(one) for one in found.faults]
     last = {one.key: one for one in found.items}
     for one in found.items:
         if last[one.key] is not one:
             left.append(f"{one.section}[{one.at}] {one.arn}: a later item for it holds")
+        elif one.canonical in entries:
+            left.append(f"{one.section}[{one.at}] {one.arn}: has an access entry already, which holds over this item")
         elif one.ours:
             left.append(f"{one.section}[{one.at}] {one.arn}: a tenant's member; cotenant iam apply makes its entry")
         else:

@@ -23,3 +23,9 @@ def test_an_item_whose_arn_is_none_is_left_and_named() -> None:
     found = migration(read({"mapRoles": items}), {})
     assert (found.proposals, len(found.left)) == ((), 1)
     assert "is no ARN of an IAM principal" in found.left[0]
+
+
+def test_who_has_an_entry_already_gets_no_command_that_would_fail() -> None:
+    found = migration(read({"mapRoles": f"- rolearn: {ROLE}\n  username: x\n"}), {}, {ROLE.lower()})
+    assert found.proposals == ()
+    assert "has an access entry already" in found.left[0]
