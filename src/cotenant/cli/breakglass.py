@@ -19,8 +19,8 @@ LONGEST = 24 * 3600.0
 SHOWN = "%Y-%m-%dT%H:%M:%SZ"
 NONE = "no policy of cotenant can be lifted here; put them there with: cotenant install"
 EFFECT = (
-    "what tenants may use (images, classes, hosts, nodes, types, volumes, IAM roles) is audited and not refused, for all "
-    "tenants; what keeps them apart holds: namespaces, rights, quotas, Pod Security, exec"
+    "what tenants may use (images, classes, hosts, pools, types, IAM roles) is audited and not refused, for all tenants; "
+    "what reaches into others holds: namespaces, rights, quotas, Pod Security, node names, tolerations, volumes of others"
 )
 
 

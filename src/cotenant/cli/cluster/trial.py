@@ -14,17 +14,19 @@ from msgspec import Struct
 
 from cotenant.api.builtin import Manifest
 from cotenant.api.keys import SPACE, TENANT
-from cotenant.api.scalars import SOFT_IDS
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists, ApiError, Forbidden, NotFound, Unavailable
 from cotenant.kube.resource import Resource
+from cotenant.render.install.admission.catalogue import catalogue
 from cotenant.render.install.admission.mode import TRIAL
 
 GATEWAYS = tuple(
     Resource("gateway.networking.k8s.io", "v1", plural, kind, namespaced=True)
     for plural, kind in (("gateways", "Gateway"), ("httproutes", "HTTPRoute"), ("grpcroutes", "GRPCRoute"))
 )
+DECIDED = {rule.id for policy in catalogue() if policy.parameters for rule in policy.rules}
+"""Rules that a SpacePolicy decides, firm ones included."""
 KINDS = (
     resource.DEPLOYMENTS,
     resource.STATEFUL_SETS,
@@ -105,7 +107,7 @@ async def _asked(
         return None  # admission comes first, and let it through
     except Forbidden as error:
         said = _SAID.search(error.message)
-        if said and said[1] in SOFT_IDS:
+        if said and said[1] in DECIDED:
             return Refused(places[place], place, kind.kind, name, said[1], said[2])
         if not said and "exceeded quota" not in error.message:
             unasked.append(f"{kind.kind} {place}/{name}: {error.message}")

@@ -17,12 +17,14 @@ runs. They look at nothing outside namespaces with the label `cotenant.dev/tenan
 each of its spaces: `kubectl get spacepolicy policy -o yaml`. A refusal begins with the id of the rule; `cotenant policies explain ID`
 says the same as this page.
 
+- **One policy writes**, where the API server serves MutatingAdmissionPolicy (Kubernetes 1.36): `cotenant-pools` puts the selector and the
+  tolerations of `nodes.pool` into pods and DaemonSets. `COTENANT-POD-4`, `-5` and `-9` look at what comes out, whoever wrote it.
 - **No SpacePolicy, nothing new.** Without it the API server answers `no params found for policy binding`: the space is being made, or the
   operator does not run. What exists may still be updated, or a namespace whose SpacePolicy is deleted first would never end.
 - **Tightening a rule evicts nobody.** What runs keeps running; what it keeps of images and classes may stay in later updates.
 - **A rule may be tried out first**, by rule and tenant: `spec.enforcement` for all of them and `spec.rules` for single ones say `observe`,
-  `warn` or `enforce`. Only the rules of policies with a field of the Tenant, and those beside them, can be tried out; what keeps tenants
-  apart always refuses. What would be refused today: `cotenant policies check TENANT`.
+  `warn` or `enforce`. Only rules about what a tenant may use can be tried out; what reaches into others (*firm* below), and what has no
+  SpacePolicy, always refuses. What would be refused today: `cotenant policies check TENANT`.
 - **Every decision is in the audit log** as annotations `<policy>/tenant`, `<policy>/space`, and where a rule is broken `<policy>/rule` and `<policy>/mode`.
   With a good answer that means: broken by somebody who is above the rule.
 - **Who is above a rule**: where a rule says so, whoever may do the very same thing in the whole cluster. Everybody else is below every rule,
@@ -53,8 +55,8 @@ def leaf(one: Rule) -> str:
 
 
 def above(one: Rule) -> str:
-    """Whether somebody is above it."""
-    return "; the platform is above it" if one.unless else ""
+    """Whether somebody is above it, and whether it always refuses."""
+    return ("; the platform is above it" if one.unless else "") + ("; *firm*" if one.firm else "")
 
 
 def told(one: Rule) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def told(one: Rule) -> dict[str, Any]:
         "policies": [policy.name for policy in rules()[one.id]],
         "about": [policy.about for policy in rules()[one.id]],
         "platformIsAbove": bool(one.unless),
+        "firm": one.firm,
     }
 
 
@@ -84,6 +87,8 @@ def explained(one: Rule) -> str:
         lines.append(
             f"Decided   spec.{one.leaf} of the Tenant or its profile; in force: kubectl get spacepolicy policy -o yaml"
         )
+    if one.firm:
+        lines.append("Mode      always refuses: it reaches into other tenants")
     if one.unless:
         lines.append("Above it  whoever may do the same in the whole cluster")
     return "\n".join([*lines, f"Way out   {one.way_out}"])

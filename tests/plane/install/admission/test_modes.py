@@ -16,6 +16,7 @@ from plane.install.admission.place import Manifest, Place, image, passes, pod, r
 
 pytestmark = pytest.mark.cluster
 
+ELSEWHERE = {"node-restriction.kubernetes.io/cotenant-pool": "silver"}
 FOREIGN = pod(containers=image("docker.io/x"))
 PATIENT = 30.0
 GLAZED = ("cotenant-pods", "cotenant-workloads")
@@ -55,7 +56,7 @@ async def test_one_rule_warns_while_the_others_refuse(make_place):
 
     assert status == 201
     assert "COTENANT-POD-8: image docker.io/x" in said
-    refused(await place.ask("pods", pod(nodeSelector=None, containers=image("docker.io/x"))), "COTENANT-POD-4")
+    refused(await place.ask("pods", pod(nodeSelector=ELSEWHERE, containers=image("docker.io/x"))), "COTENANT-POD-4")
     assert (await warnings(place, pod()))[1] == ""
 
 

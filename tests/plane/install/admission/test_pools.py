@@ -11,6 +11,7 @@ from cotenant.kube import resource
 from cotenant.kube.errors import NotFound
 from cotenant.model.platform import Platform
 from cotenant.render.install import force
+from cotenant.render.install.admission.mode import TRIAL
 from plane.install.admission.conftest import FREE, STRICT, policy_of, ready
 from plane.install.admission.place import Manifest, bare, passes, pod, refused, template
 
@@ -298,6 +299,21 @@ def _bytes(body: Manifest) -> bytes:
     import json
 
     return json.dumps(body).encode()
+
+
+async def test_where_the_pool_is_only_observed_nothing_is_written_but_in_a_rehearsal(make_place, operator, forced):
+    place = await ready(await make_place("admission-pool-observed", FREE))
+    soft = FREE | {"nodes": {"pool": "gold"}, "rules": {"COTENANT-POD-4": "observe"}}
+    await operator.merge(resource.SPACE_POLICIES, "policy", {"spec": soft}, place.namespace)
+    body = bare(tolerations=[{"key": "gpu", "operator": "Exists"}])
+    async with asyncio.timeout(10):
+        while (await place.ask("pods", body)).ok:
+            await asyncio.sleep(0.05)
+
+    assert own(await place.ask("pods", bare())) == []
+    rehearsed = await place.ask("pods", bare(), query={"fieldManager": TRIAL})
+    assert own(rehearsed) == [GOLD]
+    assert rehearsed.body["spec"]["nodeSelector"] == {POOL: "gold"}
 
 
 async def test_without_the_mutation_its_twin_refuses_and_the_operator_says_that_it_is_gone(

@@ -10,13 +10,14 @@ _ASK = "a platform administrator changes {} of the Tenant"
 _HOSTS = "params.spec.ingress.?hosts.orValue([])"
 TOLD_HOSTS = short(f"{_HOSTS}.join(', ')", 60)
 _NOTES = "object.metadata.?annotations.orValue({})"
+_OLD_NOTES = "(oldObject == null ? {} : oldObject.metadata.?annotations.orValue({}))"
 _CHANGED = (
     "request.operation == 'CREATE' || object.spec != oldObject.spec || "
     f"{_NOTES} != oldObject.metadata.?annotations.orValue({{}})"
 )
 # What of the annotations of known controllers stays within the tenant's own entry point. A list of what is allowed:
 # each version of a controller knows more of them, and a list of what is refused would let the new ones through.
-SERVICE_NOTES = [
+SERVICE_NOTES = ["service.beta.kubernetes.io/load-balancer-source-ranges"] + [
     f"service.beta.kubernetes.io/aws-load-balancer-{name}"
     for name in (
         "type", "scheme", "internal", "nlb-target-type", "backend-protocol", "proxy-protocol", "ip-address-type",
@@ -64,6 +65,11 @@ def _told(prefixes: tuple[str, ...]) -> str:
     return f"{_NOTES}.map(k, {begins}, k)"
 
 
+def _quoted(text: str) -> str:
+    """CEL: a name as a refusal shows it, where it may be empty."""
+    return f"({text} == '' ? 'none' : {short(text)})"
+
+
 _DNS = "external-dns.alpha.kubernetes.io/"
 DNS_NAMES = (
     "names",
@@ -90,15 +96,17 @@ def dns(identifier: str) -> Rule:
 
 
 def _notes(identifier: str, allowed: list[str], controllers: str) -> Rule:
-    listed = json.dumps(allowed)
+    # What is there since before the rule may stay: else nobody could change the rest.
+    known = f"k in {json.dumps(allowed)} || {_OLD_NOTES}[?k].orValue('') == {_NOTES}[k]"
     return Rule(
         id=identifier,
+        firm=True,
         title=f"Annotations of {controllers} stay within the tenant's own load balancer",
         why="Others attach rules to a load balancer that is shared (group.name), name security groups, subnets and "
         "certificates of the account, or put text into the configuration of a proxy that all tenants share.",
         way_out="leave it out, or ask a platform administrator",
-        holds=f"variables.notes.all(k, k in {listed})",
-        says=told("annotation {} is not allowed", short(f"variables.notes.filter(k, !(k in {listed}))[0]")),
+        holds=f"variables.notes.all(k, {known})",
+        says=told("annotation {} is not allowed", short(f"variables.notes.filter(k, !({known}))[0]")),
     )
 
 
@@ -112,7 +120,8 @@ SERVICES = Policy(
             why="NodePort opens every node, LoadBalancer costs money and is public, ExternalName leads callers elsewhere.",
             way_out=_ASK.format("services.types"),
             leaf="services.types",
-            holds="object.spec.?type.orValue('ClusterIP') in params.spec.services.?types.orValue([])",
+            holds="object.spec.?type.orValue('ClusterIP') in params.spec.services.?types.orValue([]) || "
+            "(oldObject != null && oldObject.spec.?type.orValue('ClusterIP') == object.spec.?type.orValue('ClusterIP'))",
             says=told(
                 "Service type {} is not allowed; allowed: {}",
                 "object.spec.?type.orValue('ClusterIP')",
@@ -121,6 +130,7 @@ SERVICES = Policy(
         ),
         Rule(
             id="COTENANT-SERVICE-2",
+            firm=True,
             title="A Service claims no external address",
             why="Traffic of every pod to that address, wherever it is, then goes to this Service (CVE-2020-8554).",
             way_out="leave spec.externalIPs out",
@@ -142,6 +152,7 @@ _FOREIGN_HOST = (
     f"(variables.hosts.exists(n, !{served('n')}) ? variables.hosts : "
     f"variables.certified.filter(l, l.exists(n, !{served('n')}))[0]).filter(n, !{served('n')})[0]"
 )
+_OLD_CLASS = "kubernetes.io/ingress.class"
 _CLASSES = "params.spec.ingress.?classes.orValue([])"
 INGRESSES = Policy(
     name="cotenant-ingresses",
@@ -149,19 +160,24 @@ INGRESSES = Policy(
     rules=(
         Rule(
             id="COTENANT-INGRESS-1",
+            absence=True,
             title="An Ingress has an allowed class",
             why="The class chooses the controller: another one may be public, or meant for others.",
-            way_out="name one in spec.ingressClassName, or " + _ASK.format("ingress.classes"),
+            way_out="name one in spec.ingressClassName and not in an annotation, or " + _ASK.format("ingress.classes"),
             leaf="ingress.classes",
-            holds="!has(params.spec.ingress.classes) || variables.class in params.spec.ingress.classes",
+            holds="!has(params.spec.ingress.classes) || (variables.class in params.spec.ingress.classes && "
+            "variables.classNoted == '') || (variables.class == variables.classBefore && "
+            "variables.classNoted == variables.classNotedBefore)",
             says=told(
                 "IngressClass {} is not allowed; allowed: {}",
-                short("variables.class"),
+                f"(variables.classNoted != '' ? {_quoted('variables.classNoted')} + ' of the old annotation' : "
+                f"{_quoted('variables.class')})",
                 short(f"{_CLASSES}.join(', ')", 60),
             ),
         ),
         Rule(
             id="COTENANT-INGRESS-2",
+            absence=True,
             title="An Ingress answers for named hosts only",
             why="A default backend, and a rule without host, answer for every name that nobody else took.",
             way_out="name a host in every rule, and leave spec.defaultBackend out",
@@ -186,7 +202,11 @@ INGRESSES = Policy(
     updates=(kinds("networking.k8s.io", ["UPDATE"], "ingresses"),),
     condition=_CHANGED,
     variables=(
-        ("class", f"object.spec.?ingressClassName.orValue({_NOTES}[?'kubernetes.io/ingress.class'].orValue(''))"),
+        ("class", "object.spec.?ingressClassName.orValue('')"),
+        ("classBefore", "oldObject == null ? '' : oldObject.spec.?ingressClassName.orValue('')"),
+        # Controllers follow the old annotation before the field, and skip the parameters of the class then.
+        ("classNoted", f"{_NOTES}[?'{_OLD_CLASS}'].orValue('')"),
+        ("classNotedBefore", f"{_OLD_NOTES}[?'{_OLD_CLASS}'].orValue('')"),
         ("hosts", "object.spec.?rules.orValue([]).map(r, r.?host.orValue(''))"),
         # Lists of a list: up to Kubernetes 1.33 nothing makes one list of them.
         ("certified", "object.spec.?tls.orValue([]).map(t, t.?hosts.orValue([]))"),

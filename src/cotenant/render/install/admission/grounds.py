@@ -25,7 +25,7 @@ def grounds(platform: Platform) -> Policy:
     """Namespaces of tenants. By the object's own labels: a namespaceSelector sees only the new ones, from a cache."""
     metadata = " && ".join(
         f"object.metadata.?{field}.orValue({empty}) == oldObject.metadata.?{field}.orValue({empty})"
-        for field, empty in (("labels", "{}"), ("annotations", "{}"), ("finalizers", "[]"))
+        for field, empty in (("labels", "{}"), ("annotations", "{}"), ("finalizers", "[]"), ("ownerReferences", "[]"))
     )
     return Policy(
         name="cotenant-grounds",

@@ -28,8 +28,10 @@ VARIABLES = (
 )
 
 
-def concerns(identifier: str) -> str:
+def concerns(identifier: str, *, firm: bool = False) -> str:
     """CEL: whether a rule is of the mode in which the policy is being evaluated. Asked only of a rule that is broken."""
+    if firm:
+        return "variables.acts == 'enforce'"
     return f"(variables.modes[?'{identifier}'].orValue(params.spec.enforcement) == variables.acts || variables.trial)"
 
 

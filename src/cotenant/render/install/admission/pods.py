@@ -44,6 +44,7 @@ _FIRST_IMAGE = f"variables.images.filter(i, !{_allowed('i')})[0]"
 RULES = (
     Rule(
         id="COTENANT-POD-1",
+        firm=True,
         title="A pod does not choose its node by name",
         why="spec.nodeName goes round the scheduler: round taints, node selectors and the pools of others.",
         way_out="leave spec.nodeName out, or ask a platform administrator for nodes.pool",
@@ -51,17 +52,26 @@ RULES = (
         says=told("spec.nodeName {} names a node, which the scheduler chooses", short("variables.pod.nodeName")),
     ),
     Rule(
+        id="COTENANT-POD-16",
+        firm=True,
+        title="A pod has no PriorityClass of the system",
+        why="It evicts whoever is in its way, the platform's own pods included.",
+        way_out="name another class, or none",
+        holds="!variables.priority.startsWith('system-')",
+        says=told("PriorityClass {} is the platform's", short("variables.priority")),
+    ),
+    Rule(
         id="COTENANT-POD-2",
-        title="A pod has an allowed PriorityClass, and never one of the system",
+        title="A pod has an allowed PriorityClass",
         why="A pod of higher priority evicts those of others from their nodes.",
         way_out=_ASK.format("pods.priorityClasses"),
         leaf="pods.priorityClasses",
-        holds=f"!variables.priority.startsWith('system-') && (variables.priority == '' || !has({_P}.priorityClasses) || "
-        f"variables.priority in {_P}.priorityClasses)",
+        holds=f"variables.priority == '' || !has({_P}.priorityClasses) || variables.priority in {_P}.priorityClasses || "
+        "variables.priority == variables.priorityBefore",
         says=told(
-            "PriorityClass {} is not allowed; allowed: {}",
+            "PriorityClass {} is not allowed, also where a cluster's default fills it in; allowed: {}",
             short("variables.priority"),
-            short(f"has({_P}.priorityClasses) ? {_P}.priorityClasses.join(', ') : 'any but system-*'", 60),
+            short(f"{_P}.priorityClasses.join(', ')", 60),
         ),
     ),
     Rule(
@@ -72,7 +82,7 @@ RULES = (
         leaf="pods.runtimeClasses",
         holds=f"!has({_P}.runtimeClasses) || variables.runtime == '' || variables.runtime in {_P}.runtimeClasses || "
         # It gives what COTENANT-POD-4 and -5 ask for anyway.
-        f"({POOLED} && variables.runtime == '{keys.POOL_RUNTIME}' + {OWN})",
+        f"({POOLED} && variables.runtime == '{keys.POOL_RUNTIME}' + {OWN}) || variables.runtime == variables.runtimeBefore",
         says=told(
             "RuntimeClass {} is not allowed; allowed: {}",
             short("variables.runtime"),
@@ -84,6 +94,7 @@ RULES = (
     AFFINITY,
     Rule(
         id="COTENANT-POD-6",
+        firm=True,
         title="Affinity between pods looks at the pod's own namespace",
         why="Anti-affinity to everybody's pods keeps others off whole nodes and zones, and tells where they run.",
         way_out="leave namespaces and namespaceSelector out",
@@ -93,6 +104,7 @@ RULES = (
     ),
     Rule(
         id="COTENANT-POD-7",
+        firm=True,
         title="A pod has no gitRepo volume",
         why="The kubelet runs git as root on the node; a hook in the repository runs with it (CVE-2024-10220).",
         way_out="clone in an init container",
@@ -120,6 +132,8 @@ def _variables(pod: str, metadata: str, before: str, placed: str, *, template: b
         *tolerated(template=template),
         ("priority", "variables.pod.?priorityClassName.orValue('')"),
         ("runtime", "variables.pod.?runtimeClassName.orValue('')"),
+        ("priorityBefore", f"oldObject == null ? '' : {before}.?priorityClassName.orValue('')"),
+        ("runtimeBefore", f"oldObject == null ? '' : {before}.?runtimeClassName.orValue('')"),
         ("terms", _terms()),
         ("images", _images("variables.pod")),
         # A rule that was tightened later stops nobody from changing the rest of what runs.
@@ -185,7 +199,7 @@ WORKLOADS = Policy(
 
 EXEC = Policy(
     name="cotenant-exec",
-    about="exec, attach and port forwarding",
+    about="exec, attach, port forwarding and ephemeral containers",
     rules=(
         Rule(
             id="COTENANT-EXEC-1",
@@ -197,5 +211,9 @@ EXEC = Policy(
             says=told("{} into pods of this tenant is switched off", "request.subResource"),
         ),
     ),
-    matches=(kinds("", ["CONNECT"], "pods/exec", "pods/attach", "pods/portforward"),),
+    matches=(
+        kinds("", ["CONNECT"], "pods/exec", "pods/attach", "pods/portforward"),
+        # Who adds a container to a pod is in it.
+        kinds("", ["UPDATE"], "pods/ephemeralcontainers"),
+    ),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cotenant.api import keys
 from cotenant.model.platform import Platform
+from cotenant.render.install.admission.mode import TRIAL
 from cotenant.render.install.admission.rule import API, Rule, audience, kinds, short, told
 from cotenant.render.install.values import Manifest, manifest
 
@@ -22,6 +23,13 @@ _SELECTED = f"variables.pod.?nodeSelector[?'{keys.POOL}'].orValue('')"
 _DAEMONS = "request.resource.resource == 'daemonsets'"
 
 
+def _asked(key: str) -> str:
+    """CEL: whether a container asks for an extended resource of that name. In a template limits are not requests yet."""
+    lists = [f"variables.pod.?{kind}.orValue([])" for kind in ("containers", "initContainers")]
+    amounts = [f"string(dyn(c).?resources.?{kind}[?{key}].orValue('0')) != '0'" for kind in ("requests", "limits")]
+    return "(" + " || ".join(f"{each}.exists(c, {' || '.join(amounts)})" for each in lists) + ")"
+
+
 def _tolerable(one: str) -> str:
     """CEL: whether a toleration may be: Kubernetes' own, the tenant's pool, and others only where it has no pool.
 
@@ -31,7 +39,7 @@ def _tolerable(one: str) -> str:
     pool = f"{POOLED} && {exact} && {one}.?value.orValue('') == {OWN}"
     tenant = f"{POOLED} && {_DEDICATED} && {exact} && {one}.?value.orValue('') == {TENANT}"
     other = (
-        f"{POOLED} ? variables.pod.?containers.orValue([]).exists(c, {one}.key in dyn(c).?resources.?requests.orValue({{}})) : "
+        f"{POOLED} ? {_asked(one + '.key')} : "
         f"(!{one}.key.startsWith('node-role.kubernetes.io/') && {one}.key != 'CriticalAddonsOnly')"
     )
     return (
@@ -71,6 +79,7 @@ _GIVES = "a platform administrator gives the Tenant that pool (nodes.pool)"
 
 PLACE = Rule(
     id="COTENANT-POD-4",
+    absence=True,
     title="A pod runs on the pool of its tenant; without a pool it names none",
     why="Without the selector it runs anywhere, and with another one where the nodes are meant for others.",
     way_out="leave the selector out where the API server writes it (Kubernetes 1.36), else write that pool",
@@ -85,6 +94,7 @@ PLACE = Rule(
 )
 TOLERATIONS = Rule(
     id="COTENANT-POD-5",
+    firm=True,
     title="A pod tolerates the taints of its own pool and of Kubernetes, no other pool's and never all",
     why="A toleration is the key to nodes that are kept free for somebody else; one without a key fits every lock.",
     way_out=f"take it out, or {_GIVES}",
@@ -117,19 +127,20 @@ def forced(platform: Platform) -> list[Manifest]:
     spec: Manifest = {
         # Where it fails the twins would refuse all the same; with Ignore they alone would say why.
         "failurePolicy": "Fail",
-        "reinvocationPolicy": "IfNeeded",
+        # Nobody's later change makes ours wrong, and the twins look last.
+        "reinvocationPolicy": "Never",
         "paramKind": {"apiVersion": keys.API_VERSION, "kind": "SpacePolicy"},
         "matchConstraints": audience(platform)
         | {
             "resourceRules": [kinds("", ["CREATE"], "pods"), kinds("apps", ["CREATE", "UPDATE"], "daemonsets")],
             "matchPolicy": "Equivalent",
         },
+        # Whoever writes labels or finalizers of a DaemonSet starts no rollout.
         "matchConditions": [
-            {"name": "pool", "expression": POOLED},
-            # Whoever writes labels or finalizers of a DaemonSet starts no rollout.
             {
-                "name": "new",
-                "expression": "request.operation == 'CREATE' || object.spec.template != oldObject.spec.template",
+                "name": "pool",
+                "expression": f"{POOLED} && {_MEANT} && "
+                "(request.operation == 'CREATE' || object.spec.template != oldObject.spec.template)",
             },
         ],
         "variables": [{"name": name, "expression": expression} for name, expression in _WRITTEN],
@@ -143,21 +154,25 @@ def forced(platform: Platform) -> list[Manifest]:
     ]
 
 
+def _wanted(key: str, value: str) -> str:
+    """CEL: a toleration; without effect it fits taints of every effect."""
+    return f"{{'key': '{key}', 'operator': 'Equal', 'value': {value}}}"
+
+
+# Where the rule is only observed nothing changes; a rehearsal of tightening it shows what would be.
+_MEANT = (
+    f"(params.spec.?rules.orValue({{}})[?'{PLACE.id}'].orValue(params.spec.enforcement) == 'enforce' || "
+    f"(request.?dryRun.orValue(false) && dyn(request).?options.?fieldManager.orValue('') == '{TRIAL}'))"
+)
+_ROOT = f"({_DAEMONS} ? '/spec/template/spec' : '/spec')"
+# Few: each costs a pod some 50 µs.
 _WRITTEN = (
-    ("root", f"{_DAEMONS} ? '/spec/template/spec' : '/spec'"),
     ("pod", f"{_DAEMONS} ? dyn(object).spec.template.spec : dyn(object).spec"),
-    # Without effect they fit taints of every effect.
-    (
-        "wanted",
-        (
-            f"[{{'key': '{keys.POOL}', 'operator': 'Equal', 'value': {OWN}}}] + "
-            f"({_DEDICATED} ? [{{'key': '{keys.DEDICATED}', 'operator': 'Equal', 'value': {TENANT}}}] : [])"
-        ),
-    ),
     (
         "missing",
         (
-            "variables.wanted.filter(w, !variables.pod.?tolerations.orValue([]).exists(t, t.?key.orValue('') == w.key && "
+            f"([{_wanted(keys.POOL, OWN)}] + ({_DEDICATED} ? [{_wanted(keys.DEDICATED, TENANT)}] : [])).filter(w, "
+            f"!variables.pod.?tolerations.orValue([]).exists(t, t.?key.orValue('') == w.key && "
             "t.?operator.orValue('Equal') == 'Equal' && t.?value.orValue('') == w.value && t.?effect.orValue('') == ''))"
         ),
     ),
@@ -166,8 +181,8 @@ _WRITTEN = (
 
 def _selector() -> str:
     """CEL: the pool's selector where there is none; another one stays, for the twin to refuse."""
-    whole = f"JSONPatch{{op: 'add', path: variables.root + '/nodeSelector', value: {{'{keys.POOL}': {OWN}}}}}"
-    path = f"variables.root + '/nodeSelector/' + jsonpatch.escapeKey('{keys.POOL}')"
+    whole = f"JSONPatch{{op: 'add', path: {_ROOT} + '/nodeSelector', value: {{'{keys.POOL}': {OWN}}}}}"
+    path = f"{_ROOT} + '/nodeSelector/' + jsonpatch.escapeKey('{keys.POOL}')"
     return (
         f"(variables.pod.?nodeSelector[?'{keys.POOL}'].hasValue() ? [] : has(variables.pod.nodeSelector) ? "
         f"[JSONPatch{{op: 'add', path: {path}, value: {OWN}}}] : [{whole}])"
@@ -176,8 +191,8 @@ def _selector() -> str:
 
 def _tolerations() -> str:
     """CEL: those that are missing."""
-    whole = "JSONPatch{op: 'add', path: variables.root + '/tolerations', value: variables.missing}"
-    one = "JSONPatch{op: 'add', path: variables.root + '/tolerations/-', value: m}"
+    whole = f"JSONPatch{{op: 'add', path: {_ROOT} + '/tolerations', value: variables.missing}}"
+    one = f"JSONPatch{{op: 'add', path: {_ROOT} + '/tolerations/-', value: m}}"
     return (
         f"(variables.missing.size() == 0 ? [] : has(variables.pod.tolerations) ? variables.missing.map(m, {one}) : "
         f"[{whole}])"

@@ -80,7 +80,7 @@ _CONTROL = Rule(
     why="A pod bound by hand goes round every taint; forged endpoints and addresses lead others' traffic astray "
     "(CVE-2021-25740, CVE-2020-8554).",
     way_out=_ASK,
-    holds=f"!({FULL} in ['pods/binding', 'bindings', 'endpoints', 'endpointslices', 'services/status', "
+    holds=f"!({FULL} in ['pods/binding', 'bindings', 'endpoints', 'endpointslices', 'services/status', 'pods/status', "
     f"'ingresses/status', 'persistentvolumeclaims/status'])",
     says=told("{} is written by the control plane", FULL),
     unless=PLATFORM,
@@ -133,10 +133,12 @@ def rights(platform: Platform) -> Policy:
             kinds("", ["CREATE"], "secrets", "serviceaccounts/token", "pods/binding", "bindings"),
             kinds("", ["CREATE"], "serviceaccounts", names=("default",)),
             kinds("", ["CREATE", "UPDATE"], "endpoints"),
-            kinds("", ["UPDATE"], "services/status", "persistentvolumeclaims/status"),
+            kinds("", ["UPDATE"], "services/status", "persistentvolumeclaims/status", "pods/status"),
             kinds("discovery.k8s.io", ["CREATE", "UPDATE"], "endpointslices"),
         ),
-        condition=f"request.userInfo.username != '{platform.operator}'",
+        # The Node authorizer gives a kubelet the status of its own pods and their claims, by name: never as a whole.
+        condition=f"request.userInfo.username != '{platform.operator}' && !(request.?subResource.orValue('') == 'status' && "
+        "'system:nodes' in request.userInfo.?groups.orValue([]))",
         variables=(
             ("new", "dyn(object)"),
             (

@@ -33,6 +33,7 @@ ROUTES = Policy(
         ),
         Rule(
             id="COTENANT-ROUTE-2",
+            firm=True,
             title="A Gateway takes routes of its own namespace",
             why="Routes of other tenants could otherwise hang themselves onto it, under its names.",
             way_out="leave allowedRoutes.namespaces.from out, or ask a platform administrator for a Gateway that is shared",
@@ -41,6 +42,7 @@ ROUTES = Policy(
         ),
         Rule(
             id="COTENANT-ROUTE-3",
+            absence=True,
             title="A route, and a listener for HTTP or TLS, names its hosts",
             why="Without a host it answers for every name that nobody else took.",
             way_out="name them",
@@ -65,6 +67,7 @@ ROUTES = Policy(
         dns("COTENANT-ROUTE-5"),
         Rule(
             id="COTENANT-ROUTE-6",
+            firm=True,
             title="A ReferenceGrant opens the namespace to nobody else",
             why="It lets routes of elsewhere lead to the Services and read the certificates of this namespace.",
             way_out="ask a platform administrator",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -33,6 +34,10 @@ class Rule(Struct, frozen=True, kw_only=True):
     """CEL: true where the rule is kept. Empty for a rule that a policy of its own module enforces."""
     says: str = ""
     """CEL string: what was asked and what is allowed."""
+    firm: bool = False
+    """Whether it keeps tenants apart: it refuses in every mode, and whether or not the glass is broken."""
+    absence: bool = False
+    """Whether taking something away breaks it. Nothing tells when that was done, so an update is never lifted."""
     unless: str = ""
     """CEL: who is above the rule, asked only of who breaks it. With it, no later rule of the policy is looked at: such
     rules come last. Only here may CEL ask the authorizer, which a variable cannot."""
@@ -118,8 +123,9 @@ def broken(policy: Policy) -> str:
     One expression for all: each more costs some 50 µs a request, and a refusal has room for one rule only.
     """
     found = [
-        (f"!({rule.holds})" + (f" && {mode.concerns(rule.id)}" if policy.parameters else ""), rule.id)
-        for rule in policy.rules
+        (f"!({rule.holds})" + (f" && {mode.concerns(rule.id, firm=rule.firm)}" if policy.parameters else ""), rule.id)
+        # What is broken and let through hides what comes after it.
+        for rule in sorted(policy.rules, key=lambda rule: not rule.firm)
     ]
     return " : ".join([*(f"{condition} ? '{name}'" for condition, name in found), "''"])
 
@@ -131,7 +137,15 @@ def kept(policy: Policy) -> str:
         if rule.unless:
             above.setdefault(rule.unless, []).append(f"'{rule.id}'")
     excuses = (f" || (variables.broken in [{', '.join(names)}] && ({unless}))" for unless, names in above.items())
-    return "variables.broken == ''" + (f" || {glass.LIFTED}" if policy.breakable else "") + "".join(excuses)
+    return "variables.broken == ''" + (f" || {_lifted(policy)}" if policy.breakable else "") + "".join(excuses)
+
+
+def _lifted(policy: Policy) -> str:
+    """CEL: whether the glass is broken, and the rule is one that it covers."""
+    firm = json.dumps([rule.id for rule in policy.rules if rule.firm])
+    absence = json.dumps([rule.id for rule in policy.rules if rule.absence])
+    update = f" && !(request.operation == 'UPDATE' && variables.broken in {absence})" if absence != "[]" else ""
+    return f"({glass.LIFTED}{update}" + (f" && !(variables.broken in {firm}))" if firm != "[]" else ")")
 
 
 def message(rules: tuple[Rule, ...]) -> str:

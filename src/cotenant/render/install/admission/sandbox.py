@@ -9,8 +9,29 @@ _ASK = "a platform administrator changes {} of the Tenant"
 _SCHEDULERS = f"(['default-scheduler'] + {_P}.?schedulers.orValue([]))"
 _DRIVERS = f"{_P}.?csiDrivers.orValue([])"
 _INLINE = f"variables.pod.?volumes.orValue([]).filter(v, has(v.csi) && !(v.csi.driver in {_DRIVERS}))"
-PINS = {"karpenter.sh/do-not-disrupt": "true", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
-"""Annotations of pods, with the value at which no node autoscaler takes the node away."""
+PINS = {
+    # Karpenter takes durations too.
+    "karpenter.sh/do-not-disrupt": "!({} in ['', 'false'])",
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "{} == 'false'",
+}
+"""Annotations of pods, and with which values no node autoscaler takes the node away, in CEL."""
+LONGEST = 86400
+"""Seconds that a mounted token is valid: what the webhook of EKS asks for."""
+# Lists of a list: up to Kubernetes 1.33 nothing makes one list of them.
+_TOKENS = (
+    "variables.pod.?volumes.orValue([]).filter(v, has(v.projected)).map(v, v.projected.?sources.orValue([])"
+    ".filter(s, has(s.serviceAccountToken)).map(s, s.serviceAccountToken))"
+)
+# The token for EKS Pod Identity is worth nothing but where the account associates a role.
+_ABROAD = "t.?audience.orValue('').contains('amazonaws.com') && t.audience != 'pods.eks.amazonaws.com'"
+_SOURCES = " || ".join(
+    f"has(v.{source})"
+    for source in (
+        "configMap", "secret", "projected", "downwardAPI", "emptyDir", "persistentVolumeClaim", "ephemeral", "csi", "image",
+        "gitRepo",
+    )
+)  # fmt: skip
+_FOREIGN = f"variables.pod.volumes.filter(v, !({_SOURCES}))[0]"
 _DEDICATED = "params.spec.?nodes.?dedicated.orValue(false)"
 
 
@@ -19,8 +40,8 @@ def pins(metadata: str) -> str:
     return (
         "["
         + ", ".join(
-            f"{metadata}.?annotations[?'{name}'].orValue('') == '{value}' ? '{name}' : ''"
-            for name, value in PINS.items()
+            condition.format(f"{metadata}.?annotations[?'{name}'].orValue('')") + f" ? '{name}' : ''"
+            for name, condition in PINS.items()
         )
         + "].filter(a, a != '')"
     )
@@ -56,6 +77,7 @@ RULES = (
     ),
     Rule(
         id="COTENANT-POD-12",
+        absence=True,
         title="A pod has users of its own where the tenant says so",
         why="Root in a container that was left is nobody on the node then, and no file of others is its own.",
         way_out="write hostUsers: false into the pod, or " + _ASK.format("pods.userNamespaces"),
@@ -70,5 +92,26 @@ RULES = (
         way_out="leave the annotation out, or " + _ASK.format("nodes.dedicated"),
         holds=f"variables.pins.size() == 0 || {_DEDICATED}",
         says=told("annotation {} keeps a shared node from going away", "variables.pins[0]"),
+    ),
+    Rule(
+        id="COTENANT-POD-14",
+        firm=True,
+        title="A pod mounts no token for AWS where no IAM role is allowed",
+        why="With such a token a pod takes on, by itself, every role whose trust fits its ServiceAccount, annotation or not.",
+        way_out="leave the audience out, or " + _ASK.format("serviceAccounts.iamRoles"),
+        leaf="serviceAccounts.iamRoles",
+        holds=f"{_TOKENS}.all(l, l.all(t, t.?expirationSeconds.orValue(3600) <= {LONGEST})) && "
+        f"(params.spec.serviceAccounts.?iamRoles.orValue([]).size() > 0 || !{_TOKENS}.exists(l, l.exists(t, {_ABROAD})))",
+        says=told("a mounted token for AWS, or for more than a day, is not allowed"),
+    ),
+    Rule(
+        id="COTENANT-POD-15",
+        firm=True,
+        title="A pod mounts storage by claims",
+        why="A volume of any other source is mounted by the node: past NetworkPolicies, and whoever's it is in the account.",
+        way_out="use a PersistentVolumeClaim",
+        holds=f"{_P}.?security.orValue('restricted') == 'privileged' || "
+        f"variables.pod.?volumes.orValue([]).all(v, {_SOURCES})",
+        says=told("volume {} is of a source that the node mounts", short(f"{_FOREIGN}.name")),
     ),
 )

@@ -47,6 +47,7 @@ VOLUMES = Policy(
         ),
         Rule(
             id="COTENANT-VOLUME-2",
+            firm=True,
             title="A claim reads from its own namespace",
             why="A data source elsewhere is a copy of the data of others.",
             way_out="leave spec.dataSourceRef.namespace out",
@@ -55,12 +56,19 @@ VOLUMES = Policy(
         ),
         Rule(
             id="COTENANT-VOLUME-3",
+            firm=True,
             title="A claim does not choose its PersistentVolume",
             why="A volume that somebody left behind, or that waits for another tenant's claim, still holds their data.",
-            way_out="leave spec.volumeName out, or ask somebody who may write PersistentVolumes",
-            holds="variables.volume == '' || variables.volume == variables.volumeBefore",
+            way_out="leave spec.volumeName and spec.selector out and name a class, or ask somebody who may write "
+            "PersistentVolumes",
+            # Without a class, or by a selector, a claim takes any volume that somebody made by hand.
+            holds="(variables.volume == '' || variables.volume == variables.volumeBefore) && (oldObject != null || "
+            "(!has(object.spec.selector) && object.spec.?storageClassName.orValue('none') != ''))",
             unless="authorizer.group('').resource('persistentvolumes').check('update').allowed()",
-            says=told("spec.volumeName {} names a volume of the cluster", short("variables.volume")),
+            says=told(
+                "the claim chooses among the volumes of the cluster{}",
+                f"(variables.volume == '' ? '' : ': ' + {short('variables.volume')})",
+            ),
         ),
     ),
     matches=(kinds("", ["CREATE"], "persistentvolumeclaims"),),
