@@ -61,10 +61,10 @@ async def test_one_rule_warns_while_the_others_refuse(make_place):
 
 
 async def test_a_rule_that_observes_lets_through_without_a_word(make_place):
-    place = await softened(make_place, "modes-observe", enforcement="observe", rules={"COTENANT-POD-1": "enforce"})
+    place = await softened(make_place, "modes-observe", enforcement="observe", rules={"COTENANT-POD-4": "enforce"})
 
     assert await warnings(place, FOREIGN) == (201, "")
-    refused(await place.ask("pods", pod(nodeName="x")), "COTENANT-POD-1")
+    refused(await place.ask("pods", pod(nodeSelector=ELSEWHERE)), "COTENANT-POD-4")
 
 
 async def test_in_a_trial_every_rule_refuses_and_nothing_else_than_a_dry_run_is_one(make_place):
