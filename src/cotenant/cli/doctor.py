@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 from cotenant.api import keys
 from cotenant.api.schema import crds
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
+from cotenant.cli.cluster.glazing import summary
 from cotenant.cli.cluster.survey import Facts, survey
 from cotenant.cli.delete import TAKE
 from cotenant.cli.view.inventory import RELEASE
@@ -210,9 +211,7 @@ def _glass(facts: Facts, now: datetime) -> Iterable[Finding]:
     """Policies that somebody lifted for a while."""
     open_ = [one for one in facts.lifted if one.until > now]
     if open_:
-        last = max(open_, key=lambda one: one.until)
-        detail = f"{len(open_)} policies only audit until {last.until:%Y-%m-%dT%H:%M:%SZ}: {last.reason} ({last.who})"
-        yield Finding("WARN", "breakglass", detail, "cotenant breakglass --end")
+        yield Finding("WARN", "breakglass", summary(open_), "cotenant breakglass --end")
 
 
 def _operator(facts: Facts, now: datetime) -> Iterable[Finding]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from cotenant.aws.faults import Fault as Refusal
 from cotenant.cli import Failure
 from cotenant.cli.cluster.connect import Cluster, ask
+from cotenant.cli.cluster.glazing import told as glass_told
 from cotenant.cli.iam.resolution import Resolved, everybody, holders
 from cotenant.cli.iam.stores import opened
 from cotenant.cli.iam.workloads import look
@@ -71,6 +72,8 @@ def verify(
 
     async def work(cluster: Cluster) -> Report:
         say(f"cluster {cluster.name}: nothing will be changed")
+        for line in await glass_told(cluster.client, datetime.now(UTC)):
+            say(line)
         asked = question(tenants, seed=seed, static=static, platform=await platform_of(cluster.client))
         asked = replace(asked, outside=await outside(cluster, kubeconfig))
         with progress() as moved:

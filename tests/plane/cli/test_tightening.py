@@ -71,6 +71,7 @@ def test_the_glass_is_broken_with_a_reason_seen_by_everybody_and_mended(cluster)
         expect(said, 0, "broken until ", "cotenant-workloads", "7 policies")
         eventually(lambda: admin.kubectl(*wanted).ok)
         assert "registry down" in cotenant(admin, "doctor").text
+        assert "warning: 7 policies only audit until" in cotenant(admin, "verify", str(team), "--static").err
         eventually(
             lambda: condition(team, "PolicyEnforced")[1].startswith("GlassBroken: 7 policies only audit until"), 90
         )

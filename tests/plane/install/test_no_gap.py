@@ -89,41 +89,46 @@ async def until(fact: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+@contextlib.asynccontextmanager
+async def speaking(kubeconfig) -> AsyncIterator[Client]:
+    client = Client(await Transport.from_kubeconfig(kubeconfig))
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
 async def test_nothing_gets_through_while_cotenant_is_installed_for_the_first_time():
     with LocalControlPlane() as plane:
-        admin = Client(await Transport.from_kubeconfig(plane.kubeconfig))
-        eve = Client(await Transport.from_kubeconfig(plane.user("eve")))
-        place = {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": "old", "labels": {"cotenant.dev/tenant": "acme"}},
-        }
-        await admin.create(resource.NAMESPACES, place)
-        # As an earlier installation left it: the right comes with the ClusterRole.
-        await admin.create(resource.ROLE_BINDINGS, {
-            "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": "cotenant-editor", "namespace": "old"},
-            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cotenant:owner"},
-            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "eve"}]})  # fmt: skip
-        async with hammering(eve, "old") as hammer:
-            await until(lambda: hammer.refused["RBAC"] > 20)
-            assert (await install(admin, InstallValues(), with_operator=False)).unproven == ()
-            before = hammer.good
-            await until(lambda: hammer.good > before + 5)
+        async with speaking(plane.kubeconfig) as admin, speaking(plane.user("eve")) as eve:
+            marks = {"name": "old", "labels": {"cotenant.dev/tenant": "acme"}}
+            await admin.create(resource.NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": marks})
+            # As an earlier installation left it: the right comes with the ClusterRole.
+            await admin.create(resource.ROLE_BINDINGS, {
+                "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": "cotenant-editor", "namespace": "old"},
+                "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cotenant:owner"},
+                "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "eve"}]})  # fmt: skip
+            async with hammering(eve, "old") as hammer:
+                await until(lambda: hammer.refused["RBAC"] > 20)
+                assert (await install(admin, InstallValues(), with_operator=False)).unproven == ()
+                before = hammer.good
+                await until(lambda: hammer.good > before + 5)
 
-        assert hammer.through == []
-        assert hammer.refused["cotenant-services"] > 5
-        await eve.close()
-        await admin.close()
+            assert hammer.through == []
+            # Several policies refuse the same request; which of them is named is the API server's choice.
+            assert hammer.refused.total() - hammer.refused["RBAC"] > 10, hammer.refused
 
 
 async def test_nothing_gets_through_while_policies_are_replaced_and_the_operator_ends_and_starts(cluster):
     rules = {"pods": {"registries": ["registry.example.com/"]}, "services": {"types": ["ClusterIP"]}}
     team = given_tenant(cluster, "hammer", spaces=["dev"], **rules)
     place = team.namespace("dev")
-    admin = Client(await Transport.from_kubeconfig(cluster.plane.kubeconfig))
-    owner = Client(await Transport.from_kubeconfig(team.owner.kubeconfig))
     values = InstallValues(platform=PLATFORM)
-    async with hammering(owner, place) as hammer:
+    async with (
+        speaking(cluster.plane.kubeconfig) as admin,
+        speaking(team.owner.kubeconfig) as owner,
+        hammering(owner, place) as hammer,
+    ):
         await until(lambda: hammer.good > 5)
         await asyncio.to_thread(cluster.operator.kill)
         for policy in older(PLATFORM):
@@ -139,8 +144,6 @@ async def test_nothing_gets_through_while_policies_are_replaced_and_the_operator
 
     assert hammer.through == []
     assert {"cotenant-services", "cotenant-workloads", "cotenant-rights"} <= hammer.refused.keys()
-    await owner.close()
-    await admin.close()
 
 
 def older(platform: Platform) -> list[dict]:

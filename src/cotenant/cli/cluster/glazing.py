@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 from cotenant.api.builtin import Manifest
 from cotenant.kube.client import Client
-from cotenant.kube.errors import Conflict
+from cotenant.kube.errors import ApiError, Conflict
 from cotenant.kube.resource import VALIDATING_POLICIES
 from cotenant.render.install.admission import glass
 from cotenant.render.install.values import labels
@@ -44,6 +44,21 @@ def lifted(policies: Iterable[Manifest]) -> list[Broken]:
         if until:
             found.append(Broken(one["metadata"]["name"], until, notes.get(glass.REASON, ""), notes.get(glass.WHO, "")))
     return found
+
+
+async def told(client: Client, now: datetime) -> list[str]:
+    """A warning while policies are lifted; none where they may not be read."""
+    try:
+        found = [one for one in lifted(await breakable(client)) if one.until > now]
+    except ApiError:
+        return []
+    return [f"warning: {summary(found)}; what they would refuse is let through"] if found else []
+
+
+def summary(found: Sequence[Broken]) -> str:
+    """How many policies, until when and why, by whom."""
+    last = max(found, key=lambda one: one.until)
+    return f"{len(found)} policies only audit until {last.until:%Y-%m-%dT%H:%M:%SZ}: {last.reason} ({last.who})"
 
 
 async def change(client: Client, name: str, how: Callable[[Manifest], Manifest]) -> None:

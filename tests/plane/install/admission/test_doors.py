@@ -18,9 +18,11 @@ def service(notes: Manifest | None = None, **spec) -> Manifest:
     return {"metadata": {"annotations": notes or {}}, "spec": {"ports": ports, "selector": {"a": "b"}, **spec}}
 
 
-def ingress(host: str | None = "app.acme.example.com", notes: Manifest | None = None, **spec) -> Manifest:
+def ingress(
+    host: str | None = "app.acme.example.com", notes: Manifest | None = None, path: str = "/", **spec
+) -> Manifest:
     backend = {"service": {"name": "s", "port": {"number": 80}}}
-    rule: Manifest = {"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+    rule: Manifest = {"http": {"paths": [{"path": path, "pathType": "ImplementationSpecific", "backend": backend}]}}
     if host:
         rule["host"] = host
     body = {"ingressClassName": "alb", "rules": [rule], **spec}
@@ -66,6 +68,8 @@ INGRESSES = {
         "COTENANT-INGRESS-1",
         "old annotation",
     ),
+    "a path that ends a line": (ingress(path="/a;}x {"), "COTENANT-INGRESS-6", "/a;}x {"),
+    "a note that ends a line": (ingress(notes={f"{NGINX}rewrite-target": "/$1;\n}"}), "COTENANT-INGRESS-6", "/$1; }"),
     "every host": (ingress(host=None), "COTENANT-INGRESS-2"),
     "a default backend": (
         ingress(defaultBackend={"service": {"name": "s", "port": {"number": 80}}}),

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.cluster
 ELSEWHERE = {"node-restriction.kubernetes.io/cotenant-pool": "silver"}
 FOREIGN = pod(containers=image("docker.io/x"))
 PATIENT = 30.0
+GLAZED = ("cotenant-pods", "cotenant-workloads")
 
 
 async def softened(make_place, namespace: str, **spec: Manifest) -> Place:
@@ -74,7 +75,15 @@ async def test_in_a_trial_every_rule_refuses_and_nothing_else_than_a_dry_run_is_
     passes(await place.ask("pods", real, query={"fieldManager": mode.TRIAL}, dry=False))
 
 
-async def test_the_glass_is_whole_again_by_itself_with_nobody_there(strict, admin):
+@pytest.fixture
+async def mended(admin, installed):
+    """The policies as they were, for the tests that come after."""
+    yield
+    for name in GLAZED:
+        await change(admin, name, glass.whole)
+
+
+async def test_the_glass_is_whole_again_by_itself_with_nobody_there(strict, admin, mended):
     made = template("deployments", pod()) | {"metadata": {"name": "glass"}}
     passes(await strict.ask("deployments", made, dry=False))
     await break_until(admin, datetime.now(UTC) + timedelta(hours=1))
@@ -121,5 +130,5 @@ async def _cannot_forge_the_time_of_a_change(place: Place) -> None:
 
 
 async def break_until(admin, until: datetime) -> None:
-    for name in ("cotenant-pods", "cotenant-workloads"):
+    for name in GLAZED:
         await change(admin, name, lambda there: glass.broken(there, until, {}))

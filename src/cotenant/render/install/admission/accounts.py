@@ -15,7 +15,7 @@ ACCOUNTS = Policy(
         Rule(
             id="COTENANT-ACCOUNT-1",
             title="A ServiceAccount takes on allowed IAM roles only",
-            why="IAM trusts the cluster: where a role's trust names a pattern, the annotation alone decides who becomes it.",
+            why="IAM trusts the cluster: where a role's trust names a pattern, who has the annotation gets its token mounted.",
             way_out="a platform administrator changes serviceAccounts.iamRoles of the Tenant",
             leaf="serviceAccounts.iamRoles",
             holds=f"variables.role == '' || {_ARNS}.exists(r, r.endsWith('*') ? "

@@ -197,6 +197,22 @@ INGRESSES = Policy(
         ),
         _notes("COTENANT-INGRESS-4", INGRESS_NOTES, "the AWS load balancer controller and of ingress-nginx"),
         dns("COTENANT-INGRESS-5"),
+        Rule(
+            id="COTENANT-INGRESS-6",
+            firm=True,
+            title="No path and no annotation of an Ingress ends a line of a proxy's configuration",
+            why="A proxy that all tenants share writes them into a file: whoever ends a line there reads every tenant's "
+            "Secrets (CVE-2026-24512, CVE-2026-3288).",
+            way_out="write it without quotes, braces, semicolons and line ends",
+            holds="variables.texts.all(l, l.all(t, !t.matches(variables.mark)))",
+            says=told(
+                "{} ends a line of the proxy",
+                short(
+                    "variables.texts.filter(l, l.exists(t, t.matches(variables.mark)))[0]"
+                    ".filter(t, t.matches(variables.mark))[0].replace('\\n', ' ').replace('\\r', ' ')"
+                ),
+            ),
+        ),
     ),
     matches=(kinds("networking.k8s.io", ["CREATE"], "ingresses"),),
     updates=(kinds("networking.k8s.io", ["UPDATE"], "ingresses"),),
@@ -211,6 +227,14 @@ INGRESSES = Policy(
         # Lists of a list: up to Kubernetes 1.33 nothing makes one list of them.
         ("certified", "object.spec.?tls.orValue([]).map(t, t.?hosts.orValue([]))"),
         ("notes", _told(("alb.ingress.kubernetes.io/", "nginx.ingress.kubernetes.io/"))),
+        ("mark", "'[\"\\';{}\\n\\r]'"),
+        (
+            "texts",
+            (
+                "object.spec.?rules.orValue([]).map(r, r.?http.?paths.orValue([]).map(p, p.?path.orValue(''))) + "
+                f"[{_NOTES}.filter(k, k.startsWith('nginx.ingress.kubernetes.io/')).map(k, {_NOTES}[k])]"
+            ),
+        ),
         DNS_NAMES,
     ),
 )
