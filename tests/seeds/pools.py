@@ -13,7 +13,7 @@ from cotenant.render.nodes import runtime_class
 from installation import Cluster, Manifest
 from vocabulary import Team, deployment, eventually, expect_created, given_tenant
 
-HUGE = {"requests": {"cpu": "100"}}
+HUGE = {"requests": {"cpu": "10000"}}
 """More than an ordinary node of the plane has, and less than one of the pools here."""
 SMALL = {"requests": {"cpu": "1"}}
 
@@ -43,7 +43,7 @@ class Pool:
         return {} if self.mutating else dict(scheduling)
 
 
-def given_node(cluster: Cluster, name: str, *, cpu: str = "200", labels: Manifest | None = None) -> str:
+def given_node(cluster: Cluster, name: str, *, cpu: str = "20000", labels: Manifest | None = None) -> str:
     register(cluster.plane.wire(), Node(name, cpu=cpu, labels=labels or {}))
     return name
 

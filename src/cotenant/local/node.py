@@ -21,8 +21,9 @@ class Node:
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[str] = ()
-    cpu: str = "64"
-    memory: str = "256Gi"
+    # Room for that many pods: what stays behind of one trial is not to keep the next one waiting.
+    cpu: str = "5000"
+    memory: str = "20000Gi"
     pods: int = 5000
     extra: Mapping[str, str] = field(default_factory=dict)
 
