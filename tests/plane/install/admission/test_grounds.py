@@ -124,6 +124,9 @@ async def test_without_a_space_policy_nothing_begins_and_what_is_there_can_end(m
         )
     )
     passes(await place.ask("spacepolicies", policy_of(place.namespace, FREE), by=operator, dry=False))
+    async with asyncio.timeout(10):  # the API server hears of it by a watch
+        while "no params found" in (await place.ask("pods", bare())).message:
+            await asyncio.sleep(0.05)
     passes(await place.ask("pods", bare()))
 
 

@@ -265,6 +265,7 @@ async def test_a_kubelet_writes_the_status_of_a_claim_that_its_pod_uses(strict, 
         ):
             await asyncio.sleep(0.1)
     await kubelet.close()
+    await admin.delete(resource.NODES, name)
     passes(answer)
     refused(await strict.ask("persistentvolumeclaims/status", change, **how), "COTENANT-RIGHT-6")
 
