@@ -206,7 +206,7 @@ def test_create_without_a_tenant_in_sight_is_refused_with_the_sentence_to_ask_fo
 def test_bindings_that_are_not_ours_survive_a_release(cluster):
     team = given_tenant(cluster, "theirs")
     namespace = given_space(team, "old")
-    labels = {"app.kubernetes.io/managed-by": "cotenant"}
+    labels = {"app.kubernetes.io/managed-by": "cotenant", "cotenant.dev/tenant": team.name}
     ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
     binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "roleRef": ref}
     metadata = {"name": "by-hand", "namespace": namespace}
@@ -216,7 +216,8 @@ def test_bindings_that_are_not_ours_survive_a_release(cluster):
     cluster.apply(binding | {"metadata": metadata | {"name": "cotenant-owner", "labels": labels}, "subjects": []})
     said = expect(cotenant(cluster.admin, "doctor"))
     assert f"{namespace} is of no tenant, and 1 role bindings of ours give rights in it" in said
-    assert f"kubectl delete rolebindings -n {namespace} -l app.kubernetes.io/managed-by=cotenant" in said
+    selector = "app.kubernetes.io/managed-by=cotenant,cotenant.dev/tenant"
+    assert f"kubectl delete rolebindings -n {namespace} -l {selector}" in said
     cluster.delete("RoleBinding", "cotenant-owner", namespace)
 
 
