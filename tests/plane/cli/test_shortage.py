@@ -81,6 +81,8 @@ def test_top_says_that_nothing_is_limited_and_that_a_ledger_is_lost(cluster):
 
     team = given_tenant(cluster, "lost", spaces=["a"], quota={"hard": {"pods": 5}})
     expect_ready(team, "a")
+    # Members read their quota in the home, where the operator writes it after all else.
+    eventually(lambda: rows(cotenant(team.owner, "top", team.name))[team.name, "pods"])
     cluster.operator.kill()
     path = f"/apis/cotenant.dev/v1alpha1/namespaces/{team.home}/tenantledgers/pods"
     assert cluster.as_operator("DELETE", path)[0] == 200
