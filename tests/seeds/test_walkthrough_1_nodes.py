@@ -59,7 +59,7 @@ def c(cluster, pools) -> Team:
     return pools[2]
 
 
-def test_s1_09_and_10_an_administrator_taints_and_labels_the_nodes_of_a_tenant(cluster, a):
+def test_s1_09_s1_10_an_administrator_taints_and_labels_the_nodes_of_a_tenant(cluster, a):
     node = cluster.there("Node", a.node)
 
     assert {"key": DEDICATED, "value": a.team.name, "effect": "NoSchedule"} in node["spec"]["taints"]

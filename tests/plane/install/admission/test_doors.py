@@ -34,6 +34,7 @@ SERVICES = {
     "ExternalName": (service(type="ExternalName", externalName="b.svc"), "COTENANT-SERVICE-1", "ExternalName"),
     "CVE-2020-8554": (service(externalIPs=["203.0.113.1"]), "COTENANT-SERVICE-2", "203.0.113.1"),
     "CVE-2020-8554 of a balancer": (service(type="LoadBalancer", externalIPs=["1.2.3.4"]), "COTENANT-SERVICE-2"),
+    "a security group without a name": (service({f"{LB}security-groups": ""}), "COTENANT-SERVICE-3", "security-groups"),
     "a security group": (service({f"{LB}security-groups": "sg-1"}), "COTENANT-SERVICE-3", "security-groups"),
     "one that is not known": (service({f"{LB}of-tomorrow": "x"}), "COTENANT-SERVICE-3", "of-tomorrow"),
     "a name of others": (

@@ -97,7 +97,7 @@ def dns(identifier: str) -> Rule:
 
 def _notes(identifier: str, allowed: list[str], controllers: str) -> Rule:
     # What is there since before the rule may stay: else nobody could change the rest.
-    known = f"k in {json.dumps(allowed)} || {_OLD_NOTES}[?k].orValue('') == {_NOTES}[k]"
+    known = f"k in {json.dumps(allowed)} || (k in {_OLD_NOTES} && {_OLD_NOTES}[k] == {_NOTES}[k])"
     return Rule(
         id=identifier,
         firm=True,
