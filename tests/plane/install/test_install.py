@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from cotenant.api.keys import CANARY
 from cotenant.api.schema import KINDS
+from cotenant.cli.cluster.canaries import canaries
 from cotenant.cli.cluster.survey import listed
 from cotenant.cli.install import install
 from cotenant.cli.installation.predecessor import running
@@ -266,3 +268,17 @@ async def test_the_assist_is_an_installations_choice_that_stays_and_can_be_taken
     assert (await install(admin, InstallValues(assist=True, assist_url=url))).changed == 0
     await install(admin, InstallValues())
     assert await there(admin, assist(assisted)) == []
+
+
+async def test_one_label_is_not_enough_to_lose_a_namespace_to_the_proof(admin, installed):
+    labels = {"cotenant.dev/canary": "true"}
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "somebodys", "labels": labels}}
+    await admin.create(resource.NAMESPACES, body)
+
+    async with canaries(admin):
+        ours = {one["metadata"]["name"] for one in (await admin.list(resource.NAMESPACES, labels=CANARY)).items}
+
+    there = {one["metadata"]["name"]: one["metadata"] for one in (await admin.list(resource.NAMESPACES)).items}
+    assert "deletionTimestamp" not in there["somebodys"]
+    assert all("deletionTimestamp" in there[name] for name in ours - {"somebodys"} if name in there)
+    assert ours > {"somebodys"}
