@@ -15,8 +15,8 @@ from typing import Any
 from msgspec import Struct, field
 
 ENFORCE = "enforce"
-OUTCOMES = ("refused", "warned", "observed", "lifted", "above")
-"""lifted: let through because the glass was broken. above: let through because who asked may do so everywhere."""
+OUTCOMES = ("refused", "warned", "observed", "lifted")
+"""lifted: let through because the glass was broken."""
 _SOFT = {"warn": "warned", "observe": "observed"}
 _PREFIX, _RULE = "cotenant-", "/rule"
 _FORBIDDEN = 403
@@ -64,7 +64,10 @@ def tally(lines: Iterable[bytes | str]) -> Tally:
 
 
 def breaks(event: dict[str, Any]) -> Iterator[Break]:
-    """What one audit event tells; nothing for dry runs, and for stages before the answer."""
+    """What one audit event tells; nothing for dry runs, for stages before the answer, and for who is above the rule.
+
+    The scheduler and the kubelets are above rules with every pod.
+    """
     if event.get("stage") != "ResponseComplete" or "dryRun=" in str(event.get("requestURI", "")):
         return
     notes = event.get("annotations")
@@ -83,8 +86,9 @@ def breaks(event: dict[str, Any]) -> Iterator[Break]:
         for place, rule in enumerate(rules):
             # Policies without parameters know no mode: they refuse.
             mode = modes[place] if len(modes) == len(rules) and modes[place] else ENFORCE
-            let = "lifted" if said["breakglass"] else "above"
-            yield Break(said["tenant"], said["space"], rule, _SOFT.get(mode) or ("refused" if refused else let))
+            outcome = _SOFT.get(mode) or ("refused" if refused else "lifted" if said["breakglass"] else "")
+            if outcome:
+                yield Break(said["tenant"], said["space"], rule, outcome)
 
 
 def _events(line: bytes | str) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,8 @@ def test_each_mode_is_told_from_the_others() -> None:
         event(rule="COTENANT-POD-8", mode="warn"),
         event(403, rule="COTENANT-POD-8", mode="enforce"),
         event(200, rule="COTENANT-POD-8", mode="enforce", breakglass="2026-01-01T00:00:00Z"),
-        event(200, rule="COTENANT-RIGHT-2"),
+        event(403, rule="COTENANT-RIGHT-4"),
+        event(201, rule="COTENANT-RIGHT-6"),  # of the scheduler, who is above it
         event(200),
     )
     assert counted(*lines) == {
@@ -42,7 +43,7 @@ def test_each_mode_is_told_from_the_others() -> None:
         ("COTENANT-POD-8", "warned"): 1,
         ("COTENANT-POD-8", "refused"): 1,
         ("COTENANT-POD-8", "lifted"): 1,
-        ("COTENANT-RIGHT-2", "above"): 1,
+        ("COTENANT-RIGHT-4", "refused"): 1,
     }
 
 

@@ -84,12 +84,13 @@ def test_so_do_the_queries_of_the_page(log, tmp_path):
     (query,) = (body for _, body in blocks(PAGE, "insights"))
     found: Counter[tuple[str, ...]] = Counter()
     patterns = [
-        re.compile(one.replace("(?<", "(?P<")) for one in re.findall(r"^\| parse @message /(.*)/$", query, re.M)
+        re.compile(one.replace("(?<", "(?P<")) for one in re.findall(r"^\| parse @message /(.*)/$", query, re.MULTILINE)
     ]
     assert len(patterns) == 3
     for line in lines:
         values = {name: text for one in patterns if (hit := one.search(line)) for name, text in hit.groupdict().items()}
-        if "rule" in values and '"stage":"ResponseComplete"' in line and "dryRun=" not in line:
+        shown = "rule" in values and ("mode" in values or '"code":403' in line)
+        if shown and '"stage":"ResponseComplete"' in line and "dryRun=" not in line:
             found[values["tenant"], values["rule"], values["mode"]] += 1
     assert found[TENANT, "COTENANT-POD-8", "observe"] == 3
     assert found[TENANT, "COTENANT-POD-10", "warn"] == 1
@@ -100,7 +101,8 @@ def test_so_do_the_queries_of_the_page(log, tmp_path):
         (tmp_path / "audit.log").write_text("\n".join(lines))
         (script,) = (body for _, body in blocks(PAGE, "sh") if body.startswith("jq "))
         done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-        counted = {tuple(each[1:]): int(each[0]) for each in (line.split(None, 3) for line in done.stdout.splitlines())}
+        rows = [line.split(None, 1) for line in done.stdout.splitlines()]
+        counted = {tuple(row.split("\t")): int(times) for times, row in rows}
         assert counted == found
 
 
