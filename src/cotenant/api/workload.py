@@ -41,6 +41,19 @@ class Template(Struct, gc=False, frozen=True):
     spec: PodSpec = PodSpec()
 
 
+class ClaimSpec(Struct, rename="camel", gc=False, frozen=True):
+    """What of a PersistentVolumeClaim is charged."""
+
+    resources: Resources = Resources()
+    storage_class_name: str | None = None
+
+
+class ClaimTemplate(Struct, gc=False, frozen=True):
+    """A claim that a StatefulSet makes for each of its pods."""
+
+    spec: ClaimSpec = ClaimSpec()
+
+
 class WorkloadSpec(Struct, rename="camel", gc=False, frozen=True):
     """`spec` of a Deployment, ReplicaSet, StatefulSet or Job."""
 
@@ -49,6 +62,7 @@ class WorkloadSpec(Struct, rename="camel", gc=False, frozen=True):
     completions: int | None = None
     suspend: bool | None = None
     template: Template = Template()
+    volume_claim_templates: list[ClaimTemplate] = field(default_factory=list)
 
 
 class WorkloadStatus(Struct, rename="camel", gc=False, frozen=True):
