@@ -80,3 +80,20 @@ class Workload(Struct, gc=False, frozen=True):
     metadata: ObjectMeta
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
+
+
+class Regarding(Struct, gc=False, frozen=True):
+    """What an Event is about."""
+
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class Denial(Struct, gc=False, frozen=True):
+    """An Event that a pod or claim of a workload could not be created. `note`: what the API server said."""
+
+    metadata: ObjectMeta
+    regarding: Regarding = Regarding()
+    note: str = ""

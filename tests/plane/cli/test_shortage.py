@@ -234,7 +234,7 @@ def test_why_is_asked_about_everything_that_makes_pods(cluster):
     nightly["spec"] = {"schedule": "0 3 * * *", "jobTemplate": {"spec": batch["spec"]}}
     for one in (stateful, batch, nightly):
         expect_created(team.owner.apply(one))
-    eventually(lambda: len(cluster.names("Pod", namespace)) == 3)
+    eventually(lambda: len(cluster.names("Pod", namespace)) == 3, within=60)
 
     for what, words in (
         ("job/batch", "Job batch wants 3 pods, has "),
