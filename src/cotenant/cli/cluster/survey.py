@@ -13,11 +13,13 @@ from msgspec import Struct, field
 
 from cotenant.api.meta import Condition
 from cotenant.api.tenant import Tenant
+from cotenant.cli import Failure
 from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
 from cotenant.cli.delete import OURS
+from cotenant.cli.settings_source import platform
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -182,7 +184,12 @@ _KINDS = {
 
 
 async def _policies(client: Client, facts: Facts) -> None:
-    for one in (*deny(Platform()), *force(Platform())):
+    try:
+        installed = await platform(client)
+    except Failure as error:
+        facts.unseen.append(f"settings: {error}")
+        installed = Platform()
+    for one in (*deny(installed), *force(installed)):
         if one["kind"] not in _KINDS:
             continue
         name, (policies, bindings) = one["metadata"]["name"], _KINDS[one["kind"]]

@@ -22,6 +22,7 @@ UNTRIED = {
     "cotenant-guard",
     "cotenant-quota-law",
     "cotenant-quota-first",
+    "cotenant-strict",
 }
 
 
