@@ -59,6 +59,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     """By ARN, the roles of the cluster's account; None where IAM may not be asked."""
     namespaces: frozenset[str]
     """Every namespace that exists."""
+    accounts: frozenset[tuple[str, str]] = frozenset()
+    """(namespace, name) of every ServiceAccount."""
 
     @property
     def cluster(self) -> str:
