@@ -28,9 +28,9 @@ class Shell:
         self.env = {**plane.environment(home / "config"), **plane.aws.env(key), "HOME": str(home)}
         self.env["PATH"] = f"{BIN}:{os.environ['PATH']}"
 
-    def run(self, *command: str, stdin: str | None = None, within: float = 60) -> Answer:
+    def run(self, *command: str, stdin: str | None = None) -> Answer:
         done = subprocess.run(
-            command, env=self.env, input=stdin, capture_output=True, text=True, timeout=within, check=False
+            command, env=self.env, input=stdin, capture_output=True, text=True, timeout=300, check=False
         )
         return Answer(" ".join(command), done.returncode, done.stdout, done.stderr)
 
@@ -40,8 +40,8 @@ class Shell:
     def kubectl(self, *command: str, stdin: str | None = None) -> Answer:
         return self.run("kubectl", *command, stdin=stdin)
 
-    def cotenant(self, *command: str, within: float = 60) -> Answer:
-        return self.run("cotenant", *command, within=within)
+    def cotenant(self, *command: str) -> Answer:
+        return self.run("cotenant", *command)
 
     def login(self, *more: str) -> Answer:
         """The way to a kubeconfig that AWS documents."""

@@ -29,7 +29,7 @@ why.add_command(why_access)
 
 
 @why.command()
-@click.argument("what", required=False, metavar="[POD|deploy/NAME|rs/NAME|sts/NAME|job/NAME]")
+@click.argument("what", required=False, metavar="[POD|deploy/NAME|sts/NAME|…]")
 @click.option("-f", "--filename", "file", metavar="FILE", help="Ask about a manifest that is not applied; - for stdin.")
 @NAMESPACE
 @output_flag("json", "yaml")
@@ -37,8 +37,10 @@ why.add_command(why_access)
 def pod(*, what: str | None, file: str | None, output: str | None, **flags: Any) -> int:
     """Why pods are not admitted, or whether they would be, and whether a rolling update fits.
 
+    Name a pod, or what makes pods, as kubectl does: deploy/NAME, rs/, sts/, ds/, job/, cronjob/, deployments.apps/NAME.
     By resource: what is asked, what the space has, what the tenant's pool has, what is idle in other spaces and can be
-    moved, what those keep as their floor. Exit 0 if nothing is in the way; 1 if something is; 2 if it cannot be told.
+    moved, what those keep as their floor. Exit 0 if nothing is in the way; 1 if something is, or a rolling update would
+    stand still; 2 if it cannot be told.
     """
     if (what is None) == (file is None):
         raise click.UsageError("name one pod or workload, or give its manifest with -f")
@@ -102,4 +104,4 @@ def read(file: str) -> dict[str, Any]:
     for one in found:
         if one.get("kind") in kinds and isinstance(one.get("spec"), dict):
             return one | {"metadata": one.get("metadata") or {}}
-    raise Failure(f"{file} holds no Pod, Deployment, ReplicaSet, StatefulSet or Job")
+    raise Failure(f"{file} holds no Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob")

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from cotenant.judge.isolation import accounts, claims
+from cotenant.judge.isolation import accounts, bindings, claims
 from cotenant.judge.isolation.alike import Refusals
 from cotenant.judge.isolation.claims import Action, Attempt
 from cotenant.judge.isolation.pairs import choose
@@ -184,7 +184,8 @@ class Prover:
         for who in one.identities:
             tried = chain(
                 claims.control(one, who, scene.catalogue, scene.rules),
-                claims.fence(one, who, scene.catalogue),
+                claims.fence(one, who, scene.catalogue, scene.rules),
+                bindings.given_away(one, who, scene.rules),
                 claims.cluster(one, who, scene.system),
                 claims.pod_security(one, who, scene.rules, pods),
             )
@@ -198,7 +199,7 @@ class Prover:
         """The attempt by the means that are left; None where there are none."""
         if attempt.identity in self._spoken or attempt.means == "review":
             return attempt
-        if attempt.means == "rules" or attempt.claim == "pod security":
+        if attempt.means == "rules" or attempt.claim in ("pod security", "bindings"):
             return None
         return structs.replace(attempt, means="review")
 

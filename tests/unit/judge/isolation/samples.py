@@ -53,7 +53,8 @@ def green() -> Party:
 
 def attempt(verb: str = "list", kind=resource.SECRETS, sub: str = "", claim="foreign", **more) -> Attempt:
     action = Action(verb, kind, sub, more.pop("namespace", "blue-dev"))
-    return Attempt(claim, "red", more.pop("target", "blue"), more.pop("who", RED), action, more.pop("means", "request"))
+    source, target, who = "red", more.pop("target", "blue"), more.pop("who", RED)
+    return Attempt(claim, source, target, who, action, more.pop("means", "request"), more.pop("content", None))
 
 
 def refusal(one: Attempt, user: str = "") -> Answer:
