@@ -22,6 +22,9 @@ GROUPS = {
     "endpointslices": "discovery.k8s.io/v1",
     "rolebindings": f"{RBAC}/v1",
     "roles": f"{RBAC}/v1",
+    "poddisruptionbudgets": "policy/v1",
+    "horizontalpodautoscalers": "autoscaling/v2",
+    "leases": "coordination.k8s.io/v1",
     "spacepolicies": "cotenant.dev/v1alpha1",
 }
 """Plural -> group and version, where that is not v1."""
