@@ -35,12 +35,35 @@ NETWORK_POLICY = """aws eks update-addon --cluster-name CLUSTER --addon-name vpc
 INSTALL = "cotenant install"
 LEFT = "left behind"
 POOLS = "node pools"
+MEMBERS = "IAM members"
+POLICY = "cotenant iam policy --eks-cluster NAME --region REGION --account ID"
+LATER = "kubectl get cot {0} -o yaml -w"
+NEXT = {
+    "AWSPermissionMissing": f"give it to the operator's role: {POLICY}",
+    "AWSCredentialsMissing": "give the operator's ServiceAccount a role by Pod Identity or IRSA, with what this prints: "
+    + POLICY,
+    "AWSUnavailable": LATER,
+    "AWSNotInstalled": "cotenant install",
+    "ClusterNotFound": "cotenant install --eks-cluster NAME --aws-region REGION",
+    "IAMNotManaged": "cotenant install --eks-cluster NAME --aws-region REGION",
+    "IAMPending": LATER,
+    "EntryReplaced": LATER,
+    "AwsAuthDamaged": "cotenant iam rollback",
+    "PrincipalNotFound": "kubectl edit cot {0}",
+    "PrincipalRefused": "kubectl edit cot {0}",
+    "ModeWithoutEntries": "cotenant iam apply {0}",
+    "ForeignRole": "cotenant iam workloads {0}",
+}
+"""Reason of IAMSynced -> what to do next, {0} being the tenant; else it is to be planned."""
+
+
+Level = Literal["ok", "WARN", "FAIL"]
 
 
 class Finding(Struct, frozen=True):
     """One answer. level: ok, WARN (works, but know it) or FAIL (does not work); fix: a command or a sentence."""
 
-    level: Literal["ok", "WARN", "FAIL"]
+    level: Level
     what: str
     detail: str
     fix: str = ""
@@ -64,6 +87,7 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
             *_policies(facts),
             *_glass(facts, now),
             *_operator(facts, now),
+            *_members(facts),
             *_pools(facts),
             *_left(facts),
         ]
@@ -132,6 +156,18 @@ def _identities(facts: Facts) -> Iterable[Finding]:
         yield Finding("WARN", "IAM identities", f"aws-auth: {odd[0]}", "cotenant iam list")
     if not auth.faults and not odd:
         yield Finding("ok", "IAM identities", f"aws-auth maps {len(auth.identities())} principals")
+
+
+def _members(facts: Facts) -> Iterable[Finding]:
+    """Tenants whose members by IAM principal cannot enter, or somebody enters who is none."""
+    if facts.strangers is None:
+        return
+    for tenant, said in facts.strangers.items():
+        level: Level = "FAIL" if said.status == "False" else "WARN"
+        detail = f"tenant {tenant}, {said.reason}: {said.message}"
+        yield Finding(level, MEMBERS, detail, NEXT.get(said.reason, "cotenant iam plan {0}").format(tenant))
+    if not facts.strangers:
+        yield Finding("ok", MEMBERS, "IAMSynced of every tenant")
 
 
 def _tools(facts: Facts) -> Iterable[Finding]:

@@ -52,7 +52,7 @@ def grants(bindings: Iterable[Manifest], roles: Iterable[Manifest]) -> Iterator[
         namespace = metadata.get("namespace", "")
         key = (ref["kind"], namespace if ref["kind"] == "Role" else "", ref["name"])
         yield Grant(
-            tuple(map(subject, one.get("subjects") or ())),
+            tuple(subject(each, namespace) for each in one.get("subjects") or ()),
             f"{one['kind']} {metadata['name']}",
             namespace,
             f"{ref['kind']} {ref['name']}",
@@ -61,10 +61,10 @@ def grants(bindings: Iterable[Manifest], roles: Iterable[Manifest]) -> Iterator[
         )
 
 
-def subject(one: Manifest) -> tuple[str, str]:
-    """A subject as the API server compares it."""
+def subject(one: Manifest, namespace: str) -> tuple[str, str]:
+    """A subject of a binding as the API server compares it: a ServiceAccount that names no namespace is of the binding's."""
     if one["kind"] == "ServiceAccount":
-        return "User", f"system:serviceaccount:{one.get('namespace', '')}:{one['name']}"
+        return "User", f"system:serviceaccount:{one.get('namespace') or namespace}:{one['name']}"
     return one["kind"], one["name"]
 
 

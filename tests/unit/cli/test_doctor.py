@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cotenant.api.meta import Condition, ObjectMeta
 from cotenant.api.schema import crds
+from cotenant.api.tenant import Tenant, TenantStatus
 from cotenant.cli.cluster.glazing import Broken
 from cotenant.cli.cluster.placement import Placement
-from cotenant.cli.cluster.survey import Facts
-from cotenant.cli.doctor import Finding, diagnose, exit_code, lines
+from cotenant.cli.cluster.survey import Facts, strangers
+from cotenant.cli.doctor import NEXT, Finding, diagnose, exit_code, lines
+from cotenant.judge.reasons import REASONS
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DEFINITIONS = {crd["metadata"]["name"]: crd for crd in crds()}
@@ -160,3 +163,40 @@ def test_a_failure_weighs_more_than_what_was_not_seen():
 
 def test_a_glass_whose_time_is_over_gets_no_remark():
     assert remarks(healthy(lifted=[Broken("cotenant-pods", NOW, "registry down", "ann")])) == []
+
+
+def unsynced(status: str, reason: str, message: str = "m") -> dict[str, Condition]:
+    return {"acme": Condition(type="IAMSynced", status=status, reason=reason, message=message)}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "level", "fix"),
+    [
+        ("False", "AWSPermissionMissing", "FAIL", "cotenant iam policy"),
+        ("False", "PrincipalNotFound", "FAIL", "kubectl edit cot acme"),
+        ("False", "EntryConflict", "FAIL", "cotenant iam plan acme"),
+        ("Unknown", "IAMPending", "WARN", "kubectl get cot acme"),
+    ],
+)
+def test_a_tenant_whose_members_cannot_enter_is_named_with_reason_and_next_command(status, reason, level, fix):
+    facts = healthy(strangers=unsynced(status, reason, "lacks eks:X"))
+    (found,) = [one for one in diagnose(facts, NOW, before=False) if one.level != "ok"]
+    assert (found.level, found.what, found.detail) == (level, "IAM members", f"tenant acme, {reason}: lacks eks:X")
+    assert fix in found.fix
+
+
+@pytest.mark.parametrize("reason", sorted(NEXT))
+def test_every_next_command_is_about_a_reason_that_there_is(reason):
+    assert reason in REASONS
+
+
+def test_only_tenants_whose_principals_are_not_synced_are_named():
+    tenants = [
+        Tenant(metadata=ObjectMeta(name=name), status=TenantStatus(conditions=[condition]))
+        for name, condition in (
+            ("a", Condition(type="IAMSynced", status="True", reason="Synced")),
+            ("b", Condition(type="IAMSynced", status="False", reason="EntryHeld")),
+            ("c", Condition(type="Ready", status="False", reason="EntryHeld")),
+        )
+    ]
+    assert list(strangers(tenants)) == ["b"]

@@ -57,6 +57,12 @@ def test_subjects_are_compared_as_the_api_server_does() -> None:
     assert not holds(found, "devs", ["system:authenticated"])
 
 
+def test_an_account_without_a_namespace_is_of_the_bindings_own() -> None:
+    bound = binding() | {"subjects": [{"kind": "ServiceAccount", "name": "bot"}]}
+    (found,) = grants([bound], ROLES)
+    assert holds(found, "system:serviceaccount:a:bot", [])
+
+
 def test_a_binding_to_a_role_that_is_not_there_gives_nothing() -> None:
     (found,) = grants([binding()], [])
     assert not allows(found, Ask("get", "", "pods", namespace="a"))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Container
+from collections.abc import Awaitable, Container, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
+from cotenant.api.meta import Condition
+from cotenant.api.tenant import Tenant
 from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
@@ -65,6 +67,8 @@ class Facts(Struct, kw_only=True):
     """Tenants that are gone -> namespaces that still carry their label."""
     bound: dict[str, int] | None = None
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
+    strangers: dict[str, Condition] | None = None
+    """Tenants whose IAM principals are not what they should be -> their condition IAMSynced."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
     led: bool | None = None
@@ -225,10 +229,22 @@ async def _left(client: Client, facts: Facts) -> None:
     tenants = {one.metadata.name for one in world.tenants.items()}
     found = [gather_tenant(world, name, Platform(), now) for name in sorted(tenants)]
     facts.astray = sorted(one.metadata.name for each in found if each for one in astray(each))
+    facts.strangers = strangers(world.tenants.items())
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
     owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
     facts.bound = await _try(facts, "left behind", rights(client, owned))
+
+
+def strangers(tenants: Iterable[Tenant]) -> dict[str, Condition]:
+    """Tenants with an IAMSynced that is not True."""
+    said = {one.metadata.name: one.status.conditions for one in tenants if one.status.conditions}
+    return {
+        name: condition
+        for name, conditions in sorted(said.items())
+        for condition in conditions
+        if condition.type == "IAMSynced" and condition.status != "True"
+    }
 
 
 async def rights(client: Client, owned: Container[str]) -> dict[str, int]:
