@@ -53,7 +53,7 @@ def namespace(place: str) -> Manifest:
 def rights(place: str) -> list[Manifest]:
     """What the user who exists nowhere else may do here, which is what the policies refuse."""
     rules = [
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {"apiGroups": [RBAC], "resources": ["rolebindings"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "patch"]},
     ]
     metadata = {"name": NAME, "namespace": place}
@@ -98,13 +98,11 @@ def parametrised(client: Client, place: str) -> list[Canary]:
 
 def others(somebody: Client, client: Client, place: str) -> list[Canary]:
     """What is refused to whoever is not the platform, by its right in this namespace alone."""
-    token = {
-        "type": "kubernetes.io/service-account-token",
-        "metadata": {"annotations": {"kubernetes.io/service-account.name": "x"}},
-    }
+    # Its name is one of ours. The youngest rule of this policy: where it acts, no older policy does any more.
+    binding = {"roleRef": {"apiGroup": RBAC, "kind": "Role", "name": NAME}, "subjects": []}
     stripped = {"metadata": {"labels": {keys.TENANT: None}}}
     return [
-        _canary("cotenant-rights", "COTENANT-RIGHT-4", _made(somebody, resource.SECRETS, place, token)),
+        _canary("cotenant-rights", "COTENANT-RIGHT-8", _made(somebody, resource.ROLE_BINDINGS, place, binding)),
         _canary(
             "cotenant-grounds",
             "COTENANT-NAMESPACE-1",
