@@ -35,6 +35,8 @@ NETWORK_POLICY = """aws eks update-addon --cluster-name CLUSTER --addon-name vpc
 INSTALL = "cotenant install"
 LEFT = "left behind"
 POOLS = "node pools"
+BINDINGS = "role bindings"
+SHOWN = 5
 
 
 class Finding(Struct, frozen=True):
@@ -66,6 +68,7 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
             *_operator(facts, now),
             *_pools(facts),
             *_left(facts),
+            *_strangers(facts),
         ]
     )
     return parts
@@ -242,6 +245,18 @@ def _left(facts: Facts) -> Iterable[Finding]:
         yield Finding("WARN", LEFT, detail, TAKE.format(name))
     if facts.bound is not None and not (facts.astray or facts.bygone or facts.bound):
         yield Finding("ok", LEFT, "no namespace and no role binding without a tenant")
+
+
+def _strangers(facts: Facts) -> Iterable[Finding]:
+    """What somebody gives who is above the rules, or gave before the namespace was a tenant's. It follows no list of members."""
+    for namespace, name, subject in (facts.strangers or [])[:SHOWN]:
+        detail = f"RoleBinding {name} in {namespace} names {subject}: it outlives every membership, a cordon too"
+        fix = f"kubectl delete rolebinding {name} -n {namespace}; who belongs to the tenant becomes its member"
+        yield Finding("WARN", BINDINGS, detail, fix)
+    if more := len((facts.strangers or [])[SHOWN:]):
+        yield Finding("WARN", BINDINGS, f"and {more} more like these", "kubectl get rolebindings -A -o wide")
+    if facts.strangers == []:
+        yield Finding("ok", BINDINGS, "beside members, those in spaces name ServiceAccounts of the space alone")
 
 
 def _pools(facts: Facts) -> Iterable[Finding]:

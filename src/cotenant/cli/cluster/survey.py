@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Container
+from collections.abc import Awaitable, Container, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -15,7 +15,6 @@ from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
-from cotenant.cli.delete import OURS
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -23,6 +22,7 @@ from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
+from cotenant.model.rights import TENANTS, origin, strangers
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
@@ -65,6 +65,8 @@ class Facts(Struct, kw_only=True):
     """Tenants that are gone -> namespaces that still carry their label."""
     bound: dict[str, int] | None = None
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
+    strangers: list[tuple[str, str, str]] | None = None
+    """RoleBindings in namespaces of tenants that name others than ServiceAccounts there: namespace, binding, subject."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
     led: bool | None = None
@@ -228,13 +230,15 @@ async def _left(client: Client, facts: Facts) -> None:
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
     owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
-    facts.bound = await _try(facts, "left behind", rights(client, owned))
+    found_bindings = await _try(facts, "role bindings", client.list(resource.ROLE_BINDINGS))
+    if found_bindings is not None:
+        facts.bound = rights(found_bindings.items, owned)
+        facts.strangers = strangers(found_bindings.items, owned)
 
 
-async def rights(client: Client, owned: Container[str]) -> dict[str, int]:
+def rights(bindings: Iterable[dict[str, Any]], owned: Container[str]) -> dict[str, int]:
     """How many role bindings of tenants there are in namespaces that are not `owned`: those of the operator are not meant."""
-    found = (await client.list(resource.ROLE_BINDINGS, labels=OURS)).items
-    places = [one["metadata"]["namespace"] for one in found]
+    places = [one["metadata"]["namespace"] for one in bindings if origin(one["metadata"]) == TENANTS]
     return dict(sorted(Counter(place for place in places if place not in owned).items()))
 
 
