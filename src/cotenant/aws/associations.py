@@ -13,7 +13,7 @@ from cotenant.model.iam.workloads import Bond
 
 MOST = 60
 """Descriptions in one look, of new ones first."""
-FEW = 5
+FEW = 20
 """Known ones that a look describes anew, at most."""
 AGE = 10.0
 """Seconds for which a look is good enough."""

@@ -160,6 +160,8 @@ async def test_a_member_who_went_and_stands_in_aws_auth_still_is_told_wherever_t
     scene.tenant()
     scene.data = {"mapRoles": DEV}
     assert await scene.look() == ["GroupWithoutMember"]
+    assert await scene.look() == ["GroupWithoutMember"]
+    assert [reason for reason, _ in scene.events.said] == ["GroupWithoutMember"]
     scene.data = {}
     assert await scene.look() == []
 
