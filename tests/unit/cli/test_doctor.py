@@ -32,6 +32,7 @@ def healthy(**changes) -> Facts:
         "astray": [],
         "bound": {},
         "placement": Placement(nodes=3),
+        "shut_out": {},
         "led": True,
         "holder": "pod-1",
         "renewed": NOW - timedelta(seconds=3),
@@ -74,6 +75,12 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"policies": {"cotenant-guard": "missing"}}, "FAIL", "policies", "missing"),
         ({"policies": {"cotenant-leash": "not bound"}}, "FAIL", "policies", "not bound"),
         ({"policies": {"cotenant-leash": "bound for Audit only"}}, "FAIL", "policies", "Audit only: nothing is denied"),
+        (
+            {"shut_out": {"usual": ["acme"]}},
+            "FAIL",
+            "priority classes",
+            "get usual, which pods.priorityClasses of acme",
+        ),
         ({"denies": {"cotenant-guard": False}}, "FAIL", "policies", "cotenant-guard let through"),
         ({"denies": {"cotenant-leash": False}}, "FAIL", "policies", "cotenant-leash let through"),
         (

@@ -17,6 +17,7 @@ from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
+from cotenant.cli.cluster.priorities import shut_out
 from cotenant.cli.delete import OURS
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
@@ -71,6 +72,8 @@ class Facts(Struct, kw_only=True):
     """Tenants whose IAM principals are not what they should be -> their condition IAMSynced."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
+    shut_out: dict[str, list[str]] | None = None
+    """The PriorityClass that pods get by default -> tenants that may not have it."""
     led: bool | None = None
     """Whether there is a Lease."""
     holder: str = ""
@@ -232,6 +235,7 @@ async def _left(client: Client, facts: Facts) -> None:
     facts.strangers = strangers(world.tenants.items())
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
+    facts.shut_out = await _try(facts, "priority classes", shut_out(client, world))
     owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
     facts.bound = await _try(facts, "left behind", rights(client, owned))
 
