@@ -131,6 +131,11 @@ class Iam:
         """GetCallerIdentity, which nobody can be forbidden: the session or user that calls."""
         return arn((await self.calls.call("sts", "GetCallerIdentity"))["Arn"])
 
+    async def role(self, name: str) -> str:
+        """GetRole: the ARN of a role of the caller's account, with its path."""
+        found: str = (await self.calls.call("iam", "GetRole", RoleName=name))["Role"]["Arn"]
+        return found
+
     async def roles(self) -> list[Principal]:
         """ListRoles, 1,000 a page: every role of the account, which has 1,000 unless its quota was raised."""
         pages = self.calls.pages("iam", "ListRoles", MARKER, MaxItems=1000)

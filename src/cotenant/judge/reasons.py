@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     "EntryConflict": "The message names the access entry of somebody else: add the group there, or delete that entry and cotenant makes its own.",
     "EntryHeld": "The message says what stands in the way of changing the entry, and the command that removes it.",
     "GroupWithoutMember": "Somebody who is no member has a group of the tenant. Make him one, or take the group away by the command in the message.",
+    "ForeignRole": "A ServiceAccount of the tenant has an IAM role by a Pod Identity association that spec.serviceAccounts.iamRoles does not name. Delete the association by the command in the message, or name the role.",
     "EntryLimitReached": "The cluster takes no more access entries. Let people share a role, or ask AWS for more.",
     "ModeWithoutEntries": "The cluster reads aws-auth only. Write it: cotenant iam apply. Or let it read both: aws eks update-cluster-config --access-config authenticationMode=API_AND_CONFIG_MAP, which cannot be taken back.",
     "AwsAuthDamaged": "A section of aws-auth cannot be read, so nobody in it signs in, nodes included. Bring back the version before: cotenant iam rollback.",

@@ -152,9 +152,15 @@ class Transport:
                     if answer.status == 401:
                         await self._refresh(rejected=True)
                     raise from_response(answer.status, await answer.read(), answer.headers.get("Retry-After"))
-                yield b""
-                async for chunk in answer.content.iter_any():
-                    yield chunk
+                connection = answer.connection
+                try:
+                    yield b""
+                    async for chunk in answer.content.iter_any():
+                        yield chunk
+                finally:
+                    # Hanging up politely would wait for the server's goodbye, beyond our own close().
+                    if answer.connection is not None and connection and connection.transport:
+                        connection.transport.abort()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(self.host, error) from error
 
@@ -162,6 +168,7 @@ class Transport:
         """Closes every connection."""
         await self._session.close()
         await self._rest.close()
+        await asyncio.sleep(0)  # what was aborted is closed in the next turn of the loop
 
     async def _once(
         self, method: str, target: str, headers: Headers, body: bytes | None, limit: aiohttp.ClientTimeout

@@ -127,7 +127,7 @@ def run(plane, command: str, *arguments: str, stdin: str = "") -> subprocess.Com
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
+from cotenant.api.meta import Condition
+from cotenant.api.tenant import Tenant
 from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
@@ -22,7 +24,7 @@ from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
-from cotenant.model.rights import TENANTS, origin, strangers
+from cotenant.model.rights import TENANTS, origin, outsiders
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
@@ -65,8 +67,10 @@ class Facts(Struct, kw_only=True):
     """Tenants that are gone -> namespaces that still carry their label."""
     bound: dict[str, int] | None = None
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
-    strangers: list[tuple[str, str, str]] | None = None
+    outsiders: list[tuple[str, str, str]] | None = None
     """RoleBindings in namespaces of tenants that name others than ServiceAccounts there: namespace, binding, subject."""
+    strangers: dict[str, Condition] | None = None
+    """Tenants whose IAM principals are not what they should be -> their condition IAMSynced."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
     led: bool | None = None
@@ -227,13 +231,25 @@ async def _left(client: Client, facts: Facts) -> None:
     tenants = {one.metadata.name for one in world.tenants.items()}
     found = [gather_tenant(world, name, Platform(), now) for name in sorted(tenants)]
     facts.astray = sorted(one.metadata.name for each in found if each for one in astray(each))
+    facts.strangers = strangers(world.tenants.items())
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
     owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
     found_bindings = await _try(facts, "role bindings", client.list(resource.ROLE_BINDINGS))
     if found_bindings is not None:
         facts.bound = rights(found_bindings.items, owned)
-        facts.strangers = strangers(found_bindings.items, owned)
+        facts.outsiders = outsiders(found_bindings.items, owned)
+
+
+def strangers(tenants: Iterable[Tenant]) -> dict[str, Condition]:
+    """Tenants with an IAMSynced that is not True."""
+    said = {one.metadata.name: one.status.conditions for one in tenants if one.status.conditions}
+    return {
+        name: condition
+        for name, conditions in sorted(said.items())
+        for condition in conditions
+        if condition.type == "IAMSynced" and condition.status != "True"
+    }
 
 
 def rights(bindings: Iterable[dict[str, Any]], owned: Container[str]) -> dict[str, int]:

@@ -46,6 +46,11 @@ def blue(**more) -> Party:
     )
 
 
+def green() -> Party:
+    who = Identity("ann", (), "user ann", ("viewer",))
+    return Party(name="green", home="home-green", spaces={"green-dev": "baseline"}, identities=(who,), untried=())
+
+
 def attempt(verb: str = "list", kind=resource.SECRETS, sub: str = "", claim="foreign", **more) -> Attempt:
     action = Action(verb, kind, sub, more.pop("namespace", "blue-dev"))
     source, target, who = "red", more.pop("target", "blue"), more.pop("who", RED)
