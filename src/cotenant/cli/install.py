@@ -190,7 +190,7 @@ def matching(pattern: str, what: str) -> Callable[[click.Context, click.Paramete
     "--strict-accounting/--no-strict-accounting",
     "strict",
     default=None,
-    help="Whether tenants may have quota.accounting: strict. The operator then reads pods. At first: no.",
+    help="Whether quotas hold for what exists, not only for what is counted. The operator then reads pods. At first: yes.",
 )
 @click.option(
     "--eks-cluster",

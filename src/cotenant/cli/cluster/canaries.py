@@ -81,7 +81,7 @@ def namespace(place: str, kind: str) -> Manifest:
 def rights(place: str) -> list[Manifest]:
     """What the user who exists nowhere else may do here, which is what the policies refuse."""
     rules = [
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {"apiGroups": [RBAC], "resources": ["rolebindings"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["namespaces", "persistentvolumeclaims"], "verbs": ["get", "patch"]},
     ]
     metadata = {"name": NAME, "namespace": place}
@@ -122,13 +122,16 @@ def parametrised(client: Client, place: str, *, routes: bool) -> list[Canary]:
 
 def others(somebody: Client, client: Client, place: str) -> list[Canary]:
     """What is refused to whoever is not the platform, by its right in this namespace alone."""
-    token = {
-        "type": "kubernetes.io/service-account-token",
-        "metadata": {"annotations": {"kubernetes.io/service-account.name": "x"}},
-    }
+    # Its name is one of ours. The youngest rule of this policy: where it acts, no older policy does any more.
+    binding = {"roleRef": {"apiGroup": RBAC, "kind": "Role", "name": NAME}, "subjects": []}
     stripped = {"metadata": {"labels": {keys.TENANT: None}}}
     return [
-        refusal("cotenant-rights", "cotenant-rights", made(somebody, resource.SECRETS, place, token)),
+        refusal(
+            "cotenant-rights",
+            "cotenant-rights",
+            made(somebody, resource.ROLE_BINDINGS, place, binding),
+            "COTENANT-RIGHT-8",
+        ),
         refusal(
             "cotenant-grounds",
             "cotenant-grounds",
@@ -157,10 +160,11 @@ def metered(client: Client, operator: Client, place: str) -> list[Canary]:
     ]
 
 
-def refusal(policy: str, binding: str, attempt: Callable[[], Awaitable[object]]) -> Canary:
-    """A canary that this binding refuses."""
+def refusal(policy: str, binding: str, attempt: Callable[[], Awaitable[object]], rule: str = "") -> Canary:
+    """A canary that this binding refuses, by this rule if one is named."""
+    words = WORDS.format(binding) + (f" denied request: {rule}" if rule else "")
     # Kubernetes itself may refuse first: a pod before the namespace's ServiceAccount is there, a user before its role.
-    return Canary(policy, (WORDS.format(binding),), attempt, patient=True)
+    return Canary(policy, (words,), attempt, patient=True)
 
 
 def made(client: Client, kind: Resource, place: str, body: Manifest) -> Callable[[], Awaitable[Manifest]]:

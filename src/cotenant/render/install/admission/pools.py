@@ -98,9 +98,9 @@ TOLERATIONS = Rule(
     leaf="nodes.tolerations",
     holds=f"variables.tolerations.all(t, {_tolerable('t')})",
     says=told(
-        "toleration of {}={} is not for tenant {}",
-        short(f"{_FIRST}.?key.orValue('every taint')"),
-        short(f"{_FIRST}.?value.orValue('')", 60),
+        "toleration of {}{} is not for tenant {}",
+        f"({_FIRST}.?key.orValue('') == '' ? 'every taint' : {short(_FIRST + '.key')})",
+        f"({_FIRST}.?value.orValue('') == '' ? '' : '=' + {short(_FIRST + '.value', 60)})",
         TENANT,
     ),
 )

@@ -113,6 +113,16 @@ def short(text: str, length: int = 80) -> str:
     return f"({text}).substring(0, [{length}, ({text}).size()].min())"
 
 
+def named(text: str) -> str:
+    """CEL: a name as a refusal shows it, where it may be empty."""
+    return f"({text} == '' ? 'none' : {short(text)})"
+
+
+def several(names: str) -> str:
+    """CEL: a list of names as a refusal shows it."""
+    return short(f"{names}.size() == 0 ? 'none' : {names}.join(', ')", 60)
+
+
 def told(text: str, *values: str) -> str:
     """CEL: a sentence; each `{}` is filled with an expression that yields a string."""
     first, *rest = ["'" + part.replace("'", "\\'") + "'" for part in text.split("{}")]
