@@ -15,7 +15,7 @@ from typing import Any
 from cotenant.api import keys
 from cotenant.kube import resource
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError, Forbidden, Invalid, NotFound
+from cotenant.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from cotenant.kube.transport import ALONE
 from cotenant.model.platform import Platform
 
@@ -121,8 +121,10 @@ async def _missing(canary: Canary) -> list[str]:
             said = "; ".join((refusal.message, *canary.heard))
             return [words for words in canary.words if words not in said]
         raise NotProven(f"{canary.policy} cannot be tried by this user: {refusal.message}") from refusal
-    except NotFound:
-        return canary.whole  # of a connection: it was let through, to a pod that there is not
+    except (NotFound, AlreadyExists):
+        # It was let through: a connection to a pod that there is not, or something of a name that is taken, which
+        # is looked at after the policies.
+        return canary.whole
     except ApiError as error:
         raise NotProven(f"{canary.policy} cannot be tried: {error}") from error
     return [] if canary.written is not None and canary.written(answer) else canary.whole

@@ -10,7 +10,7 @@ from cotenant.cli.cluster.canaries import metered, others, parametrised
 from cotenant.cli.cluster.observers import audits
 from cotenant.cli.cluster.proof import Canary, NotProven, prove
 from cotenant.cli.cluster.settled import changes, claims
-from cotenant.kube.errors import Forbidden, Invalid, NotFound, Unavailable
+from cotenant.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound, Unavailable
 from cotenant.model.platform import Platform
 from cotenant.render.install import deny
 
@@ -41,7 +41,9 @@ async def test_a_streak_that_breaks_begins_anew() -> None:
     assert server.asked == 6
 
 
-@pytest.mark.parametrize("answer", [None, NotFound(404, "NotFound", "no such pod")])
+@pytest.mark.parametrize(
+    "answer", [None, NotFound(404, "NotFound", "no such pod"), AlreadyExists(409, "AlreadyExists", "there is one")]
+)
 async def test_what_is_let_through_is_not_proven(answer: Exception | None) -> None:
     with pytest.raises(NotProven) as told:
         await prove(canary(Server(answer)), seconds=0.3)
