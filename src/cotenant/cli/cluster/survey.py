@@ -18,6 +18,7 @@ from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
+from cotenant.cli.cluster.priorities import shut_out
 from cotenant.cli.settings_source import platform
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
@@ -26,7 +27,7 @@ from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
-from cotenant.model.rights import TENANTS, origin, strangers
+from cotenant.model.rights import TENANTS, origin, outsiders
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
@@ -71,10 +72,12 @@ class Facts(Struct, kw_only=True):
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
     unsynced: dict[str, Condition] | None = None
     """Tenants whose IAM principals are not what they should be -> their condition IAMSynced."""
-    strangers: list[tuple[str, str, str]] | None = None
+    outsiders: list[tuple[str, str, str]] | None = None
     """RoleBindings in namespaces of tenants that name others than ServiceAccounts there: namespace, binding, subject."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
+    shut_out: dict[str, list[str]] | None = None
+    """The PriorityClass that pods get by default -> tenants that may not have it."""
     led: bool | None = None
     """Whether there is a Lease."""
     holder: str = ""
@@ -241,11 +244,12 @@ async def _left(client: Client, facts: Facts) -> None:
     facts.unsynced = unsynced(world.tenants.items())
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
+    facts.shut_out = await _try(facts, "priority classes", shut_out(client, world))
     owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
     found_bindings = await _try(facts, "role bindings", client.list(resource.ROLE_BINDINGS))
     if found_bindings is not None:
         facts.bound = rights(found_bindings.items, owned)
-        facts.strangers = strangers(found_bindings.items, owned)
+        facts.outsiders = outsiders(found_bindings.items, owned)
 
 
 def unsynced(tenants: Iterable[Tenant]) -> dict[str, Condition]:
