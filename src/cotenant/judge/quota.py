@@ -45,7 +45,7 @@ def accounting_available(found: TenantSnapshot) -> Finding | None:
 
 
 def asked(found: TenantSnapshot) -> bool:
-    """Whether the tenant is to be counted strictly."""
+    """Whether the tenant is to be counted strictly: it says so, or says nothing where that is usual."""
     return found.view is not None and found.view.rules.accounting == "strict"
 
 

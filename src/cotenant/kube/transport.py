@@ -125,6 +125,10 @@ class Transport:
             configuration, Mounted(loader), namespace=namespace.read_text().strip() if namespace.is_file() else ""
         )
 
+    def apart(self) -> Transport:
+        """The same cluster and identity over connections of its own: to be closed by who asked for it."""
+        return Transport(self._configuration, self._loader, context=self.context, namespace=self.namespace)
+
     async def send(self, method: str, target: str, headers: Headers, body: bytes | None, seconds: float) -> Response:
         """One request and its whole answer, whatever its status; Unavailable when none came in time.
 
