@@ -13,9 +13,9 @@ from cotenant.model.iam.workloads import Bond
 
 MOST = 60
 """Descriptions in one look, of new ones first."""
-FEW = 5
+FEW = 20
 """Known ones that a look describes anew, at most."""
-AGE = 60.0
+AGE = 10.0
 """Seconds for which a look is good enough."""
 OLD = 3600.0
 """Seconds after which an association is described anew."""

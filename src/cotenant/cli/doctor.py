@@ -35,6 +35,7 @@ NETWORK_POLICY = """aws eks update-addon --cluster-name CLUSTER --addon-name vpc
 INSTALL = "cotenant install"
 LEFT = "left behind"
 POOLS = "node pools"
+CLASSES = "priority classes"
 MEMBERS = "IAM members"
 POLICY = "cotenant iam policy --eks-cluster NAME --region REGION --account ID"
 LATER = "kubectl get cot {0} -o yaml -w"
@@ -89,6 +90,7 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
             *_operator(facts, now),
             *_members(facts),
             *_pools(facts),
+            *_priorities(facts),
             *_left(facts),
             *_strangers(facts),
         ]
@@ -314,6 +316,20 @@ def _pools(facts: Facts) -> Iterable[Finding]:
         yield Finding("WARN", POOLS, detail, "kubectl rollout restart the workloads that made them")
     if not (found.contested or found.untainted or found.guests or found.outside):
         yield Finding("ok", POOLS, f"{found.nodes} nodes are of a pool; every pod that is there belongs there")
+
+
+def _priorities(facts: Facts) -> Iterable[Finding]:
+    """A default that a tenant may not have refuses all of its pods, whoever wrote them."""
+    if facts.shut_out is None:
+        return
+    for name, tenants in facts.shut_out.items():
+        detail = (
+            f"pods that name no class get {name}, which pods.priorityClasses of {_some(tenants)} does not list: refused"
+        )
+        fix = f"add {name} to pods.priorityClasses of the Tenant or its profile, or have pods name a class of the list"
+        yield Finding("FAIL", CLASSES, detail, fix)
+    if not facts.shut_out:
+        yield Finding("ok", CLASSES, "what pods get by default is allowed to every tenant")
 
 
 def _some(names: list[str]) -> str:

@@ -33,6 +33,7 @@ def healthy(**changes) -> Facts:
         "bound": {},
         "strangers": [],
         "placement": Placement(nodes=3),
+        "shut_out": {},
         "led": True,
         "holder": "pod-1",
         "renewed": NOW - timedelta(seconds=3),
@@ -75,6 +76,12 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"policies": {"cotenant-guard": "missing"}}, "FAIL", "policies", "missing"),
         ({"policies": {"cotenant-leash": "not bound"}}, "FAIL", "policies", "not bound"),
         ({"policies": {"cotenant-leash": "bound for Audit only"}}, "FAIL", "policies", "Audit only: nothing is denied"),
+        (
+            {"shut_out": {"usual": ["acme"]}},
+            "FAIL",
+            "priority classes",
+            "get usual, which pods.priorityClasses of acme",
+        ),
         ({"denies": {"cotenant-guard": False}}, "FAIL", "policies", "cotenant-guard let through"),
         ({"denies": {"cotenant-leash": False}}, "FAIL", "policies", "cotenant-leash let through"),
         (

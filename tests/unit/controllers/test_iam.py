@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cotenant.aws.associations import Associations
+from cotenant.aws.associations import AGE, Associations
 from cotenant.aws.desk import SEEN, SOON
 from cotenant.controllers.iam import KEY, IamController
 from cotenant.controllers.world import World
@@ -141,7 +141,7 @@ async def test_a_role_that_a_tenant_may_not_carry_is_told_with_the_command_and_a
     assert await scene.look() == ["ForeignRole"]
     assert [reason for reason, _ in scene.events.said] == ["ForeignRole"]
     scene.rig.eks.delete_pod_identity_association(clusterName="cotenant-dev", associationId=wrong)
-    scene.rig.clock.now += 60
+    scene.rig.clock.now += AGE
     assert await scene.look() == []
 
 
@@ -160,6 +160,8 @@ async def test_a_member_who_went_and_stands_in_aws_auth_still_is_told_wherever_t
     scene.tenant()
     scene.data = {"mapRoles": DEV}
     assert await scene.look() == ["GroupWithoutMember"]
+    assert await scene.look() == ["GroupWithoutMember"]
+    assert [reason for reason, _ in scene.events.said] == ["GroupWithoutMember"]
     scene.data = {}
     assert await scene.look() == []
 

@@ -16,6 +16,7 @@ from cotenant.api import keys
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, Forbidden, Invalid, NotFound
+from cotenant.kube.transport import ALONE
 from cotenant.model.platform import Platform
 
 DENIALS = 10
@@ -75,7 +76,7 @@ def leash(client: Client, platform: Platform) -> Canary:
 def unpooled(client: Client) -> Client:
     """The same client with a new connection for every request, so that the load balancer chooses anew."""
     other = copy.copy(client)
-    other.headers = (*client.headers, ("Connection", "close"))
+    other.headers = (*client.headers, ALONE)
     return other
 
 

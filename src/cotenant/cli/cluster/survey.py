@@ -18,6 +18,7 @@ from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
+from cotenant.cli.cluster.priorities import shut_out
 from cotenant.cli.settings_source import platform
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
@@ -75,6 +76,8 @@ class Facts(Struct, kw_only=True):
     """RoleBindings in namespaces of tenants that name others than ServiceAccounts there: namespace, binding, subject."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
+    shut_out: dict[str, list[str]] | None = None
+    """The PriorityClass that pods get by default -> tenants that may not have it."""
     led: bool | None = None
     """Whether there is a Lease."""
     holder: str = ""
@@ -241,6 +244,7 @@ async def _left(client: Client, facts: Facts) -> None:
     facts.unsynced = unsynced(world.tenants.items())
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
+    facts.shut_out = await _try(facts, "priority classes", shut_out(client, world))
     owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
     found_bindings = await _try(facts, "role bindings", client.list(resource.ROLE_BINDINGS))
     if found_bindings is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cotenant.render.install.admission.authority import WHAT
 from cotenant.render.install.admission.endings import BUDGET, KEPT, KNOWN, KNOWN_OF_CLAIMS, listed, stays
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 
 ROLE = "eks.amazonaws.com/role-arn"
 _NOTED = f"object.metadata.?annotations[?'{ROLE}'].orValue('')"
@@ -45,7 +45,7 @@ ACCOUNTS = Policy(
             says=told(
                 "IAM role {} is not allowed; allowed: {}",
                 short("variables.role"),
-                short(f"{_ARNS}.size() == 0 ? 'none' : {_ARNS}.join(', ')", 60),
+                several(_ARNS),
             ),
         ),
         BUDGET,

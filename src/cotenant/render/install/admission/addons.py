@@ -10,7 +10,7 @@ import json
 
 from cotenant.render.install.admission.authority import PLATFORM, WHAT
 from cotenant.render.install.admission.doors import TOLD_HOSTS, served
-from cotenant.render.install.admission.rule import Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Rule, kinds, several, short, told
 from cotenant.render.install.values import Manifest
 
 _S = "variables.spec"
@@ -144,7 +144,7 @@ RULES = (
         says=told(
             "{} is not shared with this tenant; shared: {}",
             short(f"variables.references.filter(r, !(r in {_SHARED}))[0]"),
-            short(f"{_SHARED}.size() == 0 ? 'none' : {_SHARED}.join(', ')", 60),
+            several(_SHARED),
         ),
     ),
     Rule(
@@ -159,7 +159,7 @@ RULES = (
         says=told(
             "{} is not for this tenant; allowed: {}",
             short(f"({_FOREIGN_NAMES} + {_SAID})[0]"),
-            f"({TOLD_HOSTS})",
+            TOLD_HOSTS,
         ),
     ),
     Rule(

@@ -10,7 +10,7 @@ from cotenant.api import keys
 from cotenant.render.install.admission import sandbox
 from cotenant.render.install.admission.endings import GRACE, KEPT, KNOWN_OF_PODS, listed, stays
 from cotenant.render.install.admission.pools import AFFINITY, OWN, PLACE, POOLED, TOLERATIONS, tolerated
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 from cotenant.render.install.values import Manifest
 
 _P = "params.spec.pods"
@@ -39,7 +39,6 @@ def _allowed(image: str) -> str:
     return f"({_P}.registries.exists(r, {image}.startsWith(r)) || {image} in variables.imagesBefore)"
 
 
-_REGISTRIES = f"{_P}.registries.join(', ')"
 _FIRST_IMAGE = f"variables.images.filter(i, !{_allowed('i')})[0]"
 
 RULES = (
@@ -72,7 +71,7 @@ RULES = (
         says=told(
             "PriorityClass {} is not allowed, also where a cluster's default fills it in; allowed: {}",
             short("variables.priority"),
-            short(f"{_P}.priorityClasses.join(', ')", 60),
+            several(f"{_P}.priorityClasses"),
         ),
     ),
     Rule(
@@ -87,7 +86,7 @@ RULES = (
         says=told(
             "RuntimeClass {} is not allowed; allowed: {}",
             short("variables.runtime"),
-            short(f"{_P}.runtimeClasses.join(', ')", 60),
+            several(f"{_P}.runtimeClasses"),
         ),
     ),
     PLACE,
@@ -119,7 +118,9 @@ RULES = (
         way_out=_ASK.format("pods.registries"),
         leaf="pods.registries",
         holds=f"!has({_P}.registries) || variables.images.all(i, {_allowed('i')})",
-        says=told("image {} comes from no allowed registry; allowed: {}", short(_FIRST_IMAGE), short(_REGISTRIES, 60)),
+        says=told(
+            "image {} comes from no allowed registry; allowed: {}", short(_FIRST_IMAGE), several(f"{_P}.registries")
+        ),
     ),
     *sandbox.RULES,
     GRACE,
@@ -154,9 +155,11 @@ def _variables(
 
 
 _NAMED = "variables.pod.?nodeName.orValue('') != ''"
+_ONCE = ("placed", "pins", "pools", "tolerations", "priority", "runtime", "priorityBefore", "runtimeBefore", "images")
 PODS = Policy(
     name="cotenant-pods",
     about="pods",
+    once=("pod", *_ONCE),
     rules=RULES,
     matches=(kinds("", ["CREATE"], "pods"), kinds("", ["UPDATE"], "pods/ephemeralcontainers")),
     updates=(kinds("", ["UPDATE"], "pods"),),
@@ -198,6 +201,7 @@ def _workloads(operation: str) -> tuple[Manifest, ...]:
 WORKLOADS = Policy(
     name="cotenant-workloads",
     about="templates of Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs, CronJobs and their like",
+    once=_ONCE,
     rules=RULES,
     matches=_workloads("CREATE"),
     updates=_workloads("UPDATE"),

@@ -7,7 +7,7 @@ import json
 from cotenant.render.install.admission import addons
 from cotenant.render.install.admission.authority import PLATFORM, WHAT
 from cotenant.render.install.admission.doors import DNS_NAMES, TOLD_HOSTS, dns, served
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, named, several, short, told
 from cotenant.render.install.values import Manifest
 
 _GROUP = "gateway.networking.k8s.io"
@@ -43,8 +43,8 @@ ROUTES = Policy(
             holds=f"{WHAT} != 'gateways' || !has(params.spec.ingress.classes) || {_CLASS} in params.spec.ingress.classes",
             says=told(
                 "GatewayClass {} is not allowed; allowed: {}",
-                short(_CLASS),
-                short("params.spec.ingress.classes.join(', ')", 60),
+                named(_CLASS),
+                several("params.spec.ingress.classes"),
             ),
         ),
         Rule(

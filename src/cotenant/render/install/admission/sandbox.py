@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cotenant.render.install.admission.endings import DEDICATED
-from cotenant.render.install.admission.rule import Rule, short, told
+from cotenant.render.install.admission.rule import Rule, several, short, told
 
 _P = "params.spec.pods"
 _ASK = "a platform administrator changes {} of the Tenant"
@@ -58,7 +58,7 @@ RULES = (
         says=told(
             "scheduler {} is not allowed; allowed: {}",
             short("variables.pod.schedulerName"),
-            short(f"{_SCHEDULERS}.join(', ')", 60),
+            several(_SCHEDULERS),
         ),
     ),
     Rule(
@@ -72,7 +72,7 @@ RULES = (
         says=told(
             "inline volumes of driver {} are not allowed; allowed: {}",
             short(f"{_INLINE}[0].csi.driver"),
-            short(f"{_DRIVERS}.size() == 0 ? 'none' : {_DRIVERS}.join(', ')", 60),
+            several(_DRIVERS),
         ),
     ),
     Rule(
