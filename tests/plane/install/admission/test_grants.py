@@ -140,6 +140,7 @@ BEYOND = {
     "binding of pods": rule("create", "pods/binding bindings"),
     "addresses of services": rule("patch", "services/status"),
     "the namespace": rule("update", "namespaces"),
+    "Events, as the page on access says": rule("create", "events"),
 }
 
 
