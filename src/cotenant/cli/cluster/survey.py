@@ -72,7 +72,7 @@ class Facts(Struct, kw_only=True):
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
     unsynced: dict[str, Condition] | None = None
     """Tenants whose IAM principals are not what they should be -> their condition IAMSynced."""
-    strangers: list[tuple[str, str, str]] | None = None
+    outsiders: list[tuple[str, str, str]] | None = None
     """RoleBindings in namespaces of tenants that name others than ServiceAccounts there: namespace, binding, subject."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
