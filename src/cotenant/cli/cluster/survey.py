@@ -27,7 +27,7 @@ from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
-from cotenant.model.rights import TENANTS, origin, strangers
+from cotenant.model.rights import TENANTS, origin, outsiders
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
@@ -249,7 +249,7 @@ async def _left(client: Client, facts: Facts) -> None:
     found_bindings = await _try(facts, "role bindings", client.list(resource.ROLE_BINDINGS))
     if found_bindings is not None:
         facts.bound = rights(found_bindings.items, owned)
-        facts.strangers = strangers(found_bindings.items, owned)
+        facts.outsiders = outsiders(found_bindings.items, owned)
 
 
 def unsynced(tenants: Iterable[Tenant]) -> dict[str, Condition]:
