@@ -110,9 +110,7 @@ def others(somebody: Client, client: Client, place: str) -> list[Canary]:
             "COTENANT-NAMESPACE-1",
             lambda: somebody.merge(resource.NAMESPACES, place, stripped, dry_run=True),
         ),
-        _canary(
-            "cotenant-quota-keep", "COTENANT-QUOTA-3", _made(client, resource.RESOURCE_QUOTAS, place, {"spec": {}})
-        ),
+        _canary("cotenant-quota-law", "COTENANT-QUOTA-3", _made(client, resource.RESOURCE_QUOTAS, place, {"spec": {}})),
     ]
 
 

@@ -20,7 +20,6 @@ UNTRIED = {
     # Tried by others: by canaries of their own, and by the operator before it opens a space.
     "cotenant-leash",
     "cotenant-guard",
-    "cotenant-quota-law",
     "cotenant-quota-first",
     "cotenant-strict",
 }
