@@ -109,7 +109,12 @@ def compose(
     )
     leash = Leash(Client(election.transport), platform, metrics)
     fence = Fence(Client(election.transport), world, lambda: look_again(found, world))
-    inspection = Inspection(Client(election.transport), world, platform, lambda: look_again(found, world))
+
+    def changed() -> None:
+        fence.again()
+        look_again(found, world)
+
+    inspection = Inspection(Client(election.transport), world, platform, changed)
     manager.services += [leash.run, fence.run, inspection.run]
     if platform.strict_accounting:
         beat = Heartbeat(

@@ -11,6 +11,7 @@ from cotenant.api.limits import LimitItem
 from cotenant.api.profile import ProfileSpec
 from cotenant.api.scalars import Enforcement
 from cotenant.api.tenant import (
+    AddonsSpec,
     IngressSpec,
     NetworkSpec,
     NodesSpec,
@@ -27,21 +28,30 @@ from cotenant.api.tenant import (
 
 BUILT_IN = TenantSpec(
     spaces=TenantSpacesSpec(limit=10, naming="{tenant}-{space}", create=["owner"], declared=[]),
-    quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="native"),
+    quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="strict"),
     limits=[],
     network=NetworkSpec(isolation="tenant", internet=True, from_=[], to=[]),
     pods=PodRules(
-        security="restricted", schedulers=["fargate-scheduler"], csi_drivers=[], user_namespaces=False, allow_exec=True
+        security="restricted",
+        schedulers=["fargate-scheduler"],
+        csi_drivers=[],
+        user_namespaces=False,
+        always_pull=False,
+        max_grace_period_seconds=3600,
+        allow_exec=True,
     ),
     nodes=NodesSpec(),
     services=ServicesSpec(types=["ClusterIP"]),
     ingress=IngressSpec(hosts=[]),
     storage=StorageSpec(),
     service_accounts=ServiceAccountsSpec(iam_roles=[]),
+    addons=AddonsSpec(shared=[]),
     enforcement="enforce",
     cordoned=False,
     deletion_policy="Orphan",
 )
+NATIVE = structs.replace(BUILT_IN, quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="native"))
+"""The same in an installation without strict accounting."""
 
 
 class Effective(Struct, frozen=True, kw_only=True):
@@ -67,6 +77,7 @@ class Effective(Struct, frozen=True, kw_only=True):
     ingress: IngressSpec
     storage: StorageSpec
     service_accounts: ServiceAccountsSpec
+    addons: AddonsSpec
     enforcement: Enforcement
     modes: Mapping[str, Enforcement]
     """Of single rules, by id; the others follow `enforcement`."""
@@ -90,13 +101,15 @@ def overlay(top: S, below: Struct | None) -> S:
     return structs.replace(top, **values)
 
 
-def effective(spec: TenantSpec, profile: ProfileSpec | None = None) -> Effective:
-    """The rules in force. `profile` is that of `spec.profile`, None where the tenant names none."""
-    full = overlay(overlay(spec, profile), BUILT_IN)
+def effective(spec: TenantSpec, profile: ProfileSpec | None = None, *, strict: bool = True) -> Effective:
+    """The rules in force. `profile` is that of `spec.profile`, None where the tenant names none; `strict`: whether the
+    installation can count strictly. Where it cannot, and nobody asks for it, it counts natively.
+    """
+    full = overlay(overlay(spec, profile), BUILT_IN if strict else NATIVE)
     spaces = overlay(TenantSpacesSpec(), full.spaces)
     quota, network, pods = full.quota, full.network, full.pods
     assert quota and quota.space and network and pods and spaces.limit is not None
-    assert full.nodes and full.services and full.ingress and full.storage and full.service_accounts
+    assert full.nodes and full.services and full.ingress and full.storage and full.service_accounts and full.addons
     assert network.isolation and pods.security and full.enforcement and full.deletion_policy and quota.accounting
     return Effective(
         limit=spaces.limit,
@@ -119,6 +132,7 @@ def effective(spec: TenantSpec, profile: ProfileSpec | None = None) -> Effective
         ingress=full.ingress,
         storage=full.storage,
         service_accounts=full.service_accounts,
+        addons=full.addons,
         enforcement=full.enforcement,
         modes=full.rules or {},
         cordoned=bool(full.cordoned),

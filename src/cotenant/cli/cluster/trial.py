@@ -41,6 +41,7 @@ KINDS = (
     *GATEWAYS,
     resource.PERSISTENT_VOLUME_CLAIMS,
     resource.SERVICE_ACCOUNTS,
+    resource.POD_DISRUPTION_BUDGETS,
 )
 GIVEN = {
     "Pod": ("nodeName",),

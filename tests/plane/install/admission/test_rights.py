@@ -209,7 +209,7 @@ async def test_forged_addresses_lead_nowhere(strict):
 
 CLAIMS = {
     "VOL-05 another class": (claim(storageClassName="io2"), "COTENANT-VOLUME-1", "io2", "gp3"),
-    "VOL-05 no class": (claim(storageClassName=None), "COTENANT-VOLUME-1"),
+    "VOL-05 no class": (claim(storageClassName=None), "COTENANT-VOLUME-1", "StorageClass none", "gp3"),
     "VOL-02 an empty class, for what somebody made by hand": (claim(storageClassName=""), "COTENANT-VOLUME-3"),
     "VOL-02 by a selector": (claim(selector={"matchLabels": {"team": "b"}}), "COTENANT-VOLUME-3"),
     "VOL-05 the old annotation": (

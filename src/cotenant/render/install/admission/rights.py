@@ -8,7 +8,7 @@ from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission.accounts import ROLE
 from cotenant.render.install.admission.authority import FULL, PLATFORM, WHAT
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 from cotenant.render.install.rights import bindable
 
 _ASK = "ask a platform administrator"
@@ -73,7 +73,7 @@ _TOKENS = Rule(
         "request.?subResource.orValue('') != 'token' || 'system:nodes' in request.userInfo.?groups.orValue([])"
         f" || ({_SECONDS} <= {LONGEST} && {_ABROAD}.size() == 0)",
     ),
-    says=told("a token of {} s for {} is not allowed", f"string({_SECONDS})", short(f"{_AUDIENCES}.join(', ')", 60)),
+    says=told("a token of {} s for {} is not allowed", f"string({_SECONDS})", several(_AUDIENCES)),
     unless=PLATFORM,
 )
 _CONTROL = Rule(
