@@ -20,7 +20,8 @@ SHOWN = "%Y-%m-%dT%H:%M:%SZ"
 NONE = "no policy of cotenant can be lifted here; put them there with: cotenant install"
 EFFECT = (
     "what tenants may use (images, classes, hosts, pools, types, IAM roles) is audited and not refused, for all tenants; "
-    "what reaches into others holds: namespaces, rights, quotas, Pod Security, node names, tolerations, volumes of others"
+    "what reaches into others holds: namespaces, rights, quotas, Pod Security, node names, tolerations, volumes of others; "
+    "and whether one enters pods, for a connection carries no time"
 )
 
 

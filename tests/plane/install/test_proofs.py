@@ -18,7 +18,7 @@ from cotenant.kube.transport import Transport
 from cotenant.local import LocalControlPlane
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, deny, force
-from plane.install.admission.test_routes import definition
+from plane.install.admission.place import definition
 
 pytestmark = pytest.mark.cluster
 BINDINGS = {
@@ -37,7 +37,7 @@ async def bound():
     with LocalControlPlane() as plane:
         admin = Client(await Transport.from_kubeconfig(plane.kubeconfig))
         try:
-            await admin.create(resource.CRDS, definition("httproutes", "HTTPRoute"))
+            await admin.create(resource.CRDS, definition("gateway.networking.k8s.io", "httproutes", "HTTPRoute"))
             async with asyncio.timeout(30):
                 while not await listed(admin, ROUTES):
                     await asyncio.sleep(0.1)

@@ -225,8 +225,13 @@ CLAIMS = {
 @pytest.mark.parametrize("case", CLAIMS)
 async def test_a_claim_that_breaks_a_rule_is_refused(strict, case):
     body, rule, *words = CLAIMS[case]
+    answer = await strict.ask("persistentvolumeclaims", body)
 
-    refused(await strict.ask("persistentvolumeclaims", body), rule, *words)
+    if "volumeAttributesClassName" in body["spec"] and answer.ok:
+        # Kubernetes 1.33 knows it behind a gate that is shut, and drops it before anybody looks.
+        assert "volumeAttributesClassName" not in answer.body["spec"]
+        return
+    refused(answer, rule, *words)
 
 
 async def test_a_legitimate_claim_passes_and_only_the_platform_names_its_volume(strict, free):
