@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from cotenant.render.install.admission.authority import PLATFORM, WHAT
+from cotenant.render.install.admission.authority import NAME, PLATFORM, WHAT
 from cotenant.render.install.admission.doors import TOLD_HOSTS, served
 from cotenant.render.install.admission.rule import Rule, kinds, several, short, told
 from cotenant.render.install.values import Manifest
@@ -169,7 +169,7 @@ RULES = (
         why="Without, External Secrets reads with its own role, which is every tenant's.",
         way_out="write auth with a ServiceAccount or a Secret of this namespace",
         holds=f"!({_among(('secretstores', *_GENERATORS))}) || !{_BORROWED}",
-        says=told("{} would use the credentials of External Secrets itself", "request.?name.orValue('')"),
+        says=told("{} would use the credentials of External Secrets itself", NAME),
     ),
     Rule(
         id="COTENANT-ADDON-4",
@@ -187,7 +187,7 @@ RULES = (
         why="Without, it acts as itself: as an administrator of the cluster, or with its own role of the account.",
         way_out="name one in spec.serviceAccountName",
         holds=f"!{_NOBODY}",
-        says=told("{} names no ServiceAccount", "request.?name.orValue('')"),
+        says=told("{} names no ServiceAccount", NAME),
     ),
     Rule(
         id="COTENANT-ADDON-6",
@@ -199,7 +199,7 @@ RULES = (
         way_out="ask a platform administrator",
         holds=f"!({_OTHERS}) && ({WHAT} != 'pushsecrets' || "
         f"{_list('secretStoreRefs')}.all(r, r.?kind.orValue('SecretStore') == 'SecretStore'))",
-        says=told("{} {} is the platform's to make", WHAT, "request.?name.orValue('')"),
+        says=told("{} {} is the platform's to make", WHAT, NAME),
         unless=PLATFORM,
     ),
 )
