@@ -24,10 +24,8 @@ from cotenant.render.install import InstallValues, render
 
 KUBECTL = str(Path(sys.executable).with_name("kubectl"))
 OPERATOR = "system:serviceaccount:cotenant-system:cotenant"
-PLATFORM = Platform(
-    roles=(*BUILT_IN_ROLES, "backend-developer", "frontend-developer", "developer"), strict_accounting=True
-)
-"""The built-in roles, and those that the walkthroughs define. Strict accounting may be had, and is not asked for."""
+PLATFORM = Platform(roles=(*BUILT_IN_ROLES, "backend-developer", "frontend-developer", "developer"))
+"""The built-in roles, and those that the walkthroughs define."""
 KINDS: dict[str, Resource] = {kind: found for (_, kind), found in BY_KIND.items()}
 APPLY = "application/apply-patch+yaml"
 Manifest = dict[str, Any]

@@ -105,8 +105,8 @@ class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     space: SpaceBounds | None = None
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
-    """native counts as Kubernetes does, and a few too few under churn. strict holds for what exists, while an operator
-    lives and where it is installed with --strict-accounting. Built in: native."""
+    """strict holds for what exists, while an operator lives. native counts as Kubernetes does, and a few too few under
+    churn. Built in: strict, or native where it is installed with --no-strict-accounting."""
     scopes: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=16)] | None = None
     """Refused: see pods.priorityClasses."""
     scope_selector: ScopeSelector | None = None

@@ -56,8 +56,8 @@ NEXT = {
     "ForeignRole": "cotenant iam workloads {0}",
 }
 """Reason of IAMSynced -> what to do next, {0} being the tenant; else it is to be planned."""
-
-
+BINDINGS = "role bindings"
+SHOWN = 5
 Level = Literal["ok", "WARN", "FAIL"]
 
 
@@ -92,6 +92,7 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
             *_pools(facts),
             *_priorities(facts),
             *_left(facts),
+            *_strangers(facts),
         ]
     )
     return parts
@@ -162,13 +163,13 @@ def _identities(facts: Facts) -> Iterable[Finding]:
 
 def _members(facts: Facts) -> Iterable[Finding]:
     """Tenants whose members by IAM principal cannot enter, or somebody enters who is none."""
-    if facts.strangers is None:
+    if facts.unsynced is None:
         return
-    for tenant, said in facts.strangers.items():
+    for tenant, said in facts.unsynced.items():
         level: Level = "FAIL" if said.status == "False" else "WARN"
         detail = f"tenant {tenant}, {said.reason}: {said.message}"
         yield Finding(level, MEMBERS, detail, NEXT.get(said.reason, "cotenant iam plan {0}").format(tenant))
-    if not facts.strangers:
+    if not facts.unsynced:
         yield Finding("ok", MEMBERS, "IAMSynced of every tenant")
 
 
@@ -280,6 +281,18 @@ def _left(facts: Facts) -> Iterable[Finding]:
         yield Finding("WARN", LEFT, detail, TAKE.format(name))
     if facts.bound is not None and not (facts.astray or facts.bygone or facts.bound):
         yield Finding("ok", LEFT, "no namespace and no role binding without a tenant")
+
+
+def _strangers(facts: Facts) -> Iterable[Finding]:
+    """What somebody gives who is above the rules, or gave before the namespace was a tenant's. It follows no list of members."""
+    for namespace, name, subject in (facts.strangers or [])[:SHOWN]:
+        detail = f"RoleBinding {name} in {namespace} names {subject}: it outlives every membership, a cordon too"
+        fix = f"kubectl delete rolebinding {name} -n {namespace}; who belongs to the tenant becomes its member"
+        yield Finding("WARN", BINDINGS, detail, fix)
+    if more := len((facts.strangers or [])[SHOWN:]):
+        yield Finding("WARN", BINDINGS, f"and {more} more like these", "kubectl get rolebindings -A -o wide")
+    if facts.strangers == []:
+        yield Finding("ok", BINDINGS, "beside members, those in spaces name ServiceAccounts of the space alone")
 
 
 def _pools(facts: Facts) -> Iterable[Finding]:

@@ -30,7 +30,7 @@ and leaves namespaces, workloads, quotas, network policies, role bindings, Tenan
 Deleting those with the operator gone would take namespaces away from teams. To remove a tenant, use
 `cotenant delete tenant NAME` while the operator runs. Continue with: cotenant uninstall --orphan"""
 KEPT = """kept: CustomResourceDefinitions, Tenants, TenantProfiles, Spaces, SpacePolicies, ClusterRoles cotenant:* of members,
-namespace {namespace} with the settings, every namespace of a tenant and all that is in it. Members keep their access; quotas,
+namespace {namespace} with the settings, policy cotenant-strict (without an operator it does nothing), every namespace of a tenant and all that is in it. Members keep their access; quotas,
 limits and network policies keep holding. To come back: cotenant install"""
 
 
@@ -60,13 +60,21 @@ async def uninstall(client: Client, platform: Platform, *, progress: Progress = 
     rights = await _remove(client, objects.rights(values))
     await _revoked(client, platform)
     progress(f"rights of the operator: {rights} objects removed")
-    policies = await _remove(client, list(reversed([*objects.deny(platform), *objects.force(platform)])))
+    policies = await _remove(
+        client, [one for one in reversed(objects.deny(platform) + objects.force(platform)) if not kept(one)]
+    )
     progress(f"policies: {policies} objects removed")
     released = await _release(client, resource.SPACES, keys.SPACE_FINALIZER)
     released += await _release(client, resource.TENANTS, keys.TENANT_FINALIZER)
     progress(f"finalizers: taken off {released} Tenants and Spaces")
     identity = await _remove(client, [m for m in objects.ground(values) if m["kind"] == "ServiceAccount"])
     return Uninstalled(removed + rights + policies + identity, released)
+
+
+def kept(manifest: Manifest) -> bool:
+    """Whether an object outlives every uninstall, as helm's annotation says too."""
+    notes: dict[str, str] = manifest["metadata"].get("annotations", {})
+    return keys.HELM_KEEPS.items() <= notes.items()
 
 
 async def _remove(client: Client, manifests: list[Manifest]) -> int:

@@ -1,7 +1,7 @@
 """Strict accounting at work: hears of every counted object that ends, and gives its charge back once.
 
-One watch a kind and one of the quotas that carry the label, over all namespaces or one; nothing is watched while there is
-no such quota. A write takes together what ended within BATCH seconds. What refunds cannot know (creates that failed, a
+One watch a kind and one of the quotas that carry the label, over all namespaces or one; a kind is watched from the first
+such quota on that lets some of it exist. A write takes together what ended within BATCH seconds. What refunds cannot know (creates that failed, a
 leader that died) is left to the recount. A space in which nothing happens costs nothing.
 """
 
@@ -132,8 +132,10 @@ class StrictAccounting:
         if account.book.charged != before:
             account.charged = clock()
         account.changed.set()
-        for key, _ in one.used:
-            self.follow(kind_of(key))
+        # What may not exist, and does not, ends nowhere: homes and closed service types alone ask for no watch.
+        for key, amount in (*one.hard, *one.used):
+            if amount:
+                self.follow(kind_of(key))
 
     # -- counted objects
 

@@ -25,7 +25,7 @@ from cotenant.controllers.tenant import TenantController
 from cotenant.controllers.world import WATCHED, World, space_key, spaces_of, tenant_label, type_or_decoder
 from cotenant.kube.client import Client
 from cotenant.kube.resource import EVENTS
-from cotenant.model.workload import refused
+from cotenant.model.workload import ended, refused
 from cotenant.runtime.controller import Controller, Reconcile
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
@@ -273,7 +273,7 @@ def wanting(change: Change[Workload]) -> bool:
         return True
     before, after = old.status, new.status
     counts = (before.replicas, before.active, before.succeeded) != (after.replicas, after.active, after.succeeded)
-    return counts or old.spec != new.spec or refused(old) != refused(new)
+    return counts or old.spec != new.spec or refused(old) != refused(new) or ended(old) != ended(new)
 
 
 def joined(world: World, ledger: TenantLedger) -> Iterable[str]:

@@ -45,7 +45,7 @@ def accounting_available(found: TenantSnapshot) -> Finding | None:
 
 
 def asked(found: TenantSnapshot) -> bool:
-    """Whether the tenant is to be counted strictly."""
+    """Whether the tenant is to be counted strictly: it says so, or says nothing where that is usual."""
     return found.view is not None and found.view.rules.accounting == "strict"
 
 
@@ -98,7 +98,8 @@ def policies_act(found: TenantSnapshot) -> Finding | None:
         return None
     return Finding(
         "QuotaNotStrict",
-        "the policies cotenant-quota-* were not seen to act: no new space is opened; run cotenant install",
+        "the policies cotenant-quota-* were not seen to act on every API server: no new space is opened; if that stays, run: "
+        "cotenant install",
     )
 
 

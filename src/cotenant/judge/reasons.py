@@ -36,6 +36,7 @@ REASONS: dict[str, str] = {
     "EntryLimitReached": "The cluster takes no more access entries. Let people share a role, or ask AWS for more.",
     "ModeWithoutEntries": "The cluster reads aws-auth only. Write it: cotenant iam apply. Or let it read both: aws eks update-cluster-config --access-config authenticationMode=API_AND_CONFIG_MAP, which cannot be taken back.",
     "AwsAuthDamaged": "A section of aws-auth cannot be read, so nobody in it signs in, nodes included. Bring back the version before: cotenant iam rollback.",
+    "AwsAuthUnread": "The operator cannot read aws-auth, so it does not know whom the cluster lets in. The message says why; members keep what they have.",
     "ClusterNotFound": "Correct the settings eksCluster and awsRegion.",
     "AWSPermissionMissing": "Allow the operator's role the action that the message names: cotenant iam policy prints the whole policy.",
     "AWSCredentialsMissing": "Give the operator's ServiceAccount a role (Pod Identity or IRSA), or renew its credentials.",

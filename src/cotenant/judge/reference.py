@@ -13,7 +13,7 @@ CONDITIONS = {
     "AccessSynced": "Tenant. Its members have the rights that their roles give, no more and no less.",
     "IAMSynced": "Tenant. Members named by an IAM principal are mapped to this cluster.",
     "QuotaSynced": "Tenant and Space. Every space has its quota, the API server knows it, and plain pods can live under it.",
-    "StrictAccounting": "Tenant with `quota.accounting: strict`. What exists, not only what is counted, stays within the limit.",
+    "StrictAccounting": "Tenant, unless it is counted natively. What exists, not only what is counted, stays within the limit.",
     "NetworkIsolated": "Tenant. Other tenants cannot reach its pods. True only where that was shown.",
     "PolicyEnforced": "Tenant. Every rule in the spec is enforced, and the policies that do it are in the cluster as installed.",
     "Verified": "Tenant. Never in this version: nothing records the verdict of `cotenant verify` yet. The command itself tells it.",

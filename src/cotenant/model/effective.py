@@ -28,7 +28,7 @@ from cotenant.api.tenant import (
 
 BUILT_IN = TenantSpec(
     spaces=TenantSpacesSpec(limit=10, naming="{tenant}-{space}", create=["owner"], declared=[]),
-    quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="native"),
+    quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="strict"),
     limits=[],
     network=NetworkSpec(isolation="tenant", internet=True, from_=[], to=[]),
     pods=PodRules(
@@ -50,6 +50,8 @@ BUILT_IN = TenantSpec(
     cordoned=False,
     deletion_policy="Orphan",
 )
+NATIVE = structs.replace(BUILT_IN, quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="native"))
+"""The same in an installation without strict accounting."""
 
 
 class Effective(Struct, frozen=True, kw_only=True):
@@ -99,9 +101,11 @@ def overlay(top: S, below: Struct | None) -> S:
     return structs.replace(top, **values)
 
 
-def effective(spec: TenantSpec, profile: ProfileSpec | None = None) -> Effective:
-    """The rules in force. `profile` is that of `spec.profile`, None where the tenant names none."""
-    full = overlay(overlay(spec, profile), BUILT_IN)
+def effective(spec: TenantSpec, profile: ProfileSpec | None = None, *, strict: bool = True) -> Effective:
+    """The rules in force. `profile` is that of `spec.profile`, None where the tenant names none; `strict`: whether the
+    installation can count strictly. Where it cannot, and nobody asks for it, it counts natively.
+    """
+    full = overlay(overlay(spec, profile), BUILT_IN if strict else NATIVE)
     spaces = overlay(TenantSpacesSpec(), full.spaces)
     quota, network, pods = full.quota, full.network, full.pods
     assert quota and quota.space and network and pods and spaces.limit is not None

@@ -29,8 +29,8 @@ class Platform(Struct, frozen=True, kw_only=True, rename="camel"):
     pod_identity_addresses: tuple[str, ...] = ("169.254.170.23/32", "fd00:ec2::23/128")
     """Addresses of the EKS Pod Identity agent, port 80."""
 
-    strict_accounting: bool = False
-    """Whether tenants may have quota.accounting: strict. The operator then reads pods, services and volume claims."""
+    strict_accounting: bool = True
+    """Whether quotas are counted strictly where nobody says native. The operator then reads pods, services and volume claims."""
 
     @property
     def operator(self) -> str:

@@ -52,7 +52,7 @@ def told(tenant: Tenant, profile: TenantProfile | None, platform: Platform, now:
     """The tenant with what is known of its rules. Without the profile that it names, only its members are right."""
     # A tenant that goes takes the rights of its members along; everything else is its deletionPolicy's matter.
     members = [] if tenant.metadata.deletion_timestamp else tenant.spec.members or []
-    rules = effective(tenant.spec, profile.spec if profile else None)
+    rules = effective(tenant.spec, profile.spec if profile else None, strict=platform.strict_accounting)
     return TenantView(tenant, rules, access(members, platform, now, tenant.metadata.name), platform)
 
 

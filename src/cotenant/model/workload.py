@@ -21,6 +21,7 @@ from cotenant.model.usage.objects import BY_CLASS
 Amounts = dict[str, Fraction]
 PODS = ("pods", "count/pods")
 CLAIMS = ("persistentvolumeclaims", "count/persistentvolumeclaims")
+ENDS = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 WHOLE = ("cpu", "memory", "ephemeral-storage")
 """Resources that a quota may name without `requests.`."""
 
@@ -50,12 +51,17 @@ def coming(kind: str, one: Workload, owned: Iterable[Workload] = (), *, denied: 
         wanted = 1 if spec.parallelism is None else spec.parallelism
         if spec.completions is not None:
             wanted = min(wanted, spec.completions - (status.succeeded or 0))
-        return Coming(0 if spec.suspend else max(0, wanted - (status.active or 0)), template, denied)
+        return Coming(0 if spec.suspend or ended(one) else max(0, wanted - (status.active or 0)), template, denied)
     replicas = 1 if spec.replicas is None else spec.replicas
     if kind == "Deployment":
         return Coming(max(0, replicas - sum(set_.spec.replicas or 0 for set_ in owned)), template)
     claims = tuple(spec.volume_claim_templates)
     return Coming(max(0, replicas - (status.replicas or 0)), template, denied or refused(one), claims)
+
+
+def ended(one: Workload) -> bool:
+    """Whether a Job is over, or about to be: it creates no pod any more."""
+    return any(found.type in ENDS and found.status == "True" for found in one.status.conditions or ())
 
 
 def refused(one: Workload) -> bool:

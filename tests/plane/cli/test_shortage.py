@@ -22,7 +22,9 @@ from vocabulary import (
 )
 
 pytestmark = pytest.mark.cluster
-RESTART = {"StatefulSet": "Always", "Job": "Never", "CronJob": "Never"}
+# No node has that: where a pod of a Job runs, it is over at once.
+UNPLACED = {"restartPolicy": "Never", "nodeSelector": {"example.com/none": "here"}}
+WAITING = {"StatefulSet": {}, "Job": UNPLACED, "CronJob": UNPLACED}
 HALF = [{"type": "Container", "defaultRequest": {"cpu": "500m"}}]
 
 
@@ -43,7 +45,7 @@ def why(person: Person, what: str, namespace: str, code: int = 0) -> dict[str, A
 def maker(api: str, kind: str, name: str, namespace: str, **spec: Any) -> dict[str, Any]:
     """Something that makes pods of one container."""
     found = deployment(name, namespace)
-    template = found["spec"]["template"] | {"spec": pod("p", namespace)["spec"] | {"restartPolicy": RESTART[kind]}}
+    template = found["spec"]["template"] | {"spec": pod("p", namespace)["spec"] | WAITING[kind]}
     whole = {"selector": found["spec"]["selector"], "template": template} | spec
     return found | {"apiVersion": api, "kind": kind, "spec": whole}
 

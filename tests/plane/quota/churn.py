@@ -42,7 +42,7 @@ class Field:
 
     def __init__(self, cluster: Cluster, hard: dict[str, str], accounting: str = "strict", **spec: Any) -> None:
         self.cluster, self.plane, self.wire = cluster, cluster.plane, connect(cluster.plane)
-        quota = {"hard": hard, "accounting": accounting}
+        quota = {"hard": hard} | ({"accounting": accounting} if accounting != "strict" else {})
         self.team: Team = given_tenant(cluster, "field", spaces=["a"], quota=quota, **spec)
         expect_ready(self.team, "a", within=30)
         self.name = self.team.namespace("a")

@@ -175,10 +175,9 @@ def test_without_an_operator_everything_holds_and_nothing_grows(cluster):
 
 
 @pytest.mark.parametrize("kind", ["Job", "StatefulSet"])
-def test_what_a_job_and_a_statefulset_want_is_there_before_their_pods(cluster, kind):
+def test_a_job_and_a_statefulset_get_what_they_want_without_a_hand(cluster, kind):
     team = given_tenant(cluster, "ahead", spaces=["a", "b", "c"], quota={"hard": {"pods": 30}})
     expect_ready(team, "a", "b", "c")
-    # The pods of both are made by their own controllers as soon as those see them, and were refused if that were too early.
     expect_created(team.owner.apply(maker(kind, "many", team.namespace("a"), 28)))
     eventually(lambda: pods(team, "a") == 28, within=60)
     assert hard(team, "a") + hard(team, "b") + hard(team, "c") <= 30
@@ -213,7 +212,9 @@ def maker(kind: str, name: str, namespace: str, pods: int) -> dict:
     found = deployment(name, namespace)
     spec = found["spec"]
     if kind == "Job":
-        template = spec["template"] | {"spec": spec["template"]["spec"] | {"restartPolicy": "Never"}}
+        # No node has that: where a pod of a Job runs, it is over at once.
+        waiting = {"restartPolicy": "Never", "nodeSelector": {"example.com/none": "here"}}
+        template = spec["template"] | {"spec": spec["template"]["spec"] | waiting}
         return found | {"apiVersion": "batch/v1", "kind": kind, "spec": {"parallelism": pods, "template": template}}
     ordered = {"replicas": pods, "serviceName": name, "podManagementPolicy": "Parallel"}
     return found | {"kind": kind, "spec": spec | ordered}

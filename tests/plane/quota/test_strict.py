@@ -370,6 +370,6 @@ def test_a_policy_that_does_not_act_is_told(field) -> None:
     field.proven()
 
 
-def test_a_tenant_that_did_not_ask_has_neither_label_nor_condition(native) -> None:
+def test_a_tenant_that_wants_it_natively_has_neither_label_nor_condition(native) -> None:
     never(lambda: condition(native.team.tenant(), "StrictAccounting")[0], during=1)
     assert ACCOUNTING not in native.quota()["metadata"]["labels"]

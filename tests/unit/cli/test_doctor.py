@@ -9,7 +9,7 @@ from cotenant.api.schema import crds
 from cotenant.api.tenant import Tenant, TenantStatus
 from cotenant.cli.cluster.glazing import Broken
 from cotenant.cli.cluster.placement import Placement
-from cotenant.cli.cluster.survey import Facts, strangers
+from cotenant.cli.cluster.survey import Facts, unsynced
 from cotenant.cli.doctor import NEXT, Finding, diagnose, exit_code, lines
 from cotenant.judge.reasons import REASONS
 
@@ -31,6 +31,7 @@ def healthy(**changes) -> Facts:
         "denies": {"cotenant-leash": True, "cotenant-guard": True},
         "astray": [],
         "bound": {},
+        "strangers": [],
         "placement": Placement(nodes=3),
         "shut_out": {},
         "led": True,
@@ -93,6 +94,12 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"bygone": {"acme": ["acme-a", "home-acme"]}}, "WARN", "left behind", "acme is gone, acme-a, home-acme kept"),
         ({"bound": {"acme-old": 2}}, "WARN", "left behind", "2 role bindings of ours give rights in it"),
         (
+            {"strangers": [("acme-dev", "legacy", "User bob")]},
+            "WARN",
+            "role bindings",
+            "RoleBinding legacy in acme-dev names User bob",
+        ),
+        (
             {"placement": Placement(contested={"gold": ["a", "b"]})},
             "WARN",
             "node pools",
@@ -124,6 +131,12 @@ def test_rights_in_a_released_namespace_come_with_the_command_that_takes_them():
         found.fix
         == "kubectl delete rolebindings -n acme-old -l app.kubernetes.io/managed-by=cotenant,cotenant.dev/tenant"
     )
+
+
+def test_many_bindings_of_strangers_are_counted():
+    many = [("acme-dev", f"b{number}", "User bob") for number in range(8)]
+
+    assert [detail for _, what, detail in remarks(healthy(strangers=many))][-1] == "and 3 more like these"
 
 
 def test_definitions_that_miss_or_differ_are_named():
@@ -172,7 +185,7 @@ def test_a_glass_whose_time_is_over_gets_no_remark():
     assert remarks(healthy(lifted=[Broken("cotenant-pods", NOW, "registry down", "ann")])) == []
 
 
-def unsynced(status: str, reason: str, message: str = "m") -> dict[str, Condition]:
+def says(status: str, reason: str, message: str = "m") -> dict[str, Condition]:
     return {"acme": Condition(type="IAMSynced", status=status, reason=reason, message=message)}
 
 
@@ -186,7 +199,7 @@ def unsynced(status: str, reason: str, message: str = "m") -> dict[str, Conditio
     ],
 )
 def test_a_tenant_whose_members_cannot_enter_is_named_with_reason_and_next_command(status, reason, level, fix):
-    facts = healthy(strangers=unsynced(status, reason, "lacks eks:X"))
+    facts = healthy(unsynced=says(status, reason, "lacks eks:X"))
     (found,) = [one for one in diagnose(facts, NOW, before=False) if one.level != "ok"]
     assert (found.level, found.what, found.detail) == (level, "IAM members", f"tenant acme, {reason}: lacks eks:X")
     assert fix in found.fix
@@ -206,4 +219,4 @@ def test_only_tenants_whose_principals_are_not_synced_are_named():
             ("c", Condition(type="Ready", status="False", reason="EntryHeld")),
         )
     ]
-    assert list(strangers(tenants)) == ["b"]
+    assert list(unsynced(tenants)) == ["b"]

@@ -163,6 +163,12 @@ def test_names_that_clash_are_noted_and_the_first_one_wins(rendered):
     assert "space home-a-b/c: NamespaceTaken: namespace a-b-c is taken" in err
 
 
+def test_what_no_forecast_can_tell_is_no_warning(rendered):
+    _, out, err = rendered(TEAM)
+    assert "cotenant.dev/accounting: strict" in out
+    assert "Accounting" not in err
+
+
 def test_a_settled_forecast_has_nothing_left_to_do(tmp_path):
     path = tmp_path / "t.yaml"
     path.write_text(TEAM + SPACE)

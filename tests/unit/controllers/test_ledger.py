@@ -358,3 +358,15 @@ async def test_a_drain_by_somebody_else_sends_a_raise_back(play: Play) -> None:
 
     asked = await raised_while(play, drained)
     assert asked[:3] == ["edit", "get", "edit"]
+
+
+async def test_where_there_is_too_little_a_space_gets_by_its_weight(play: Play) -> None:
+    await opened(play, "a", "b", "c", quota={"hard": {"pods": 12}})
+    play.cluster.change("Space", "a", "home-red", spec={"quota": {"weight": 3}})
+    play.cluster.change("Space", "c", "home-red", spec={"quota": {"weight": 2, "max": {"pods": 1}}})
+    for name in "abc":
+        sets(play, name, 20)
+    await play.one("ledger", "red")
+    # What c may not have goes to the others, three to one.
+    assert [hard(play, name) for name in "abc"] == [8, 3, 1]
+    assert total(play) == 12

@@ -15,11 +15,12 @@ from unit.controllers.play import Play
 
 HOME, DEV = "home-red", "red-dev"
 HARD = {"pods": 5}
+NATIVE = Platform(strict_accounting=False)
 
 
 @pytest.fixture
 def play() -> Play:
-    return Play(Platform(strict_accounting=True))
+    return Play()
 
 
 def quota(play: Play, at: str = DEV) -> dict[str, Any]:
@@ -62,8 +63,22 @@ async def test_every_quota_of_a_tenant_that_asks_is_marked_the_homes_too(play: P
     assert (label(play), label(play, HOME)) == (STRICT, STRICT)
 
 
-async def test_an_installation_without_it_marks_nothing_and_says_so() -> None:
-    play = Play()
+async def test_a_tenant_that_says_nothing_is_counted_strictly(play: Play) -> None:
+    await play.opened(quota={"hard": HARD})
+    assert (label(play), label(play, HOME)) == (STRICT, STRICT)
+    assert condition(play) == ("Unknown", "AccountingPending")
+
+
+async def test_an_installation_without_it_counts_natively_and_silently_whoever_says_nothing() -> None:
+    play = Play(NATIVE)
+    await play.opened(quota={"hard": HARD})
+    assert (label(play), label(play, HOME)) == (None, None)
+    assert condition(play) == ("", "")
+    assert condition(play, "QuotaSynced")[0] == "True"
+
+
+async def test_an_installation_without_it_marks_nothing_and_says_so_to_whoever_asks() -> None:
+    play = Play(NATIVE)
     await play.opened(quota={"hard": HARD, "accounting": "strict"})
     assert label(play) is None
     assert condition(play) == ("False", "AccountingNotAvailable")

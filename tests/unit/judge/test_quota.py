@@ -10,11 +10,13 @@ from cotenant.api.ledger import TenantLedger
 from cotenant.judge.quota import SYNCED, without_defaults
 from cotenant.model.escrow.units import limit_of
 from cotenant.model.finding import Finding
+from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantSnapshot
 from unit.specimens import GONE, marks, metadata, namespace, quota, quota_of, seen, space, tenant, tenant_snapshot
 
 PODS = {"quota": {"hard": {"pods": 5}}}
 SOURCE = "uid-red.1"
+NATIVE = Platform(strict_accounting=False)
 THERE = namespace("red-dev", marks())
 
 
@@ -50,7 +52,12 @@ FULL = ledger("pods", 5, entries=[{"space": f"red-{n}", "allocation": 0} for n i
 ANSWERS: list[tuple[str, str, Finding]] = [
     ("ProfileNotFound", "Unknown", judged({"profile": "gold"}, quota(), view=None)),
     ("NoQuota", "True", judged({})),
-    ("AccountingNotAvailable", "False", judged({"quota": {"hard": {"pods": 5}, "accounting": "strict"}})),
+    (
+        "AccountingNotAvailable",
+        "False",
+        judged({"quota": {"hard": {"pods": 5}, "accounting": "strict"}}, platform=NATIVE),
+    ),
+    ("Synced", "True", judged(PODS, platform=NATIVE)),
     ("QuotaPending", "False", judged(PODS, quota("red-other", right()))),
     ("QuotaPending", "False", judged(PODS, quota("red-dev", right(pods="0")))),
     ("QuotaPending", "False", judged(PODS, quota("red-dev", right(pods="0"), spec=right()))),

@@ -112,6 +112,7 @@ def test_a_tenant_that_is_ready_has_no_abnormal_condition() -> None:
         "PolicyEnforced",
         "QuotaSynced",
         "Verified",
+        "StrictAccounting",
     ]
 
 

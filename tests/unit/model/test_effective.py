@@ -21,7 +21,7 @@ def test_the_built_in_values_are_those_that_the_api_promises() -> None:
     found = rules({})
     assert (found.isolation, found.internet, found.security) == ("tenant", True, "restricted")
     assert (found.naming, found.limit, found.create, found.declared) == ("{tenant}-{space}", 10, ["owner"], [])
-    assert (found.services.types, found.pods.allow_exec, found.accounting) == (["ClusterIP"], True, "native")
+    assert (found.services.types, found.pods.allow_exec, found.accounting) == (["ClusterIP"], True, "strict")
     assert (found.enforcement, found.deletion_policy, found.cordoned) == ("enforce", "Orphan", False)
     assert (found.hard, found.space_min, found.space_max, found.limits) == ({}, {}, {}, [])
     assert (found.callers, found.callees) == ([], [])
@@ -41,7 +41,8 @@ LEAVES: list[tuple[str, str, Any, Any, Any]] = [
     ("hard", "quota.hard", {}, {"pods": 2}, {}),
     ("space_max", "quota.space.max", {"pods": 1}, {"cpu": "1"}, {}),
     ("space_min", "quota.space.min", {"pods": 1}, {"cpu": "1"}, {}),
-    ("accounting", "quota.accounting", "strict", "native", "native"),
+    ("accounting", "quota.accounting", "native", "strict", "strict"),
+    ("accounting", "quota.accounting", "strict", "native", "strict"),
     ("isolation", "network.isolation", "none", "space", "tenant"),
     ("internet", "network.internet", False, True, True),
     ("internet", "network.internet", True, False, True),
@@ -66,6 +67,14 @@ def test_a_leaf_is_the_tenants_else_the_profiles_else_built_in(
     assert getattr(rules({}, at(path, below)), attribute) == below
     assert getattr(rules({}, {}), attribute) == built_in
     assert getattr(rules({}), attribute) == built_in
+
+
+def test_an_installation_that_counts_natively_counts_strictly_only_for_whoever_asks() -> None:
+    def accounting(spec: dict[str, Any]) -> str:
+        return effective(msgspec.convert(spec, TenantSpec), strict=False).accounting
+
+    assert accounting({}) == accounting({"quota": {"hard": {"pods": 1}}}) == "native"
+    assert accounting({"quota": {"accounting": "strict"}}) == "strict"  # and is refused openly, see judge.quota
 
 
 def test_an_empty_list_means_none_and_absence_means_inherit() -> None:

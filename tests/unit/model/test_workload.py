@@ -92,6 +92,11 @@ def test_a_fraction_is_rounded_up() -> None:
         ("Job", workload(parallelism=4, completions=10, status={"active": 1, "succeeded": 8}), 1),
         ("Job", workload(parallelism=4, status={"active": 4}), 0),
         ("Job", workload(parallelism=4, suspend=True), 0),
+        *[
+            ("Job", workload(parallelism=4, completions=9, status={"succeeded": 1, "conditions": [over]}), 0)
+            for name in ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
+            for over in ({"type": name, "status": "True", "reason": "r"},)
+        ],
         ("Deployment", workload(replicas=50), 50),
     ],
 )

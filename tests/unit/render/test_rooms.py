@@ -66,7 +66,9 @@ def test_limits_of_a_tenant_are_one_limit_range() -> None:
 def test_a_quota_is_the_one_of_its_namespace() -> None:
     made = quota(seen(), "red-dev", {"pods": "3"}, "dev")
     assert (made["metadata"]["name"], made["spec"]) == ("cotenant", {"hard": {"pods": "3"}})
-    assert made["metadata"]["labels"] == marks()
+    assert made["metadata"]["labels"] == marks() | {"cotenant.dev/accounting": "strict"}
+    native = quota(seen(tenant(quota={"accounting": "native"})), "red-dev", {"pods": "3"}, "dev")
+    assert native["metadata"]["labels"] == marks()
 
 
 def test_the_rules_of_a_space_are_the_effective_ones() -> None:

@@ -13,12 +13,13 @@ from msgspec import Struct, field
 
 from cotenant.api.meta import Condition
 from cotenant.api.tenant import Tenant
+from cotenant.cli import Failure
 from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
 from cotenant.cli.cluster.priorities import shut_out
-from cotenant.cli.delete import OURS
+from cotenant.cli.settings_source import platform
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -26,6 +27,7 @@ from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
+from cotenant.model.rights import TENANTS, origin, strangers
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
@@ -68,8 +70,10 @@ class Facts(Struct, kw_only=True):
     """Tenants that are gone -> namespaces that still carry their label."""
     bound: dict[str, int] | None = None
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
-    strangers: dict[str, Condition] | None = None
+    unsynced: dict[str, Condition] | None = None
     """Tenants whose IAM principals are not what they should be -> their condition IAMSynced."""
+    strangers: list[tuple[str, str, str]] | None = None
+    """RoleBindings in namespaces of tenants that name others than ServiceAccounts there: namespace, binding, subject."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
     shut_out: dict[str, list[str]] | None = None
@@ -185,7 +189,12 @@ _KINDS = {
 
 
 async def _policies(client: Client, facts: Facts) -> None:
-    for one in (*deny(Platform()), *force(Platform())):
+    try:
+        installed = await platform(client)
+    except Failure as error:
+        facts.unseen.append(f"settings: {error}")
+        installed = Platform()
+    for one in (*deny(installed), *force(installed)):
         if one["kind"] not in _KINDS:
             continue
         name, (policies, bindings) = one["metadata"]["name"], _KINDS[one["kind"]]
@@ -232,15 +241,18 @@ async def _left(client: Client, facts: Facts) -> None:
     tenants = {one.metadata.name for one in world.tenants.items()}
     found = [gather_tenant(world, name, Platform(), now) for name in sorted(tenants)]
     facts.astray = sorted(one.metadata.name for each in found if each for one in astray(each))
-    facts.strangers = strangers(world.tenants.items())
+    facts.unsynced = unsynced(world.tenants.items())
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
     facts.shut_out = await _try(facts, "priority classes", shut_out(client, world))
     owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
-    facts.bound = await _try(facts, "left behind", rights(client, owned))
+    found_bindings = await _try(facts, "role bindings", client.list(resource.ROLE_BINDINGS))
+    if found_bindings is not None:
+        facts.bound = rights(found_bindings.items, owned)
+        facts.strangers = strangers(found_bindings.items, owned)
 
 
-def strangers(tenants: Iterable[Tenant]) -> dict[str, Condition]:
+def unsynced(tenants: Iterable[Tenant]) -> dict[str, Condition]:
     """Tenants with an IAMSynced that is not True."""
     said = {one.metadata.name: one.status.conditions for one in tenants if one.status.conditions}
     return {
@@ -251,10 +263,9 @@ def strangers(tenants: Iterable[Tenant]) -> dict[str, Condition]:
     }
 
 
-async def rights(client: Client, owned: Container[str]) -> dict[str, int]:
+def rights(bindings: Iterable[dict[str, Any]], owned: Container[str]) -> dict[str, int]:
     """How many role bindings of tenants there are in namespaces that are not `owned`: those of the operator are not meant."""
-    found = (await client.list(resource.ROLE_BINDINGS, labels=OURS)).items
-    places = [one["metadata"]["namespace"] for one in found]
+    places = [one["metadata"]["namespace"] for one in bindings if origin(one["metadata"]) == TENANTS]
     return dict(sorted(Counter(place for place in places if place not in owned).items()))
 
 

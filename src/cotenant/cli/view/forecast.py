@@ -210,7 +210,7 @@ def kept(there: Any, made: Any, kind: str) -> Any:
 
 def shortcomings(conditions: list[Condition]) -> Iterator[Condition]:
     """What a person should know before going on: what is not True, without what no forecast can tell."""
-    untold = {"Reconciling", "Stalled", "NetworkIsolated", "Verified"}
+    untold = {"Reconciling", "Stalled", "NetworkIsolated", "Verified", "StrictAccounting"}
     for one in conditions:
         if one.type in untold or one.reason in ("Synced", "Ready"):
             continue

@@ -18,7 +18,8 @@ from cotenant.render.install.rights import bindable
 from cotenant.render.install.values import InstallValues, Manifest
 
 _MARK = "zzz-"
-_PLATFORM = Platform(namespace="zzz-namespace", roles=("zzz-role",))
+_PLATFORM = Platform(namespace="zzz-namespace", roles=("zzz-role",), strict_accounting=False)
+"""Without what is in strict.yaml."""
 _VALUES = InstallValues(
     image="zzz-image",
     replicas=88_888,

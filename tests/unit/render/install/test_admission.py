@@ -22,7 +22,7 @@ PARAMETRISED = [one for one in admission_policies(Platform()) if one.parameters]
 
 
 def test_every_id_that_a_refusal_can_begin_with_is_explained_and_no_other():
-    everything = deny(Platform(strict_accounting=True))
+    everything = deny(Platform())
     said = set(re.findall(r"COTENANT-[A-Z]+-\d+", json.dumps(everything)))
 
     assert said == set(rules())

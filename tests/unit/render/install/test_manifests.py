@@ -94,7 +94,8 @@ def test_no_member_is_bound_to_anything_in_the_whole_cluster():
     bindings = [m for m in MANIFESTS if m["kind"] == "ClusterRoleBinding"]
 
     assert [(b["roleRef"]["name"], b["subjects"][0]["kind"]) for b in bindings] == [
-        ("cotenant-operator", "ServiceAccount")
+        ("cotenant-operator", "ServiceAccount"),
+        ("cotenant-operator-strict", "ServiceAccount"),
     ]
 
 

@@ -4,7 +4,8 @@ from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, optional, render, rights
 from cotenant.render.install.strict import strict, strict_rights
 
-CHOSEN = Platform(strict_accounting=True)
+CHOSEN = Platform()
+NATIVE = Platform(strict_accounting=False)
 
 
 def named(manifests: list[dict]) -> set[tuple[str, str]]:
@@ -33,8 +34,8 @@ def test_a_refusal_says_who_gives_room_back() -> None:
     assert "cotenant gives back what is deleted" in validation["message"]
 
 
-def test_nobody_reads_pods_where_nobody_asked_for_strict_accounting() -> None:
-    plain = named(render(InstallValues()))
+def test_nobody_reads_pods_where_strict_accounting_is_refused() -> None:
+    plain = named(render(InstallValues(platform=NATIVE)))
     chosen = named(render(InstallValues(platform=CHOSEN)))
     assert chosen - plain == named(optional(CHOSEN))
     assert plain < chosen
@@ -55,4 +56,4 @@ def test_it_reads_what_is_counted_and_writes_its_sign_of_life_alone() -> None:
 
 
 def test_an_uninstall_takes_these_rights_too_whatever_was_chosen() -> None:
-    assert named(strict_rights(Platform())) <= named(rights(InstallValues()))
+    assert named(strict_rights(NATIVE)) <= named(rights(InstallValues(platform=NATIVE)))
