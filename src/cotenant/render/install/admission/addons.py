@@ -15,12 +15,13 @@ from cotenant.render.install.values import Manifest
 
 _S = "variables.spec"
 _SHARED = "params.spec.?addons.?shared.orValue([])"
+_FOREIGN = "!(r.?namespace.orValue('') in ['', request.namespace])"
 _ASK = "a platform administrator adds it to addons.shared of the Tenant"
 FLUX = ("kustomizations", "helmreleases")
 _SOURCES = ("gitrepositories", "ocirepositories", "buckets", "helmrepositories")
 _READERS = ("imagepolicies", "imageupdateautomations", "alerts", "receivers")
 _GENERATORS = ("ecrauthorizationtokens", "stssessiontokens", "gcraccesstokens")
-_BOUND_TO_GATEWAYS = ("tcproutes", "udproutes", "listenersets", "xlistenersets")
+_ROUTES = ("httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes", "listenersets", "xlistenersets")
 _WHOLE = (
     ("cert-manager.io", ("certificaterequests",)),
     ("acme.cert-manager.io", ("orders", "challenges")),
@@ -67,10 +68,11 @@ def _wide(references: str) -> str:
 
 def _across(references: str, kind: str) -> str:
     """CEL: of references, those to other namespaces, as Kind/namespace/name; `kind` is meant where none is named."""
-    return (
-        f"({references}).filter(r, !(r.?namespace.orValue('') in ['', request.namespace]))"
-        f".map(r, r.?kind.orValue('{kind}') + '/' + r.namespace + '/' + r.?name.orValue(''))"
-    )
+    return f"({references}).filter(r, {_FOREIGN}).map(r, {_told(kind)})"
+
+
+def _told(kind: str) -> str:
+    return f"r.?kind.orValue('{kind}') + '/' + r.namespace + '/' + r.?name.orValue('')"
 
 
 _STORES = (
@@ -83,12 +85,17 @@ _SOURCE = (
     f"({_among(('alerts', 'receivers'))} ? {_list('eventSources')} + {_list('resources')} : [])"
 )
 _PARENTS = f"{_list('parentRefs')} + [?{_S}.?parentRef]"
+# Up to Kubernetes 1.33 nothing makes one list of lists: of each rule the first that is not shared.
+_BACKENDS = (
+    f"({_list('rules')}.map(l, l.?backendRefs.orValue([]).filter(r, {_FOREIGN} && !(({_told('Service')}) in {_SHARED})))"
+    f".filter(l, l.size() > 0).map(l, l[0]).map(r, {_told('Service')}))"
+)
 _REFERENCES = (
     f"{WHAT} == 'externalsecrets' ? {_wide(_STORES)} : "
     f"{WHAT} == 'certificates' ? {_wide(f'[?{_S}.?issuerRef]')} : "
     f"{WHAT} == 'applications' ? ['AppProject/' + {_S}.?project.orValue('default')] : "
     f"{_among((*FLUX, *_READERS))} ? {_across(_SOURCE, 'ImageRepository')} : "
-    f"{_among(_BOUND_TO_GATEWAYS)} ? {_across(_PARENTS, 'Gateway')} : []"
+    f"{_among(_ROUTES)} ? {_across(_PARENTS, 'Gateway')} + {_BACKENDS} : []"
 )
 _NAMES = f"({_list('dnsNames')} + [?{_S}.?commonName])"
 _SERVICES = "['.' + request.namespace + '.svc', '.' + request.namespace + '.svc.cluster.local']"
@@ -137,7 +144,7 @@ RULES = (
         title="Objects of add-ons refer to what is the platform's, or lies in other namespaces, only where it is shared "
         "with the tenant",
         why="A ClusterSecretStore reads the secrets of all, a ClusterIssuer signs any name, an AppProject may reach every "
-        "namespace, and a source or Gateway elsewhere is somebody else's.",
+        "namespace, and a source, Gateway or Service elsewhere is somebody else's.",
         way_out=_ASK,
         leaf="addons.shared",
         holds=f"variables.references.all(r, r in {_SHARED})",
