@@ -92,7 +92,7 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
             *_pools(facts),
             *_priorities(facts),
             *_left(facts),
-            *_strangers(facts),
+            *_outsiders(facts),
         ]
     )
     return parts
@@ -283,15 +283,15 @@ def _left(facts: Facts) -> Iterable[Finding]:
         yield Finding("ok", LEFT, "no namespace and no role binding without a tenant")
 
 
-def _strangers(facts: Facts) -> Iterable[Finding]:
+def _outsiders(facts: Facts) -> Iterable[Finding]:
     """What somebody gives who is above the rules, or gave before the namespace was a tenant's. It follows no list of members."""
-    for namespace, name, subject in (facts.strangers or [])[:SHOWN]:
+    for namespace, name, subject in (facts.outsiders or [])[:SHOWN]:
         detail = f"RoleBinding {name} in {namespace} names {subject}: it outlives every membership, a cordon too"
         fix = f"kubectl delete rolebinding {name} -n {namespace}; who belongs to the tenant becomes its member"
         yield Finding("WARN", BINDINGS, detail, fix)
-    if more := len((facts.strangers or [])[SHOWN:]):
+    if more := len((facts.outsiders or [])[SHOWN:]):
         yield Finding("WARN", BINDINGS, f"and {more} more like these", "kubectl get rolebindings -A -o wide")
-    if facts.strangers == []:
+    if facts.outsiders == []:
         yield Finding("ok", BINDINGS, "beside members, those in spaces name ServiceAccounts of the space alone")
 
 

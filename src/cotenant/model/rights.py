@@ -80,7 +80,7 @@ def origin(metadata: Manifest) -> str:
     return "not managed"
 
 
-def strangers(bindings: Iterable[Manifest], places: Container[str]) -> list[tuple[str, str, str]]:
+def outsiders(bindings: Iterable[Manifest], places: Container[str]) -> list[tuple[str, str, str]]:
     """RoleBindings in these namespaces that name others than ServiceAccounts there: (namespace, binding, `User bob`).
 
     Those of ours name members, and follow them. Nobody takes back what these give to who was a member once.

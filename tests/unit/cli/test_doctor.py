@@ -31,7 +31,7 @@ def healthy(**changes) -> Facts:
         "denies": {"cotenant-leash": True, "cotenant-guard": True},
         "astray": [],
         "bound": {},
-        "strangers": [],
+        "outsiders": [],
         "placement": Placement(nodes=3),
         "shut_out": {},
         "led": True,
@@ -94,7 +94,7 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"bygone": {"acme": ["acme-a", "home-acme"]}}, "WARN", "left behind", "acme is gone, acme-a, home-acme kept"),
         ({"bound": {"acme-old": 2}}, "WARN", "left behind", "2 role bindings of ours give rights in it"),
         (
-            {"strangers": [("acme-dev", "legacy", "User bob")]},
+            {"outsiders": [("acme-dev", "legacy", "User bob")]},
             "WARN",
             "role bindings",
             "RoleBinding legacy in acme-dev names User bob",
@@ -133,10 +133,10 @@ def test_rights_in_a_released_namespace_come_with_the_command_that_takes_them():
     )
 
 
-def test_many_bindings_of_strangers_are_counted():
+def test_many_bindings_of_outsiders_are_counted():
     many = [("acme-dev", f"b{number}", "User bob") for number in range(8)]
 
-    assert [detail for _, what, detail in remarks(healthy(strangers=many))][-1] == "and 3 more like these"
+    assert [detail for _, what, detail in remarks(healthy(outsiders=many))][-1] == "and 3 more like these"
 
 
 def test_definitions_that_miss_or_differ_are_named():

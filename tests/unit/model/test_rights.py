@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cotenant.model.rights import Ask, allows, covers, grants, holds, strangers
+from cotenant.model.rights import Ask, allows, covers, grants, holds, outsiders
 
 PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}
 
@@ -74,12 +74,12 @@ OURS = {"app.kubernetes.io/managed-by": "cotenant", "cotenant.dev/tenant": "red"
         ({"kind": "User", "name": "bob"}, "User bob"),
     ],
 )
-def test_who_is_named_beside_the_accounts_of_a_space_is_a_stranger(subject: dict[str, str], named: str) -> None:
+def test_who_is_named_beside_the_accounts_of_a_space_is_an_outsider(subject: dict[str, str], named: str) -> None:
     bound = binding() | {"subjects": [{"kind": "ServiceAccount", "name": "bot"}, subject]}
 
-    assert strangers([bound], {"a"}) == ([("a", "b", named)] if named else [])
-    assert strangers([bound], {"b"}) == []
-    assert strangers([bound | {"metadata": {"name": "b", "namespace": "a", "labels": OURS}}], {"a"}) == []
+    assert outsiders([bound], {"a"}) == ([("a", "b", named)] if named else [])
+    assert outsiders([bound], {"b"}) == []
+    assert outsiders([bound | {"metadata": {"name": "b", "namespace": "a", "labels": OURS}}], {"a"}) == []
 
 
 def test_an_account_without_a_namespace_is_of_the_bindings_own() -> None:

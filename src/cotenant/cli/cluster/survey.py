@@ -27,7 +27,7 @@ from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
-from cotenant.model.rights import TENANTS, origin, strangers
+from cotenant.model.rights import TENANTS, origin, outsiders
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
@@ -72,7 +72,7 @@ class Facts(Struct, kw_only=True):
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
     unsynced: dict[str, Condition] | None = None
     """Tenants whose IAM principals are not what they should be -> their condition IAMSynced."""
-    strangers: list[tuple[str, str, str]] | None = None
+    outsiders: list[tuple[str, str, str]] | None = None
     """RoleBindings in namespaces of tenants that name others than ServiceAccounts there: namespace, binding, subject."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
@@ -249,7 +249,7 @@ async def _left(client: Client, facts: Facts) -> None:
     found_bindings = await _try(facts, "role bindings", client.list(resource.ROLE_BINDINGS))
     if found_bindings is not None:
         facts.bound = rights(found_bindings.items, owned)
-        facts.strangers = strangers(found_bindings.items, owned)
+        facts.outsiders = outsiders(found_bindings.items, owned)
 
 
 def unsynced(tenants: Iterable[Tenant]) -> dict[str, Condition]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cotenant.judge.isolation.claims import Action
 from cotenant.judge.isolation.parties import AUTHENTICATED, Identity
+from cotenant.model.rights import subject
 
 REMEMBERED = 64
 """Namespaces whose refusals are kept; a proof goes through them one after the other."""
@@ -27,8 +28,8 @@ class Refusals:
         self._held: dict[tuple[str, Subject], set[str]] = {}
         for one in (*cluster, *local):
             namespace = one["metadata"].get("namespace") or ""
-            for subject in one.get("subjects") or ():
-                self._held.setdefault((namespace, _subject(subject, namespace)), set()).add(one["metadata"]["name"])
+            for each in one.get("subjects") or ():
+                self._held.setdefault((namespace, subject(each, namespace)), set()).add(one["metadata"]["name"])
         self._known: OrderedDict[str, dict[Action, list[frozenset[Subject]]]] = OrderedDict()
         self._bindings: dict[tuple[Identity, str], frozenset[Subject] | None] = {}
         self.spared = 0
@@ -70,9 +71,3 @@ class Refusals:
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return found
-
-
-def _subject(one: Mapping[str, Any], namespace: str) -> Subject:
-    if one["kind"] == "ServiceAccount":
-        return "User", f"system:serviceaccount:{one.get('namespace') or namespace}:{one['name']}"
-    return one["kind"], one["name"]
