@@ -68,10 +68,14 @@ def marked(found: TenantSnapshot) -> Finding | None:
 
 
 def seen_to_act(found: TenantSnapshot) -> Finding | None:
-    """Its policy was met, on every API server that answered."""
-    if found.strict:
+    """Its policy was met, on every API server that answered.
+
+    An operator that has just begun has tried nothing yet; until it has, what was last said holds: a restart is no news.
+    """
+    said = next((one.reason for one in found.tenant.status.conditions if one.type == "StrictAccounting"), "")
+    if found.strict or (found.strict is None and said == "Strict"):
         return None
-    if found.strict is None:
+    if found.strict is None and said != "AccountingNotProven":
         return Finding("AccountingPending", "whether the policy cotenant-strict acts has not been tried yet", "Unknown")
     return Finding(
         "AccountingNotProven",

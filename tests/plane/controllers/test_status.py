@@ -36,6 +36,7 @@ def test_a_ready_tenant_has_every_condition_and_no_abnormal_one(cluster):
     team = given_tenant(cluster, "whole", spaces=["dev"])
     found = types(team.tenant())
     expected = {"Ready", "AccessSynced", "IAMSynced", "QuotaSynced", "NetworkIsolated", "PolicyEnforced", "Verified"}
+    expected |= {"StrictAccounting"}
     assert set(found) == expected
     assert team.tenant()["status"]["home"] == team.home
     eventually(lambda: team.tenant()["status"]["spaces"] == {"ready": 1, "total": 1, "limit": 5})

@@ -172,6 +172,17 @@ async def test_the_condition_says_whether_the_policy_was_seen_to_act(play: Play,
     assert condition(play) == ("", "")
 
 
+async def test_what_was_seen_holds_until_a_new_operator_has_looked(play: Play) -> None:
+    await play.opened(quota={"hard": HARD})
+    for seen, said in ((True, ("True", "Strict")), (False, ("False", "AccountingNotProven"))):
+        play.world.strict = seen
+        await play.settle()
+        play.cluster.writes()
+        play.world.strict = None
+        await play.settle()
+        assert (condition(play), play.cluster.writes()) == (said, [])
+
+
 async def test_the_rehearsal_is_a_dry_run_of_the_status_as_it_is(play: Play) -> None:
     await play.opened(quota={"hard": HARD, "accounting": "strict"})
     there = play.world.quotas.get(DEV, "cotenant")

@@ -1,11 +1,10 @@
-"""Three ValidatingAdmissionPolicies that make the quota of a tenant strict, with or without an operator.
+"""Two ValidatingAdmissionPolicies that make the quota of a tenant strict, with or without an operator.
 
 law: no charge goes above spec.hard. Charges are status updates by `system:apiserver`, and an update is validated against
 the stored object inside the transaction that stores it. So after spec.hard was lowered no API server, however stale,
-charges more; natively admission looks at status.hard.
+charges more; natively admission looks at status.hard. And one ResourceQuota a namespace, which nobody but cotenant writes.
 first: no workload before the namespace's quota is counted. An API server that has not heard of a ResourceQuota admits
 without limit; parameters of policies come from the very cache that its quota plugin looks into.
-keep: one ResourceQuota a namespace, and nobody but cotenant writes it.
 """
 
 from __future__ import annotations
@@ -14,26 +13,21 @@ from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.values import Manifest, manifest
 
-LAW, FIRST, KEEP = "cotenant-quota-law", "cotenant-quota-first", "cotenant-quota-keep"
+LAW, FIRST = "cotenant-quota-law", "cotenant-quota-first"
 CANARY = "cotenant-canary"
 """Name of the LimitRange that the operator tries to make, as a dry run: FIRST refuses it in a home."""
 _API = "admissionregistration.k8s.io/v1"
-_OURS = {
-    "matchLabels": {keys.MANAGED_BY: keys.COTENANT},
-    "matchExpressions": [{"key": keys.TENANT, "operator": "Exists"}],
-}
 _SERVER = "system:apiserver"
 _COUNTERS = [_SERVER, "system:serviceaccount:kube-system:resourcequota-controller", "system:kube-controller-manager"]
 """Who writes status: the API servers charge, the quota controller counts, under its own name or its process'."""
 
 
 def quota_policies(platform: Platform) -> list[Manifest]:
-    """The three policies with their bindings."""
+    """Both policies with their bindings."""
     param = {"selector": _spaces(), "parameterNotFoundAction": "Deny"}
     return [
         *_policy(LAW, _law(platform)),
         *_policy(FIRST, _first(platform), paramRef=param),
-        *_policy(KEEP, _keep(platform)),
     ]
 
 
@@ -79,43 +73,56 @@ def _denial(expression: str, text: str) -> Manifest:
 
 
 def _law(platform: Platform) -> Manifest:
-    """A dry run of the operator's is judged too: that is how it proves that the policy acts."""
-    used, hard = "object.status.used", "object.spec.hard"
+    """Two sorts of writers: who charges, and who is neither operator nor counter. Nobody else is looked at.
+
+    A dry run of the operator's is judged as a charge: that is how it proves that the policy acts.
+    """
+    charging = (
+        f"request.?subResource.orValue('') == 'status' && (request.userInfo.username == '{_SERVER}' || "
+        f"({_operator(platform)} && request.?dryRun.orValue(false)))"
+    )
+    stranger = f"!(request.userInfo.username in {_listed([platform.operator, *_COUNTERS])})"
+    return {
+        "matchConstraints": {
+            "resourceRules": [
+                _rule("", ["CREATE", "UPDATE", "DELETE"], "resourcequotas"),
+                _rule("", ["UPDATE"], "resourcequotas/status"),
+            ],
+            "namespaceSelector": _tenants(platform),
+        },
+        "matchConditions": [{"name": "a-charge-or-a-stranger", "expression": f"({charging}) || {stranger}"}],
+        "variables": [{"name": "stranger", "expression": stranger}, *_charge()],
+        "validations": [
+            _denial(
+                "variables.stranger || size(variables.over) == 0",
+                "'COTENANT-QUOTA-1: tenant ' + variables.tenant + ': ' + variables.excess + ' in namespace ' + "
+                "object.metadata.namespace + '; who uses what, and what is left: cotenant top ' + variables.tenant",
+            ),
+            *_keep(),
+        ],
+    }
+
+
+def _charge() -> list[Manifest]:
+    """What of a charge goes above the limit, in a quota of ours."""
+    used, hard, labels = "object.status.used", "object.spec.hard", "object.metadata.?labels.orValue({})"
     before = "oldObject.?status.?used[?k]"
     # In an optional chain an absent list is no error, and what was not counted before has grown.
     grown = f"(!{before}.hasValue() || quantity({used}[k]).isGreaterThan(quantity({before}.value())))"
     over = f"quantity({used}[k]).isGreaterThan(quantity({hard}[k]))"
-    return {
-        "matchConstraints": {
-            "resourceRules": [_rule("", ["UPDATE"], "resourcequotas/status")],
-            "objectSelector": _OURS,
+    ours = f"{labels}[?'{keys.MANAGED_BY}'].orValue('') == '{keys.COTENANT}' && '{keys.TENANT}' in {labels}"
+    return [
+        {
+            "name": "over",
+            "expression": f"{ours} && has({used}) && has({hard}) ? "
+            f"{used}.filter(k, k in {hard} && {grown} && {over}) : []",
         },
-        "matchConditions": [
-            {
-                "name": "a-charge",
-                "expression": f"request.userInfo.username == '{_SERVER}' || "
-                f"({_operator(platform)} && request.?dryRun.orValue(false))",
-            }
-        ],
-        "variables": [
-            {
-                "name": "over",
-                "expression": f"has({used}) && has({hard}) ? {used}.filter(k, k in {hard} && {grown} && {over}) : []",
-            },
-            {
-                "name": "excess",
-                "expression": f"variables.over.map(k, k + ' ' + string({used}[k]) + ' > ' + string({hard}[k])).join(', ')",
-            },
-            {"name": "tenant", "expression": f"object.metadata.?labels[?'{keys.TENANT}'].orValue('')"},
-        ],
-        "validations": [
-            _denial(
-                "size(variables.over) == 0",
-                "'COTENANT-QUOTA-1: tenant ' + variables.tenant + ': ' + variables.excess + ' in namespace ' + "
-                "object.metadata.namespace + '; who uses what, and what is left: cotenant top ' + variables.tenant",
-            )
-        ],
-    }
+        {
+            "name": "excess",
+            "expression": f"variables.over.map(k, k + ' ' + string({used}[k]) + ' > ' + string({hard}[k])).join(', ')",
+        },
+        {"name": "tenant", "expression": f"object.metadata.?labels[?'{keys.TENANT}'].orValue('')"},
+    ]
 
 
 def _first(platform: Platform) -> Manifest:
@@ -142,45 +149,33 @@ def _first(platform: Platform) -> Manifest:
     }
 
 
-def _keep(platform: Platform) -> Manifest:
+def _keep() -> list[Manifest]:
+    """What strangers may not do."""
     ours = "oldObject.metadata.?labels[?'" + keys.MANAGED_BY + "'].orValue('') == '" + keys.COTENANT + "'"
     labels = ".metadata.?labels.orValue({})"
     same = " && ".join(
         f"object{labels}[?'{key}'] == oldObject{labels}[?'{key}']" for key in (keys.MANAGED_BY, keys.TENANT, keys.SPACE)
     )
     status = "request.?subResource.orValue('') == 'status'"
-    return {
-        "matchConstraints": {
-            "resourceRules": [
-                _rule("", ["CREATE", "UPDATE", "DELETE"], "resourcequotas"),
-                _rule("", ["UPDATE"], "resourcequotas/status"),
-            ],
-            "namespaceSelector": _tenants(platform),
-        },
-        "matchConditions": [
-            {
-                "name": "neither-operator-nor-counter",
-                "expression": f"!(request.userInfo.username in {_listed([platform.operator, *_COUNTERS])})",
-            }
-        ],
-        "validations": [
-            _denial(
-                "request.operation != 'CREATE'",
-                "'COTENANT-QUOTA-3: namespace ' + request.namespace + ' has its ResourceQuota, and with two of them what "
-                "one refuses the other may admit (kubernetes#141904); ask for quota in the Tenant'",
-            ),
-            _denial(
-                f"request.operation != 'UPDATE' || !({ours}) || (!({status}) && object.spec == oldObject.spec && {same})",
-                "'COTENANT-QUOTA-4: ResourceQuota ' + request.name + ' is written by cotenant alone, which gives each space "
-                "what it needs; change spec.quota of the Tenant or of the Space'",
-            ),
-            _denial(
-                f"request.operation != 'DELETE' || !({ours}) || has(namespaceObject.metadata.deletionTimestamp)",
-                "'COTENANT-QUOTA-5: ResourceQuota ' + request.name + ' is what limits namespace ' + request.namespace + "
-                "'; without it nothing does. It goes with the namespace, or when that is released'",
-            ),
-        ],
-    }
+    return [
+        _denial(
+            "!variables.stranger || request.operation != 'CREATE'",
+            "'COTENANT-QUOTA-3: namespace ' + request.namespace + ' has its ResourceQuota, and with two of them what "
+            "one refuses the other may admit (kubernetes#141904); ask for quota in the Tenant'",
+        ),
+        _denial(
+            f"!variables.stranger || request.operation != 'UPDATE' || !({ours}) || "
+            f"(!({status}) && object.spec == oldObject.spec && {same})",
+            "'COTENANT-QUOTA-4: ResourceQuota ' + request.name + ' is written by cotenant alone, which gives each space "
+            "what it needs; change spec.quota of the Tenant or of the Space'",
+        ),
+        _denial(
+            f"!variables.stranger || request.operation != 'DELETE' || !({ours}) || "
+            "has(namespaceObject.metadata.deletionTimestamp)",
+            "'COTENANT-QUOTA-5: ResourceQuota ' + request.name + ' is what limits namespace ' + request.namespace + "
+            "'; without it nothing does. It goes with the namespace, or when that is released'",
+        ),
+    ]
 
 
 def _listed(names: list[str]) -> str:

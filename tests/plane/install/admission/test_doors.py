@@ -160,7 +160,7 @@ async def test_what_breaks_a_rule_already_can_still_be_let_go_of(strict, operato
     passes(await place.ask("spacepolicies", policy_of(place.namespace, generous), by=operator, dry=False))
     body = service(type="NodePort")
     body["metadata"] |= {"name": "old", "finalizers": ["example.com/mine"]}
-    passes(await place.ask("services", body, dry=False))
+    passes(await place.ask("services", body, dry=False, by=place.admin))
     tight = {"spec": {"services": {"types": ["ClusterIP"]}}}
     patched = {"name": "policy", "method": "PATCH", "content_type": MERGE, "by": operator, "dry": False}
     passes(await place.ask("spacepolicies", tight, **patched))

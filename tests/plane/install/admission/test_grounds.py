@@ -165,7 +165,7 @@ async def test_a_namespace_ends_although_its_space_policy_is_gone_first(make_pla
     place = await make_place("admission-ending", FREE)
     await patience(place)
     service = {"metadata": {"name": "held", "finalizers": ["example.com/mine"]}, "spec": {"ports": [{"port": 80}]}}
-    passes(await place.ask("services", service, dry=False))
+    passes(await place.ask("services", service, dry=False, by=admin))
     await admin.delete(resource.NAMESPACES, place.namespace)
     async with asyncio.timeout(20):
         while (await place.ask("spacepolicies", name="policy", method="GET", dry=False, by=admin)).ok:

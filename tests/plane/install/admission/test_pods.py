@@ -233,7 +233,7 @@ async def test_node_10_a_gated_pod_cannot_be_given_other_nodes(strict):
 async def test_what_runs_already_keeps_its_image_when_the_rule_is_tightened(make_place, admin, operator):
     place = await ready(await make_place("admission-tightened", FREE))
     body = bare(containers=image("nginx")) | {"metadata": {"name": "old", "finalizers": ["example.com/mine"]}}
-    passes(await place.ask("pods", body, dry=False))
+    passes(await place.ask("pods", body, dry=False, by=admin))
     tight = {"spec": {"pods": {"registries": ["public.ecr.aws/"], "allowExec": True}}}
     merge = "application/merge-patch+json"
     passes(

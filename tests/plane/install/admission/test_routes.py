@@ -19,6 +19,7 @@ KINDS = {
     "tcproutes": "TCPRoute",
     "listenersets": "ListenerSet",
 }
+NAMED = {"hostnames": ["app.acme.example.com"]}
 DNS = "external-dns.alpha.kubernetes.io/hostname"
 
 
@@ -80,6 +81,18 @@ BAD = {
         "COTENANT-ADDON-1",
         "Gateway/infra/g",
     ),
+    "row 20 a route at a Gateway of others": (
+        "httproutes",
+        body("httproutes", NAMED | {"parentRefs": [{"name": "g", "namespace": "infra"}]}),
+        "COTENANT-ADDON-1",
+        "Gateway/infra/g",
+    ),
+    "row 20 a route to a Service of others": (
+        "httproutes",
+        body("httproutes", NAMED | {"rules": [{"backendRefs": [{"name": "own"}, {"name": "web", "namespace": "b"}]}]}),
+        "COTENANT-ADDON-1",
+        "Service/b/web",
+    ),
     "listeners at a Gateway of others": (
         "listenersets",
         body("listenersets", {"parentRef": {"kind": "Gateway", "name": "g", "namespace": "infra"}, "listeners": []}),
@@ -103,6 +116,10 @@ GOOD = {
     "a gateway": ("gateways", gateway()),
     "a gateway for TCP": ("gateways", gateway(hostname=None, protocol="TCP")),
     "a route": ("httproutes", route("app.acme.example.com", "acme.example.org")),
+    "a route to its own Service": (
+        "httproutes",
+        body("httproutes", NAMED | {"rules": [{"backendRefs": [{"name": "own", "namespace": "admission-strict"}]}]}),
+    ),
     "a TCPRoute at its own Gateway": ("tcproutes", body("tcproutes", {"parentRefs": [{"name": "g"}]})),
     "listeners": ("listenersets", listeners()),
     "a grant to itself": (

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 
-from cotenant.render.install.admission.authority import PLATFORM, WHAT
+from cotenant.render.install.admission.authority import NAME, PLATFORM, WHAT
 from cotenant.render.install.admission.doors import TOLD_HOSTS, served
 from cotenant.render.install.admission.rule import Rule, kinds, several, short, told
 from cotenant.render.install.values import Manifest
 
 _S = "variables.spec"
 _SHARED = "params.spec.?addons.?shared.orValue([])"
+_FOREIGN = "!(r.?namespace.orValue('') in ['', request.namespace])"
 _ASK = "a platform administrator adds it to addons.shared of the Tenant"
 FLUX = ("kustomizations", "helmreleases")
 _SOURCES = ("gitrepositories", "ocirepositories", "buckets", "helmrepositories")
 _READERS = ("imagepolicies", "imageupdateautomations", "alerts", "receivers")
 _GENERATORS = ("ecrauthorizationtokens", "stssessiontokens", "gcraccesstokens")
-_BOUND_TO_GATEWAYS = ("tcproutes", "udproutes", "listenersets", "xlistenersets")
+_ROUTES = ("httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes", "listenersets", "xlistenersets")
 _WHOLE = (
     ("cert-manager.io", ("certificaterequests",)),
     ("acme.cert-manager.io", ("orders", "challenges")),
@@ -67,10 +68,11 @@ def _wide(references: str) -> str:
 
 def _across(references: str, kind: str) -> str:
     """CEL: of references, those to other namespaces, as Kind/namespace/name; `kind` is meant where none is named."""
-    return (
-        f"({references}).filter(r, !(r.?namespace.orValue('') in ['', request.namespace]))"
-        f".map(r, r.?kind.orValue('{kind}') + '/' + r.namespace + '/' + r.?name.orValue(''))"
-    )
+    return f"({references}).filter(r, {_FOREIGN}).map(r, {_told(kind)})"
+
+
+def _told(kind: str) -> str:
+    return f"r.?kind.orValue('{kind}') + '/' + r.namespace + '/' + r.?name.orValue('')"
 
 
 _STORES = (
@@ -83,12 +85,17 @@ _SOURCE = (
     f"({_among(('alerts', 'receivers'))} ? {_list('eventSources')} + {_list('resources')} : [])"
 )
 _PARENTS = f"{_list('parentRefs')} + [?{_S}.?parentRef]"
+# Up to Kubernetes 1.33 nothing makes one list of lists: of each rule the first that is not shared.
+_BACKENDS = (
+    f"({_list('rules')}.map(l, l.?backendRefs.orValue([]).filter(r, {_FOREIGN} && !(({_told('Service')}) in {_SHARED})))"
+    f".filter(l, l.size() > 0).map(l, l[0]).map(r, {_told('Service')}))"
+)
 _REFERENCES = (
     f"{WHAT} == 'externalsecrets' ? {_wide(_STORES)} : "
     f"{WHAT} == 'certificates' ? {_wide(f'[?{_S}.?issuerRef]')} : "
     f"{WHAT} == 'applications' ? ['AppProject/' + {_S}.?project.orValue('default')] : "
     f"{_among((*FLUX, *_READERS))} ? {_across(_SOURCE, 'ImageRepository')} : "
-    f"{_among(_BOUND_TO_GATEWAYS)} ? {_across(_PARENTS, 'Gateway')} : []"
+    f"{_among(_ROUTES)} ? {_across(_PARENTS, 'Gateway')} + {_BACKENDS} : []"
 )
 _NAMES = f"({_list('dnsNames')} + [?{_S}.?commonName])"
 _SERVICES = "['.' + request.namespace + '.svc', '.' + request.namespace + '.svc.cluster.local']"
@@ -137,7 +144,7 @@ RULES = (
         title="Objects of add-ons refer to what is the platform's, or lies in other namespaces, only where it is shared "
         "with the tenant",
         why="A ClusterSecretStore reads the secrets of all, a ClusterIssuer signs any name, an AppProject may reach every "
-        "namespace, and a source or Gateway elsewhere is somebody else's.",
+        "namespace, and a source, Gateway or Service elsewhere is somebody else's.",
         way_out=_ASK,
         leaf="addons.shared",
         holds=f"variables.references.all(r, r in {_SHARED})",
@@ -169,7 +176,7 @@ RULES = (
         why="Without, External Secrets reads with its own role, which is every tenant's.",
         way_out="write auth with a ServiceAccount or a Secret of this namespace",
         holds=f"!({_among(('secretstores', *_GENERATORS))}) || !{_BORROWED}",
-        says=told("{} would use the credentials of External Secrets itself", "request.?name.orValue('')"),
+        says=told("{} would use the credentials of External Secrets itself", NAME),
     ),
     Rule(
         id="COTENANT-ADDON-4",
@@ -187,7 +194,7 @@ RULES = (
         why="Without, it acts as itself: as an administrator of the cluster, or with its own role of the account.",
         way_out="name one in spec.serviceAccountName",
         holds=f"!{_NOBODY}",
-        says=told("{} names no ServiceAccount", "request.?name.orValue('')"),
+        says=told("{} names no ServiceAccount", NAME),
     ),
     Rule(
         id="COTENANT-ADDON-6",
@@ -199,7 +206,7 @@ RULES = (
         way_out="ask a platform administrator",
         holds=f"!({_OTHERS}) && ({WHAT} != 'pushsecrets' || "
         f"{_list('secretStoreRefs')}.all(r, r.?kind.orValue('SecretStore') == 'SecretStore'))",
-        says=told("{} {} is the platform's to make", WHAT, "request.?name.orValue('')"),
+        says=told("{} {} is the platform's to make", WHAT, NAME),
         unless=PLATFORM,
     ),
 )

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 WHAT = "request.resource.resource"
 FULL = f"({WHAT} + (request.?subResource.orValue('') == '' ? '' : '/' + request.subResource))"
+NAME = (
+    "(object == null ? dyn(oldObject).metadata.name : "
+    "dyn(object).metadata.?name.orValue(dyn(object).metadata.?generateName.orValue('')))"
+)
+"""CEL: what it is called, also where a whole collection is deleted, of which the request has no name."""
 _WHOLE = (
     "authorizer.group(request.resource.group).resource(request.resource.resource)"
     ".subresource(request.?subResource.orValue(''))"

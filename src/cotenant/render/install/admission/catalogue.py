@@ -70,7 +70,7 @@ GUARD = Policy(
     ),
 )
 QUOTA = Policy(
-    name="cotenant-quota-law, -first and -keep",
+    name="cotenant-quota-law and -first",
     about="ResourceQuotas of spaces, and what they count",
     parameters=False,
     rules=(

@@ -6,7 +6,7 @@ import json
 
 from cotenant.api import keys
 from cotenant.model.platform import Platform
-from cotenant.render.install.admission.authority import PLATFORM
+from cotenant.render.install.admission.authority import NAME, PLATFORM
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
 
 _FIXED = "k.startsWith('cotenant.dev/') || k.startsWith('pod-security.kubernetes.io/') || k in " + json.dumps(
@@ -50,7 +50,7 @@ def grounds(platform: Platform) -> Policy:
                 way_out="ask a platform administrator",
                 holds=f"request.operation == 'CREATE' || (request.?subResource.orValue('') == '' && {metadata})",
                 unless=PLATFORM,
-                says=told("namespace {} is the platform's", "request.?name.orValue('')"),
+                says=told("namespace {} is the platform's", NAME),
             ),
         ),
         matches=(

@@ -36,6 +36,7 @@ _PARAMETERS = (
 # Kyverno's objects are maps, which are never null: the operation says the same.
 _REWRITTEN = (
     (re.compile(r"(?<![\w.])params\."), "variables.params."),
+    (re.compile(r"\bobject == null"), "(request.operation == 'DELETE')"),
     (re.compile(r"\boldObject == null"), "(request.operation in ['CREATE', 'CONNECT'])"),
     (re.compile(r"\boldObject != null"), "(request.operation in ['UPDATE', 'DELETE'])"),
 )

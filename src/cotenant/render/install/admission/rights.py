@@ -7,7 +7,7 @@ import json
 from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission.accounts import ROLE
-from cotenant.render.install.admission.authority import FULL, PLATFORM, WHAT
+from cotenant.render.install.admission.authority import FULL, NAME, PLATFORM, WHAT
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 from cotenant.render.install.rights import bindable
 
@@ -94,7 +94,7 @@ _MANAGED = Rule(
     "somebody else's hand would be taken for it, and removed.",
     way_out="change the Tenant or the Space, or leave the label out",
     holds=f"{WHAT} in ['serviceaccounts', 'secrets'] || !variables.ours",
-    says=told(f"{{}} {{}} has the label {keys.MANAGED_BY}={keys.COTENANT}", FULL, "request.?name.orValue('')"),
+    says=told(f"{{}} {{}} has the label {keys.MANAGED_BY}={keys.COTENANT}", FULL, NAME),
     unless=PLATFORM,
 )
 _NAME = "variables.new.metadata.?name.orValue('')"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from cotenant.render.install.admission import addons
-from cotenant.render.install.admission.authority import PLATFORM, WHAT
+from cotenant.render.install.admission.authority import NAME, PLATFORM, WHAT
 from cotenant.render.install.admission.doors import DNS_NAMES, TOLD_HOSTS, dns, served
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, named, several, short, told
 from cotenant.render.install.values import Manifest
@@ -64,7 +64,7 @@ ROUTES = Policy(
             way_out="name them",
             leaf="ingress.hosts",
             holds=f"(!({_IS_NAMED}) || variables.hosts.size() > 0) && variables.hosts.all(n, n != '')",
-            says=told("{} answers for every host", "request.?name.orValue('')"),
+            says=told("{} answers for every host", NAME),
         ),
         Rule(
             id="COTENANT-ROUTE-4",
