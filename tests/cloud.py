@@ -30,7 +30,7 @@ class Shell:
 
     def run(self, *command: str, stdin: str | None = None) -> Answer:
         done = subprocess.run(
-            command, env=self.env, input=stdin, capture_output=True, text=True, timeout=60, check=False
+            command, env=self.env, input=stdin, capture_output=True, text=True, timeout=300, check=False
         )
         return Answer(" ".join(command), done.returncode, done.stdout, done.stderr)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from cotenant.api.keys import HEARTBEAT
+from cotenant.aws.associations import Associations
 from cotenant.aws.calls import Calls
 from cotenant.aws.desk import EntryDesk
 from cotenant.aws.eks import Eks, Iam
@@ -35,6 +36,7 @@ from cotenant.runtime.leader import Leader
 from cotenant.runtime.manager import Manager, Part
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.queue import URGENT
+from cotenant.runtime.recognition import Recognition
 from cotenant.runtime.rights import Right, require
 from cotenant.serve import assist
 from cotenant.serve.health import serve
@@ -51,22 +53,27 @@ async def run(settings: Settings, kubeconfig: str | None = None, context: str | 
     """Runs the operator until SIGTERM or SIGINT. RightsMissing where this identity may not even look."""
     transport = await Transport.load(kubeconfig, context)
     metrics = Metrics()
-    observe = metrics.request_observer(transport.host)
-    client = Client(transport, qps=settings.qps, burst=settings.burst, observe=observe)
+    known = Recognition(metrics.request_observer(transport.host))
+    client = Client(transport, qps=settings.qps, burst=settings.burst, observe=known)
     try:
         with identity(f"{transport.host} {settings.platform.namespace}/{settings.lease}") as name:
-            manager = compose(settings, client, Client(transport), metrics, name)
+            manager = compose(settings, client, Client(transport, observe=known.heard), metrics, name, known)
             await manager.run(signals=True)
     finally:
         await client.close()
 
 
 def compose(
-    settings: Settings, client: Client, election: Client, metrics: Metrics, name: str = "cotenant-operator"
+    settings: Settings,
+    client: Client,
+    election: Client,
+    metrics: Metrics,
+    name: str = "cotenant-operator",
+    known: Recognition | None = None,
 ) -> Manager:
     """Every part of the operator and how they hang together.
 
-    election: a client without rate limit; name: this process in the Lease and in events.
+    election: a client without rate limit; name: this process in the Lease and in events; known: what both tell of answers.
     """
     world, platform = World(), settings.platform
     recorder = Recorder(client, component="cotenant", instance=name)
@@ -102,7 +109,12 @@ def compose(
     )
     leash = Leash(Client(election.transport), platform, metrics)
     fence = Fence(Client(election.transport), world, lambda: look_again(found, world))
-    inspection = Inspection(Client(election.transport), world, platform, lambda: look_again(found, world))
+
+    def changed() -> None:
+        fence.again()
+        look_again(found, world)
+
+    inspection = Inspection(Client(election.transport), world, platform, changed)
     manager.services += [leash.run, fence.run, inspection.run]
     if platform.strict_accounting:
         beat = Heartbeat(
@@ -116,7 +128,8 @@ def compose(
         )
         manager.while_leading.append(strict.run)
     if settings.http:
-        manager.services.append(lambda: serve(settings.http, manager, metrics, [leash.problems]))
+        proofs = [leash.problems, *([known.problems] if known else [])]
+        manager.services.append(lambda: serve(settings.http, manager, metrics, proofs))
     if settings.assist:
         manager.services += assisting(settings, Client(election.transport), world, manager, found, metrics)
     return manager
@@ -159,8 +172,19 @@ def entries(
     """The controller of access entries, and the watch of aws-auth. Only what it needs imports anything of AWS, and that when it first calls."""
     calls = Calls(settings.aws_region, observe=lambda action, result: metrics.aws_calls.labels(action, result).inc())
     desk = EntryDesk(Eks(calls, settings.eks_cluster), Iam(calls), time.monotonic)
-    watch = AwsAuthWatch(client, metrics, lambda: found.queue.add(ENTRIES))
-    iam = IamController(client, world, settings.platform, clock, desk, settings.resync, recorder, lambda: watch.data)
+    watch = AwsAuthWatch(client, metrics, lambda: found.queue.add(ENTRIES), recorder)
+    iam = IamController(
+        client,
+        world,
+        settings.platform,
+        clock,
+        desk,
+        settings.resync,
+        recorder,
+        lambda: watch.data,
+        lambda: watch.unread,
+        Associations(desk.eks, time.monotonic),
+    )
     found = iam_controller(world, iam.reconcile, metrics)
     return found, watch
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from statistics import median
 
 import yaml
-from tests.bench import pods, transfers
-from tests.bench.admission import pod_creates
+from tests.bench import admission, pods, transfers
 from tests.bench.onboarding import Run, by_cotenant, by_script, say, settled
 from tests.bench.plane import Bench
 from tests.bench.usable import calls_of_pods, first, latencies
@@ -93,15 +92,25 @@ async def untouched() -> Figures:
         return {"first tenant to first pod on a fresh plane, ms": await first(bench)}
 
 
+CROWD = 1500
+
+
 async def policed() -> Figures:
-    """What the policies cost a pod."""
+    """What the policies cost a pod, alone and among many spaces; and how soon a change of their parameters is obeyed."""
     say("pods with and without policies")
     async with Bench.fresh() as bench:
-        ours, pooled, native = await pod_creates(bench)
+        ours, pooled, native = await admission.pod_creates(bench)
         say(f"  {ours:.2f} ms in a space, {pooled:.2f} ms in one with nodes of its own, {native:.2f} ms natively")
+        times = await admission.changes(bench)
+        say(f"  a SpacePolicy is obeyed after {median(times):.1f} ms, p99 {transfers.p99(times):.1f} ms")
+        say(f"the same among {CROWD} spaces")
+        crowd, alone = await admission.crowded(bench, CROWD)
+        say(f"  {crowd:.2f} ms in a space, {alone:.2f} ms natively")
         return {
             "pod create, policies over native, p50 ratio": ours / native,
             "pod create, policies and pool over native, p50 ratio": pooled / native,
+            "pod create at 1,500 spaces, policies over native, p50 ratio": crowd / alone,
+            "parameter change obeyed p99, ms": transfers.p99(times),
         }
 
 
@@ -202,9 +211,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--ten-thousand", action="store_true", help="10,000 spaces instead of 1,000")
     parser.add_argument("--tenants", type=int, help="so many tenants instead")
+    parser.add_argument("--policies", action="store_true", help="what the policies cost alone")
     parser.add_argument("--quota", action="store_true", help="transfers of quota and pods alone, without onboarding")
     parser.add_argument("--spaces", type=int, default=200, help="with --quota: spaces of the tenant that has many")
     choice = parser.parse_args()
+    if choice.policies:
+        return report(asyncio.run(policed()))
     if choice.quota:
         return report(asyncio.run(shared(choice.spaces)))
     if choice.ten_thousand:

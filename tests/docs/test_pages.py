@@ -153,7 +153,7 @@ def test_the_python_on_the_page_on_the_local_control_plane_runs(tmp_path, contro
     Path(tmp_path, "program.py").write_text(program)
     for command in (["-m", "pytest", "-q", "--control-plane=require", "test_alice.py"], ["program.py"]):
         done = subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
             env=control_plane.environment(control_plane.kubeconfig) | {"PATH": str(Path(sys.executable).parent)},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -177,7 +177,7 @@ def test_the_python_on_the_page_on_signing_in_runs(tmp_path):
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     for command in (["-m", "pytest", "-q", "--control-plane=require", "test_admin.py"], ["program.py"]):
         done = subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
             env={**os.environ, "PATH": path},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

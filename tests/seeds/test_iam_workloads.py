@@ -6,6 +6,7 @@ There is no S3 on the local plane: a folder of a bucket is a path of IAM roles h
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -167,3 +168,44 @@ def test_s1_21_anothers_role_is_refused_by_admission_by_trust_and_found_where_a_
     assert f"tenant {other.name}: its trust lets in by IRSA every namespace of the cluster" in found.out
     account.iam.delete_role_policy(RoleName=theirs.rpartition("/")[2], PolicyName="own")
     account.iam.delete_role(RoleName=theirs.rpartition("/")[2])
+
+
+def test_s1_21_an_association_with_anothers_role_is_told_to_its_tenant_with_the_command(
+    account: Cloud, admin: Shell
+) -> None:
+    team, _, mine, theirs = pair(account)
+    space = team.namespace("dev")
+    made(account, admin, team, mine, "--service-account", "app")
+    account.iam.create_role(RoleName=theirs.rpartition("/")[2], AssumeRolePolicyDocument="{}")
+    assert admin.kubectl("create", "serviceaccount", "app", "-n", space).ok
+    free = admin.cotenant("iam", "workloads", team.name, *WHERE)
+    command = f"aws eks create-pod-identity-association --cluster-name {NAME} --namespace {space} --service-account app"
+    assert (free.code, f"{command} --role-arn {mine}" in free.out) == (0, True), free
+    assert admin.run(*command.split(), "--role-arn", theirs).ok
+    looks = iter(range(1_000_000))
+
+    def told() -> str:
+        # A change of any tenant is a look; else there is one every ten minutes.
+        team.change(displayName=f"look {next(looks)}")
+        return synced(account, team.name, "False", "ForeignRole", seconds=15)["message"]
+
+    said = eventually(told, within=60)
+    assert f"ServiceAccount {space}/app has by Pod Identity {theirs}" in said
+    assert f"tenant {team.name}, ForeignRole" in admin.cotenant("doctor").out
+    events = (
+        "get",
+        "events",
+        "-n",
+        "default",
+        "--field-selector",
+        f"reason=ForeignRole,involvedObject.name={team.name}",
+    )
+    eventually(lambda: "Warning" in admin.kubectl(*events).out, within=20)
+    undo = said.rpartition("; ")[2]
+    assert admin.run(*undo.split()).ok
+    eventually(lambda: gone(account, team, looks), within=60)
+
+
+def gone(account: Cloud, team: Team, looks: Iterator[int]) -> bool:
+    team.change(displayName=f"look {next(looks)}")
+    return bool(synced(account, team.name, "True", "NoIAMMembers", seconds=15))

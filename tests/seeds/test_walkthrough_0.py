@@ -335,5 +335,5 @@ def test_s0_26_off_boarding_removes_rights_and_namespaces(cluster):
 
 def cotenant(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cotenant", *arguments], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-m", "cotenant", *arguments], capture_output=True, text=True, timeout=300, check=False
     )

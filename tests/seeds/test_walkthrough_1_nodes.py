@@ -254,7 +254,7 @@ def without(cluster: Cluster, *names: str) -> Iterator[None]:
 def pools_found(cluster: Cluster, *tenants: str) -> list[tuple[str, str, str]]:
     """What `cotenant doctor` says about the pools of these tenants: level, detail, fix."""
     command = [sys.executable, "-m", "cotenant", "doctor", "-o", "json", "--kubeconfig", str(cluster.plane.kubeconfig)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     found = [one for one in json.loads(done.stdout)["findings"] if one["what"] == "node pools"]
     return [
         (one["level"], one["detail"], one["fix"]) for one in found if any(name in one["detail"] for name in tenants)

@@ -155,7 +155,6 @@ def test_s4_25_containers_outside_the_bounds_are_refused(benzema, resources, say
     [
         ("resourcequotas", "cotenant", '{"spec":{"hard":{"configmaps":"99"}}}'),
         ("limitranges", "cotenant", '{"spec":{"limits":[]}}'),
-        ("rolebindings", "cotenant-owner", '{"subjects":[]}'),
         ("networkpolicies", "cotenant-default-deny", '{"metadata":{"labels":{"a":"b"}}}'),
         ("namespaces", "tenant-iam-dev", '{"metadata":{"labels":{"cotenant.dev/tenant":"tenant-sso"}}}'),
     ],
@@ -167,7 +166,13 @@ def test_s4_27_an_owner_cannot_edit_what_holds_the_tenant(benzema, kind, name, p
     )
 
 
-@pytest.mark.parametrize("kind", ["resourcequota", "limitrange", "rolebinding", "networkpolicy"])
+def test_s4_27_an_owner_makes_bindings_and_can_neither_edit_nor_delete_those_that_hold_the_tenant(benzema):
+    where = ["rolebinding", "cotenant-owner", "-n", "tenant-iam-dev"]
+    for words in (("patch", *where, "--type=merge", "-p", '{"subjects":[]}'), ("delete", *where)):
+        expect_denied(benzema.kubectl(*words), by="policy", saying="COTENANT-RIGHT-7")
+
+
+@pytest.mark.parametrize("kind", ["resourcequota", "limitrange", "networkpolicy"])
 def test_s4_27_an_owner_cannot_delete_what_holds_the_tenant(benzema, kind):
     expect_denied(benzema.kubectl("delete", kind, "--all", "-n", "tenant-iam-dev"), by="RBAC", saying="is forbidden")
 

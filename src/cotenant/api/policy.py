@@ -10,6 +10,7 @@ from cotenant.api.limits import LimitItem
 from cotenant.api.meta import Conditions, ObjectMeta
 from cotenant.api.scalars import Amounts, Enforcement, Modes, TenantName
 from cotenant.api.tenant import (
+    AddonsSpec,
     IngressSpec,
     NodesSpec,
     PodRules,
@@ -51,6 +52,8 @@ class SpacePolicySpec(Struct, rename="camel", frozen=True, kw_only=True, omit_de
     """What volumes may be."""
     service_accounts: ServiceAccountsSpec
     """What ServiceAccounts may be."""
+    addons: AddonsSpec | None = None
+    """What objects of add-ons may refer to; absent where that is nothing."""
     enforcement: Enforcement
     """What happens to what breaks a rule."""
     rules: Modes | None = None

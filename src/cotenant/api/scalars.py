@@ -73,6 +73,10 @@ REGISTRY = Rule(
     "self.endsWith('/') && size(self) > 1",
     "a registry is a prefix that ends in /, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com/",
 )
+SHARED = Rule(
+    r"self.matches(r'^[A-Z][A-Za-z]*(/[a-z0-9]([-a-z0-9.]*[a-z0-9])?){1,2}$')",
+    "must be Kind/name or Kind/namespace/name, such as ClusterIssuer/letsencrypt",
+)
 PRIORITY = Rule("!self.startsWith('system-')", "system-* priority classes are never for tenants; take it off the list")
 HOST = Rule(
     r"self.matches(r'^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
@@ -123,13 +127,15 @@ BYTES = Rule(
     "memory and storage are counted in bytes, of which m is a thousandth; write 128Mi or 128M",
 )
 SOFT_RULES: dict[str, tuple[int, ...]] = {
-    "POD": (2, 3, 4, 8, 9, 10, 11, 12, 13),
+    "POD": (2, 3, 4, 8, 9, 10, 11, 12, 13, 17, 18),
     "EXEC": (1,),
     "SERVICE": (1, 4),
     "INGRESS": (1, 2, 3, 5),
     "ROUTE": (1, 3, 4, 5),
     "VOLUME": (1, 4),
     "ACCOUNT": (1,),
+    "BUDGET": (1,),
+    "OBJECT": (1,),
 }
 """Of which rules a Tenant says whether they refuse: those about what it may use, but for what reaches others."""
 SOFT_IDS = frozenset(f"COTENANT-{stem}-{number}" for stem, numbers in SOFT_RULES.items() for number in numbers)

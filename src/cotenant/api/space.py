@@ -14,13 +14,20 @@ from cotenant.api.tenant import SpaceBounds
 SAME = Rule("self == oldSelf", "spec.namespace cannot be changed; delete the Space and make another")
 
 
+class SpaceShare(SpaceBounds, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What a space may count on of the tenant's quota, what it may not exceed, and how it fares where there is too little."""
+
+    weight: Annotated[int, Meta(ge=1, le=100)] | None = None
+    """Where the tenant has not enough for all, a space of weight 2 gets twice what one of weight 1 gets. Built in: 1."""
+
+
 class SpaceSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
     """What this space differs in from the tenant's other spaces."""
 
     namespace: Annotated[Annotated[str, Meta(max_length=63, pattern=DNS_LABEL)], ruled(NAME, SAME)] | None = None
     """Adopt this namespace instead of making one. It must carry the annotation cotenant.dev/adopt: <tenant>/<space>. Immutable."""
-    quota: SpaceBounds | None = None
-    """Floor and ceiling of this space; only tighter than the tenant's."""
+    quota: SpaceShare | None = None
+    """Floor and ceiling of this space, only tighter than the tenant's; and its weight."""
     deletion_policy: Literal["Orphan", "Delete"] | None = None
     """What deleting the Space does to its namespace. Delete also wants the annotation cotenant.dev/confirm-delete: <name>. Built in: Orphan."""
 

@@ -17,6 +17,7 @@ from cotenant.api.scalars import (
     NAMING,
     PRIORITY,
     REGISTRY,
+    SHARED,
     Cidr,
     ClassName,
     ClassNames,
@@ -204,6 +205,10 @@ class PodRules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=
     """CSI drivers whose volumes pods may have in their own text, such as secrets-store.csi.k8s.io. Built in: none."""
     user_namespaces: bool | None = None
     """Whether pods must have users of their own (hostUsers: false). Built in: false."""
+    always_pull: bool | None = None
+    """Whether every image must be asked for at its registry (imagePullPolicy: Always), also where a node has it. Built in: false."""
+    max_grace_period_seconds: Annotated[int, Meta(ge=1, le=604800)] | None = None
+    """Longest terminationGracePeriodSeconds that pods may have. Built in: 3600."""
     allow_exec: bool | None = None
     """Whether members may exec into pods, attach and forward ports. Built in: true."""
 
@@ -257,6 +262,16 @@ class ServiceAccountsSpec(Struct, rename="camel", frozen=True, kw_only=True, omi
     """ARNs of IAM roles that ServiceAccounts may carry, `*` for any end. Absent: none."""
 
 
+class AddonsSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """What objects of add-ons (External Secrets, cert-manager, Argo CD, Flux, Gateway API) may refer to."""
+
+    shared: (
+        Annotated[list[Annotated[Annotated[str, Meta(max_length=384)], ruled(SHARED)]], Meta(max_length=50)] | None
+    ) = None
+    """Objects of the platform, such as ClusterIssuer/letsencrypt, ClusterSecretStore/acme, AppProject/acme or
+    Gateway/infra/public: kind and name, with the namespace between them where there is one. Absent: none."""
+
+
 class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
     """Every leaf that a Tenant and a TenantProfile share."""
 
@@ -278,6 +293,8 @@ class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=Tru
     """What volumes of the tenant may be."""
     service_accounts: ServiceAccountsSpec | None = None
     """What ServiceAccounts of the tenant may be."""
+    addons: AddonsSpec | None = None
+    """What objects of add-ons may refer to."""
     enforcement: Enforcement | None = None
     """What happens to what breaks a rule about what the tenant may use: audited, warned about, or refused. Built in: enforce."""
     rules: Modes | None = None

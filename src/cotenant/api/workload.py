@@ -41,6 +41,19 @@ class Template(Struct, gc=False, frozen=True):
     spec: PodSpec = PodSpec()
 
 
+class ClaimSpec(Struct, rename="camel", gc=False, frozen=True):
+    """What of a PersistentVolumeClaim is charged."""
+
+    resources: Resources = Resources()
+    storage_class_name: str | None = None
+
+
+class ClaimTemplate(Struct, gc=False, frozen=True):
+    """A claim that a StatefulSet makes for each of its pods."""
+
+    spec: ClaimSpec = ClaimSpec()
+
+
 class WorkloadSpec(Struct, rename="camel", gc=False, frozen=True):
     """`spec` of a Deployment, ReplicaSet, StatefulSet or Job."""
 
@@ -49,6 +62,7 @@ class WorkloadSpec(Struct, rename="camel", gc=False, frozen=True):
     completions: int | None = None
     suspend: bool | None = None
     template: Template = Template()
+    volume_claim_templates: list[ClaimTemplate] = field(default_factory=list)
 
 
 class WorkloadStatus(Struct, rename="camel", gc=False, frozen=True):
@@ -66,3 +80,20 @@ class Workload(Struct, gc=False, frozen=True):
     metadata: ObjectMeta
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
+
+
+class Regarding(Struct, gc=False, frozen=True):
+    """What an Event is about."""
+
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class Denial(Struct, gc=False, frozen=True):
+    """An Event that a pod or claim of a workload could not be created. `note`: what the API server said."""
+
+    metadata: ObjectMeta
+    regarding: Regarding = Regarding()
+    note: str = ""

@@ -34,10 +34,14 @@ class Calls:
         profile: str = "",
         rate: float = RATE,
         burst: float = BURST,
+        tries: int = TRIES,
+        patience: int = READ,
         observe: Observe | None = None,
     ) -> None:
+        """patience: seconds that one answer may take."""
         self.region, self.endpoint, self.profile = region, endpoint, profile
         self.rate, self.burst = rate, burst
+        self.tries, self.patience = tries, patience
         self._buckets: dict[str, TokenBucket] = {}
         self.observe = observe or (lambda _action, _result: None)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aws")
@@ -46,7 +50,7 @@ class Calls:
 
     async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """One call by the API's own name: `call("eks", "CreateAccessEntry", …)`. Raises Fault."""
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, self.tries + 1):
             await self._buckets.setdefault(service, TokenBucket(self.rate, self.burst)).take()
             try:
                 answer = await asyncio.get_running_loop().run_in_executor(
@@ -54,7 +58,7 @@ class Calls:
                 )
             except Fault as error:
                 self.observe(f"{service}:{operation}", error.kind)
-                if error.kind not in ("throttled", "unavailable") or attempt == TRIES:
+                if error.kind not in ("throttled", "unavailable") or attempt == self.tries:
                     raise
                 await asyncio.sleep(random.uniform(0, min(FIRST * 2**attempt, LONGEST)))  # noqa: S311 - no secret
             else:
@@ -100,7 +104,8 @@ class Calls:
             logging.getLogger("botocore").setLevel(logging.WARNING)
             self._session = boto3.Session(region_name=self.region or None, profile_name=self.profile or None)
         # Retries are ours: each of botocore's own would be a call that no bucket has counted.
-        config = Config(retries={"total_max_attempts": 1}, connect_timeout=CONNECT, read_timeout=READ)
+        wait = min(CONNECT, self.patience)
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=wait, read_timeout=self.patience)
         made = self._session.client(service, endpoint_url=self.endpoint or None, config=config)
         self._clients[service] = made
         return made

@@ -6,7 +6,9 @@ a thousand roles, and no description but the oldest few, so that each entry is l
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -19,8 +21,6 @@ from cotenant.model.finding import Finding
 from cotenant.model.iam.claims import SETS, Claim, Merged, Wish, canonical, may_be, merged, tenants_of
 from cotenant.model.iam.entries import NO_MODE, Entry, EntryPlan, Principal, State, Step, plan
 from cotenant.model.iam.strays import of_entries, strays
-
-log = structlog.get_logger()
 
 MOST = 60
 """Descriptions, and writes, in one look: some 25 s at the rate of aws.calls."""
@@ -121,9 +121,14 @@ class Directory:
 
 
 class EntryDesk:
-    """One cluster's entries. clock: seconds that only grow; me: canonical ARN of the identity in use."""
+    """One cluster's entries. clock: seconds that only grow; me: canonical ARN of the identity in use.
 
-    def __init__(self, eks: Eks, iam: Iam, clock: Callable[[], float]) -> None:
+    silent: nothing is logged, because whoever asks tells a person what came of it.
+    """
+
+    def __init__(self, eks: Eks, iam: Iam, clock: Callable[[], float], *, silent: bool = False) -> None:
+        quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+        self.log: Any = structlog.wrap_logger(None, wrapper_class=quiet) if silent else structlog.get_logger()
         self.eks, self.directory, self.clock = eks, Directory(iam), clock
         self.iam, self.me = iam, ""
         self.known: dict[str, Entry] = {}
@@ -148,7 +153,7 @@ class EntryDesk:
         try:
             return await self._settle(claims, tenants, removing=removing)
         except Fault as error:
-            log.warning("access entries not reached", error=error.message)
+            self.log.warning("access entries not reached", error=error.message)
             self.asked = -MODES
             said = finding(error)
             wished = merged(claims, self.directory.sso())
@@ -292,7 +297,9 @@ class EntryDesk:
             except Fault as error:
                 refused.append(error.kind)
                 about[step.key] = finding(error)
-                log.warning("access entry refused", action=step.action, principal=step.principal, error=error.message)
+                self.log.warning(
+                    "access entry refused", action=step.action, principal=step.principal, error=error.message
+                )
                 if error.kind in ("credentials", "unavailable", "throttled"):
                     about |= {one.key: about[step.key] for one in steps[at:]}
                     break
@@ -312,7 +319,7 @@ class EntryDesk:
             await self.eks.carry_out(step)
             for memory in (self.known, self.written, self.emptied):
                 memory.pop(step.principal if memory is self.known else step.key, None)
-            log.info("access entry deleted", principal=step.principal, why=step.why)
+            self.log.info("access entry deleted", principal=step.principal, why=step.why)
             if step.unlisted:
                 return step, None
             return step, Finding("EntryReplaced", f"{step.principal}: its entry was dead and is made anew", "Unknown")
@@ -326,7 +333,9 @@ class EntryDesk:
             self.known[entry.principal] = entry
             self.described[entry.principal] = self.clock()
         self.written[step.key] = self.clock()
-        log.info("access entry written", action=step.action, principal=step.principal, groups=step.groups, why=step.why)
+        self.log.info(
+            "access entry written", action=step.action, principal=step.principal, groups=step.groups, why=step.why
+        )
         return step, Finding("IAMPending", f"{step.principal}: written; EKS takes some seconds to show it", "Unknown")
 
     async def _emptied(self, step: Step, policy: str) -> tuple[Step | None, Finding]:
@@ -340,7 +349,7 @@ class EntryDesk:
             if entry := await self.eks.carry_out(did):
                 self.known[entry.principal] = entry
                 self.described[entry.principal] = self.clock()
-            log.info("access entry emptied", principal=step.principal, why=did.why)
+            self.log.info("access entry emptied", principal=step.principal, why=did.why)
         kept = f"keeps {', '.join(entry.groups)}" if entry and entry.groups else "has no group of a tenant left"
         message = (
             f"{step.principal}: {step.why}, but somebody gave its entry {policy}, which would be lost; the entry stays and "

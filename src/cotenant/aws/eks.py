@@ -82,23 +82,28 @@ class Eks:
                 raise
         return found
 
+    async def association_ids(self) -> list[str]:
+        """ListPodIdentityAssociations, 100 a page."""
+        pages = self.calls.pages("eks", "ListPodIdentityAssociations", clusterName=self.cluster, maxResults=PAGE)
+        return [one["associationId"] async for page in pages for one in page["associations"]]
+
+    async def association(self, identifier: str) -> Bond | None:
+        """DescribePodIdentityAssociation; None if there is none."""
+        try:
+            answer = await self.calls.call(
+                "eks", "DescribePodIdentityAssociation", clusterName=self.cluster, associationId=identifier
+            )
+        except Fault as error:
+            if error.kind == "not found":
+                return None
+            raise
+        one = answer["association"]
+        return Bond(one["namespace"], one["serviceAccount"], one["roleArn"], "Pod Identity", identifier)
+
     async def associations(self) -> list[Bond]:
-        """ListPodIdentityAssociations, 100 a page, and DescribePodIdentityAssociation of each: lists tell no role."""
-        where: dict[str, Any] = {"clusterName": self.cluster}
-        pages = self.calls.pages("eks", "ListPodIdentityAssociations", **where, maxResults=PAGE)
-        found = []
-        for identifier in [one["associationId"] async for page in pages for one in page["associations"]]:
-            try:
-                answer = await self.calls.call(
-                    "eks", "DescribePodIdentityAssociation", **where, associationId=identifier
-                )
-            except Fault as error:
-                if error.kind == "not found":
-                    continue
-                raise
-            one = answer["association"]
-            found.append(Bond(one["namespace"], one["serviceAccount"], one["roleArn"], "Pod Identity", identifier))
-        return found
+        """All of them, each described: lists tell no role."""
+        found = [await self.association(one) for one in await self.association_ids()]
+        return [one for one in found if one]
 
     async def carry_out(self, step: Step) -> Entry | None:
         """CreateAccessEntry, UpdateAccessEntry or DeleteAccessEntry; what there is afterwards.
@@ -130,6 +135,11 @@ class Iam:
     async def me(self) -> Arn | None:
         """GetCallerIdentity, which nobody can be forbidden: the session or user that calls."""
         return arn((await self.calls.call("sts", "GetCallerIdentity"))["Arn"])
+
+    async def role(self, name: str) -> str:
+        """GetRole: the ARN of a role of the caller's account, with its path."""
+        found: str = (await self.calls.call("iam", "GetRole", RoleName=name))["Role"]["Arn"]
+        return found
 
     async def roles(self) -> list[Principal]:
         """ListRoles, 1,000 a page: every role of the account, which has 1,000 unless its quota was raised."""

@@ -56,6 +56,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "can": Entry("can:can", "Whether somebody may do something, EKS access policies included."),
         "access": Entry("access:access", "What somebody may do, and by what."),
         "iam": Entry("iam:iam", "IAM principals of tenants: access entries and aws-auth."),
+        "import": Entry("iam.importing:importing", "Propose access entries for what aws-auth maps, as commands."),
         "kubeconfig": Entry("kubeconfig:kubeconfig", "A kubeconfig with one context for each space of a tenant."),
     },
     "Prove": {

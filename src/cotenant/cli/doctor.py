@@ -35,12 +35,36 @@ NETWORK_POLICY = """aws eks update-addon --cluster-name CLUSTER --addon-name vpc
 INSTALL = "cotenant install"
 LEFT = "left behind"
 POOLS = "node pools"
+CLASSES = "priority classes"
+MEMBERS = "IAM members"
+POLICY = "cotenant iam policy --eks-cluster NAME --region REGION --account ID"
+LATER = "kubectl get cot {0} -o yaml -w"
+NEXT = {
+    "AWSPermissionMissing": f"give it to the operator's role: {POLICY}",
+    "AWSCredentialsMissing": "give the operator's ServiceAccount a role by Pod Identity or IRSA, with what this prints: "
+    + POLICY,
+    "AWSUnavailable": LATER,
+    "AWSNotInstalled": "cotenant install",
+    "ClusterNotFound": "cotenant install --eks-cluster NAME --aws-region REGION",
+    "IAMNotManaged": "cotenant install --eks-cluster NAME --aws-region REGION",
+    "IAMPending": LATER,
+    "EntryReplaced": LATER,
+    "AwsAuthDamaged": "cotenant iam rollback",
+    "PrincipalNotFound": "kubectl edit cot {0}",
+    "PrincipalRefused": "kubectl edit cot {0}",
+    "ModeWithoutEntries": "cotenant iam apply {0}",
+    "ForeignRole": "cotenant iam workloads {0}",
+}
+"""Reason of IAMSynced -> what to do next, {0} being the tenant; else it is to be planned."""
+BINDINGS = "role bindings"
+SHOWN = 5
+Level = Literal["ok", "WARN", "FAIL"]
 
 
 class Finding(Struct, frozen=True):
     """One answer. level: ok, WARN (works, but know it) or FAIL (does not work); fix: a command or a sentence."""
 
-    level: Literal["ok", "WARN", "FAIL"]
+    level: Level
     what: str
     detail: str
     fix: str = ""
@@ -64,8 +88,11 @@ def diagnose(facts: Facts, now: datetime, *, before: bool) -> list[Finding]:
             *_policies(facts),
             *_glass(facts, now),
             *_operator(facts, now),
+            *_members(facts),
             *_pools(facts),
+            *_priorities(facts),
             *_left(facts),
+            *_outsiders(facts),
         ]
     )
     return parts
@@ -132,6 +159,18 @@ def _identities(facts: Facts) -> Iterable[Finding]:
         yield Finding("WARN", "IAM identities", f"aws-auth: {odd[0]}", "cotenant iam list")
     if not auth.faults and not odd:
         yield Finding("ok", "IAM identities", f"aws-auth maps {len(auth.identities())} principals")
+
+
+def _members(facts: Facts) -> Iterable[Finding]:
+    """Tenants whose members by IAM principal cannot enter, or somebody enters who is none."""
+    if facts.unsynced is None:
+        return
+    for tenant, said in facts.unsynced.items():
+        level: Level = "FAIL" if said.status == "False" else "WARN"
+        detail = f"tenant {tenant}, {said.reason}: {said.message}"
+        yield Finding(level, MEMBERS, detail, NEXT.get(said.reason, "cotenant iam plan {0}").format(tenant))
+    if not facts.unsynced:
+        yield Finding("ok", MEMBERS, "IAMSynced of every tenant")
 
 
 def _tools(facts: Facts) -> Iterable[Finding]:
@@ -244,6 +283,18 @@ def _left(facts: Facts) -> Iterable[Finding]:
         yield Finding("ok", LEFT, "no namespace and no role binding without a tenant")
 
 
+def _outsiders(facts: Facts) -> Iterable[Finding]:
+    """What somebody gives who is above the rules, or gave before the namespace was a tenant's. It follows no list of members."""
+    for namespace, name, subject in (facts.outsiders or [])[:SHOWN]:
+        detail = f"RoleBinding {name} in {namespace} names {subject}: it outlives every membership, a cordon too"
+        fix = f"kubectl delete rolebinding {name} -n {namespace}; who belongs to the tenant becomes its member"
+        yield Finding("WARN", BINDINGS, detail, fix)
+    if more := len((facts.outsiders or [])[SHOWN:]):
+        yield Finding("WARN", BINDINGS, f"and {more} more like these", "kubectl get rolebindings -A -o wide")
+    if facts.outsiders == []:
+        yield Finding("ok", BINDINGS, "beside members, those in spaces name ServiceAccounts of the space alone")
+
+
 def _pools(facts: Facts) -> Iterable[Finding]:
     """Taints keep others off the nodes of a tenant; nobody but an administrator sees them."""
     found = facts.placement
@@ -265,6 +316,20 @@ def _pools(facts: Facts) -> Iterable[Finding]:
         yield Finding("WARN", POOLS, detail, "kubectl rollout restart the workloads that made them")
     if not (found.contested or found.untainted or found.guests or found.outside):
         yield Finding("ok", POOLS, f"{found.nodes} nodes are of a pool; every pod that is there belongs there")
+
+
+def _priorities(facts: Facts) -> Iterable[Finding]:
+    """A default that a tenant may not have refuses all of its pods, whoever wrote them."""
+    if facts.shut_out is None:
+        return
+    for name, tenants in facts.shut_out.items():
+        detail = (
+            f"pods that name no class get {name}, which pods.priorityClasses of {_some(tenants)} does not list: refused"
+        )
+        fix = f"add {name} to pods.priorityClasses of the Tenant or its profile, or have pods name a class of the list"
+        yield Finding("FAIL", CLASSES, detail, fix)
+    if not facts.shut_out:
+        yield Finding("ok", CLASSES, "what pods get by default is allowed to every tenant")
 
 
 def _some(names: list[str]) -> str:

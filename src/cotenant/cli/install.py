@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from cotenant.api.scalars import DNS_LABEL
 from cotenant.cli import Failure
-from cotenant.cli.cluster import canaries, proof
+from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags, duration
 from cotenant.cli.cluster.survey import listed
-from cotenant.cli.installation import roles
+from cotenant.cli.installation import proofs, roles
 from cotenant.cli.installation.applier import MANAGER, Applier, Progress, forecast
 from cotenant.cli.installation.predecessor import changes, running
 from cotenant.cli.installation.rollout import NotUp, rolled_out
@@ -67,8 +67,9 @@ async def install(
         await served(client, progress)
     await applied.all("policies", objects.deny(values.platform))
     if wait:
-        unproven = await _proven(client, values.platform, progress)
-    await _force(client, values.platform, applied, progress)
+        unproven = await proofs.denials(client, values.platform, progress)
+    if await _force(client, values.platform, applied, progress) and wait:
+        unproven += await proofs.writings(client, values.platform, progress)
     if not values.platform.strict_accounting:
         await applied.none("strict accounting", objects.refused(values.platform))
     await applied.all("roles and settings", objects.grant(values))
@@ -86,12 +87,13 @@ async def install(
     return Installed(applied.count, applied.changed, unproven)
 
 
-async def _force(client: Client, platform: Platform, applied: Applier, progress: Progress) -> None:
-    """What writes the pool into pods, once its twins are there; an API server before 1.36 knows no such policies."""
+async def _force(client: Client, platform: Platform, applied: Applier, progress: Progress) -> bool:
+    """What writes the pool into pods, once its twins are there; False from an API server before 1.36, which has no such."""
     if await listed(client, resource.MUTATING_POLICIES):
         await applied.all("pools", objects.force(platform))
-    else:
-        progress("pools: no mutating policies here: pods name the pool of their tenant themselves")
+        return True
+    progress("pools: no mutating policies here: pods name the pool of their tenant themselves")
+    return False
 
 
 async def served(client: Client, progress: Progress = lambda _: None) -> None:
@@ -114,34 +116,6 @@ async def served(client: Client, progress: Progress = lambda _: None) -> None:
                     raise
                 await asyncio.sleep(0.05)
     progress("definitions: served")
-
-
-async def _proven(client: Client, platform: Platform, progress: Progress) -> tuple[str, ...]:
-    """Waits for the policies. The guard must be proven; some of the others only by whoever may impersonate."""
-    await proof.prove(proof.guard(client))
-    progress("guard of Spaces: denies")
-    try:
-        await proof.prove(proof.leash(client, platform))
-    except proof.NotProven as reason:
-        progress(f"leash of the operator: not proven ({reason})")
-        return (objects.LEASH, *await _tried(client, progress))
-    progress("leash of the operator: denies")
-    return await _tried(client, progress)
-
-
-async def _tried(client: Client, progress: Progress) -> tuple[str, ...]:
-    """The policies about tenants' objects that nobody could try; NotProven if one lets through what it must deny."""
-    async with canaries.canaries(client) as found:
-        answers = await asyncio.gather(*(proof.prove(one) for one in found), return_exceptions=True)
-    unproven = []
-    for one, answer in zip(found, answers, strict=True):
-        if isinstance(answer, proof.NotProven) and not answer.tried:
-            progress(f"policy {one.policy}: not proven ({answer})")
-            unproven.append(one.policy)
-        elif isinstance(answer, BaseException):
-            raise answer
-    progress(f"policies about tenants' objects: {len(found) - len(unproven)} deny")
-    return tuple(unproven)
 
 
 class Choices(Struct, frozen=True):

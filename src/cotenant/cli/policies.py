@@ -13,7 +13,7 @@ from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
 from cotenant.cli.view.output import NO_HEADERS, document, output_flag, say, table, write, yaml_text
 
 
-@click.group(short_help="The rules inside the API server: list, explain, check, export.")
+@click.group(short_help="The rules inside the API server: list, explain, check, count, export.")
 def policies() -> None:
     """The rules inside the API server. What a refusal begins with is the id of a rule. Only check needs a cluster."""
 
@@ -87,12 +87,59 @@ def check(*, tenants: tuple[str, ...], output: str | None, no_headers: bool, **f
 
 
 @policies.command()
-@click.option("--as", "kind", type=click.Choice(["vap"]), default="vap", help="vap: ValidatingAdmissionPolicies.")
+@click.option("--audit", "file", metavar="FILE", required=True, help="An audit log, one event a line; - for stdin.")
+@output_flag("json", "yaml")
+@NO_HEADERS
+def count(*, file: str, output: str | None, no_headers: bool) -> int:
+    """How often each rule was broken, by tenant, out of an audit log of API servers.
+
+    For rules that observe or warn: what would have been refused in the days that the log covers. Dry runs are not counted.
+    Exit 0: nothing was broken; 1: something; 2: no audit event was found; 3: some lines are none.
+    """
+    from cotenant.model.trail import tally
+
+    try:
+        with click.open_file(file, "rb") as log:
+            found = tally(log)
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}") from error
+    if not found.events:
+        raise Failure(f"{file} holds no event of an audit log, of which each line is a JSON object with an auditID")
+    if output:
+        broken = [asdict(one) | {"requests": times} for one, times in sorted(found.counts.items())]
+        write(document("PolicyCounts", events=found.events, unread=found.unread, broken=broken), output)
+    elif found.counts:
+        rows = [(*names, str(times)) for *names, times in found.rows()]
+        click.echo(table(("TENANT", "RULE", "OUTCOME", "REQUESTS"), rows, headers=not no_headers))
+    say(f"{found.events} events, {sum(found.counts.values())} times a rule was broken")
+    if found.unread:
+        say(f"{found.unread} lines hold no event, the first of them is line {found.first_unread}")
+        return PARTLY
+    return SOMETHING if found.counts else ANSWERED
+
+
+@policies.command()
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["vap", "kyverno"]),
+    default="vap",
+    help="vap: ValidatingAdmissionPolicies; kyverno: ValidatingPolicies of Kyverno, as far as it can.",
+)
 @click.option("--roles", "names", metavar="A,B", help="Roles that members may have, as in cotenant install.")
-def export(*, kind: str, names: str | None) -> None:  # noqa: ARG001 - one kind so far, accepted so that scripts say which
-    """The policies and their bindings as YAML: what `cotenant install` applies of them."""
+def export(*, kind: str, names: str | None) -> None:
+    """The policies as YAML: what `cotenant install` applies of them, or the same rules for Kyverno.
+
+    For Kyverno those about what a tenant may use; what is left out is said on stderr. They are no substitute: see
+    docs/how-to/tighten-rules.md.
+    """
     from cotenant.model.platform import Platform
     from cotenant.render.install import deny
+    from cotenant.render.install.admission import kyverno
 
     platform = Platform(roles=tuple(names.split(","))) if names else Platform()
-    click.echo(yaml_text(*deny(platform)), nl=False)
+    if kind == "vap":
+        click.echo(yaml_text(*deny(platform)), nl=False)
+        return
+    click.echo(yaml_text(*kyverno.exported(platform)), nl=False)
+    say(f"left out, for Kyverno's expressions cannot ask who is above them: {', '.join(kyverno.left_out(platform))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -17,6 +18,9 @@ from cotenant.judge.accounts import remarks
 from cotenant.kube.errors import Forbidden, NotFound
 from cotenant.kube.resource import TENANTS as KIND
 from cotenant.model.accounts import Accounts
+
+SHOWN = 5
+"""Tenants named in one note."""
 
 
 @click.command()
@@ -84,6 +88,21 @@ def show(found: list[Accounts], only: str, *, spaces: bool, wide: bool, headers:
         if rows := space_rows(one, only, wide=wide):
             columns = (*SPACES, *WIDE) if wide else SPACES
             click.echo("\n" + table(columns, rows, headers=headers))
+    for line in noted(found):
+        say(line)
+
+
+def noted(found: list[Accounts]) -> Iterator[str]:
+    """What else there is to know, each thing once."""
+    if len(found) == 1:
+        yield from (f"note: {one.text}" for one in remarks(found[0]))
+        return
+    said: dict[tuple[str, str], list[str]] = {}
     for one in found:
         for remark in remarks(one):
-            say(f"{one.tenant}: {remark.text}" if len(found) > 1 else f"note: {remark.text}")
+            said.setdefault((remark.topic, remark.text.replace(f"tenant {one.tenant} ", "the tenant ")), []).append(
+                one.tenant
+            )
+    for (_, text), tenants in said.items():
+        more = f" and {len(tenants) - SHOWN} more" if len(tenants) > SHOWN else ""
+        yield f"{', '.join(tenants[:SHOWN])}{more}: {text}"

@@ -7,6 +7,9 @@ from typing import Any
 import click
 from msgspec import Struct, field, to_builtins
 
+from cotenant.aws.calls import Calls
+from cotenant.aws.eks import Iam
+from cotenant.aws.faults import Fault
 from cotenant.cli import ANSWERED, PARTLY, complain
 from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags
 from cotenant.cli.cluster.standing import Standing, nowhere, policy, roles_in, spaces_of, standing
@@ -14,8 +17,11 @@ from cotenant.cli.view.output import document, output_flag, write
 from cotenant.kube.errors import Forbidden
 from cotenant.kube.resource import SELF_SUBJECT_REVIEWS, SPACES, TENANTS
 from cotenant.model.arn import arn
+from cotenant.model.iam.claims import canonical
 from cotenant.runtime.rights import Right, lacking
 
+ONCE = 2
+"""Seconds that IAM has for the one thing that only it knows."""
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
 
@@ -28,6 +34,8 @@ class Identity(Struct, rename="camel", omit_defaults=True):
     iam: str = ""
     """ARN by which somebody signed in, where EKS tells it."""
     session: str = ""
+    role: str = ""
+    """ARN of the role that the session is of; with its path where IAM tells the caller."""
     administrator: bool = False
     """Whether this user may list every tenant."""
     tenant: str = ""
@@ -67,6 +75,7 @@ async def identify(cluster: Cluster) -> Identity:
     me = Identity(cluster.name, info.get("username", ""), list(info.get("groups") or ()))
     extra = info.get("extra") or {}
     me.iam, me.session = (extra.get("arn") or [""])[0], (extra.get("sessionName") or [""])[0]
+    me.role = await role_of(me.iam)
     found = await standing(cluster)
     if found is None:
         me.hint = nowhere(cluster).message
@@ -82,6 +91,21 @@ async def identify(cluster: Cluster) -> Identity:
         # Sees the namespace, and has no role of ours in its tenant: an administrator of something else.
         me.hint = f"you see namespace {found.namespace}, and have no role in its tenant"
     return me
+
+
+async def role_of(session: str) -> str:
+    """The role of a session. STS tells no path; IAM does, where the caller may ask it about this very role."""
+    shape = arn(session)
+    if shape is None or not shape.is_session:
+        return ""
+    calls = Calls(tries=1, patience=ONCE)
+    try:
+        found = await Iam(calls).role(shape.path.rstrip("/"))
+    except Fault:
+        return shape.role
+    finally:
+        calls.close()
+    return found if canonical(found) == canonical(shape.role) else shape.role
 
 
 async def belongings(cluster: Cluster, found: Standing, me: Identity) -> None:
@@ -104,7 +128,7 @@ def lines(me: Identity) -> list[tuple[str, str]]:
     found = [("Cluster", me.cluster), ("User", me.user), ("Groups", ", ".join(me.groups) or "-")]
     if me.iam:
         shape = arn(me.iam)
-        role = f" (role {shape.role}, session {me.session})" if shape and shape.is_session else ""
+        role = f" (role {me.role}, session {me.session})" if shape and shape.is_session else ""
         found.insert(1, ("IAM", me.iam + role))
     if me.administrator:
         found.append(("Tenants", "you may list all of them: cotenant get tenants"))

@@ -10,12 +10,13 @@ import click
 
 from cotenant.cli import ANSWERED, FAILED, SOMETHING, Failure
 from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags
-from cotenant.cli.cluster.standing import required
+from cotenant.cli.cluster.standing import Standing, nowhere, required, standing, tenant_of
 from cotenant.cli.cluster.workloads import KINDS, case, demand_of, demanded, named
 from cotenant.cli.view.explanation import lines, plain
 from cotenant.cli.view.output import document, output_flag, say, write
 from cotenant.cli.why_access import why_access
 from cotenant.judge.pod import Explanation, explain
+from cotenant.kube.errors import Forbidden
 from cotenant.model.case import Case
 
 
@@ -28,7 +29,7 @@ why.add_command(why_access)
 
 
 @why.command()
-@click.argument("what", required=False, metavar="[POD|deploy/NAME|rs/NAME|sts/NAME|job/NAME]")
+@click.argument("what", required=False, metavar="[POD|deploy/NAME|sts/NAME|…]")
 @click.option("-f", "--filename", "file", metavar="FILE", help="Ask about a manifest that is not applied; - for stdin.")
 @NAMESPACE
 @output_flag("json", "yaml")
@@ -36,15 +37,17 @@ why.add_command(why_access)
 def pod(*, what: str | None, file: str | None, output: str | None, **flags: Any) -> int:
     """Why pods are not admitted, or whether they would be, and whether a rolling update fits.
 
+    Name a pod, or what makes pods, as kubectl does: deploy/NAME, rs/, sts/, ds/, job/, cronjob/, deployments.apps/NAME.
     By resource: what is asked, what the space has, what the tenant's pool has, what is idle in other spaces and can be
-    moved, what those keep as their floor. Exit 0 if nothing is in the way; 1 if something is; 2 if it cannot be told.
+    moved, what those keep as their floor. Exit 0 if nothing is in the way; 1 if something is, or a rolling update would
+    stand still; 2 if it cannot be told.
     """
     if (what is None) == (file is None):
         raise click.UsageError("name one pod or workload, or give its manifest with -f")
     manifest = read(file) if file else None
 
     async def work(cluster: Cluster) -> tuple[Case, Explanation]:
-        where = await required(cluster, FAILED)
+        where = await found_where(cluster, what)
         if not where.space:
             raise Failure(
                 f"namespace {where.namespace} is the home of tenant {where.tenant}, and no pods run there; name a space with -n"
@@ -66,6 +69,28 @@ def pod(*, what: str | None, file: str | None, output: str | None, **flags: Any)
     return SOMETHING if found.blocked else ANSWERED
 
 
+async def found_where(cluster: Cluster, what: str | None) -> Standing:
+    """The space of the namespace; for an administrator who names none, the one space that has what is asked about.
+
+    Raises Failure.
+    """
+    where = await standing(cluster)
+    if where is not None or cluster.chosen or what is None:
+        return where or await required(cluster, FAILED)
+    kind, name = named(what)
+    try:
+        items = (await cluster.client.list(kind, fields=f"metadata.name={name}")).items
+    except Forbidden:
+        raise nowhere(cluster, FAILED) from None
+    places = [await tenant_of(cluster.client, one["metadata"]["namespace"]) for one in items]
+    spaces = [one for one in places if one is not None and one.space]
+    if len(spaces) == 1:
+        return spaces[0]
+    if not spaces:
+        raise Failure(f"no space of any tenant has {kind.kind} {name}; name a space with -n, or its manifest with -f")
+    raise Failure(f"{kind.kind} {name} is in {', '.join(one.namespace for one in spaces)}: name one with -n")
+
+
 def read(file: str) -> dict[str, Any]:
     """The first object of a file that is a pod or makes pods."""
     import yaml
@@ -79,4 +104,4 @@ def read(file: str) -> dict[str, Any]:
     for one in found:
         if one.get("kind") in kinds and isinstance(one.get("spec"), dict):
             return one | {"metadata": one.get("metadata") or {}}
-    raise Failure(f"{file} holds no Pod, Deployment, ReplicaSet, StatefulSet or Job")
+    raise Failure(f"{file} holds no Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob")

@@ -39,7 +39,7 @@ from cotenant.model.placement import home_is_ours
 from cotenant.model.platform import Platform
 from cotenant.model.readings import Readings
 from cotenant.model.snapshot import TenantView
-from cotenant.model.workload import Coming, charge, coming
+from cotenant.model.workload import Coming, coming
 from cotenant.runtime.controller import Result
 
 PASSES = 10
@@ -181,7 +181,7 @@ class LedgerController:
                 for owner in one.metadata.owner_references:
                     owned.setdefault(owner.uid, []).append(one)
             pods = [
-                coming(kind, one, owned.get(one.metadata.uid, ()))
+                coming(kind, one, owned.get(one.metadata.uid, ()), denied=bool(self.world.denials.of(one.metadata.uid)))
                 for kind, several in kinds.items()
                 for one in several
                 if not one.metadata.deletion_timestamp
@@ -333,14 +333,14 @@ def grown(deed: Deed) -> bool:
 
 def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: float | None, asked: int = 0) -> Pulse:
     """What a space is about to take of a key. `asked`: for pods that wait, which are as good as refused."""
-    refused = asked + sum(one.pods * charge(one.spec, key, limits) for one in pods if one.refused)
-    ahead = sum(one.pods * charge(one.spec, key, limits) for one in pods if not one.refused)
+    refused = asked + sum(one.pods * one.charge(key, limits) for one in pods if one.refused)
+    ahead = sum(one.pods * one.charge(key, limits) for one in pods if not one.refused)
     return Pulse(refused=refused, ahead=ahead, age=age)
 
 
 def largest(pods: Iterable[Coming], key: str, limits: list[LimitItem]) -> int:
     """The largest pod that is about to come."""
-    return max((charge(one.spec, key, limits) for one in pods), default=0)
+    return max((one.charge(key, limits) for one in pods), default=0)
 
 
 class Company:

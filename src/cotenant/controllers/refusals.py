@@ -1,4 +1,4 @@
-"""Refusals by quota, as ReplicaSets tell them, and which of them were false: the tenant had room, only not there.
+"""Refusals by quota, as ReplicaSets and Events tell them, and which of them were false: the tenant had room, only not there.
 
 A pod that somebody makes by hand and that is refused leaves nothing to count.
 """
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from cotenant.api.keys import COTENANT, TENANT, home_of
 from cotenant.api.tenant import SpaceBounds
-from cotenant.api.workload import Workload
+from cotenant.api.workload import Denial, Workload
 from cotenant.controllers.gather import gather_view, ledgers_of
 from cotenant.controllers.world import World, spaces_of
 from cotenant.judge.room import fixed_room, room
@@ -18,13 +18,13 @@ from cotenant.model.accounts import Accounts
 from cotenant.model.escrow.units import limit_of, use_of
 from cotenant.model.platform import Platform
 from cotenant.model.snapshot import TenantView
-from cotenant.model.workload import charge, refused
+from cotenant.model.workload import charge, claimed, refused
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.store import Change
 
 
 class Refusals:
-    """Listens to ReplicaSets. Counts only while it leads, so that nothing is counted twice."""
+    """Listens to ReplicaSets, and to Events of other workloads. Counts only while it leads, so that nothing is counted twice."""
 
     def __init__(
         self,
@@ -36,17 +36,33 @@ class Refusals:
     ) -> None:
         self.world, self.platform, self.metrics, self.now, self.leading = world, platform, metrics, now, leading
         world.workloads["ReplicaSet"].subscribe(self.hear)
+        world.denials.subscribe(self.hear_event)
 
     def hear(self, change: Change[Workload]) -> None:
         """Counts one that begins to be refused. One that is found refused was counted when that began."""
         old, new = change.old, change.new
         if old is None or new is None or refused(old) or not refused(new) or not self.leading():
             return
-        found = self.accounts(new.metadata.namespace)
+        self.count(new)
+
+    def hear_event(self, change: Change[Denial]) -> None:
+        """The same of a workload's first Event; those of the first list were counted when they came."""
+        denials = self.world.denials
+        if change.old or change.new is None or not denials.synced or len(denials.of(change.new.regarding.uid)) > 1:
+            return
+        about = change.new.regarding
+        store = self.world.workloads.get(about.kind)
+        one = store.get(about.namespace, about.name) if store else None
+        if one is not None and self.leading():
+            self.count(one)
+
+    def count(self, one: Workload) -> None:
+        """One more, and one more false one where the tenant had room."""
+        found = self.accounts(one.metadata.namespace)
         if found is None:
             return
         self.metrics.refusals.inc()
-        if self.false(found[0], found[1], new):
+        if self.false(found[0], found[1], one):
             self.metrics.false_refusals.inc()
 
     def false(self, view: TenantView, accounts: Accounts, one: Workload) -> bool:
@@ -54,7 +70,9 @@ class Refusals:
         namespace = one.metadata.namespace
         there = accounts.quotas[namespace]
         for key, hard in there.spec.hard.items():
-            each = charge(one.spec.template.spec, key, view.rules.limits)
+            each = charge(one.spec.template.spec, key, view.rules.limits) + claimed(
+                one.spec.volume_claim_templates, key
+            )
             if not each:
                 continue
             if key in accounts.hard:

@@ -13,7 +13,8 @@ from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.api.workload import Workload
+from cotenant.api.workload import Denial, Workload
+from cotenant.controllers.denials import CHOSEN, lean
 from cotenant.controllers.iam import KEY as ENTRIES
 from cotenant.controllers.ledger import LedgerController
 from cotenant.controllers.meter import transferred
@@ -23,7 +24,8 @@ from cotenant.controllers.space import SpaceController
 from cotenant.controllers.tenant import TenantController
 from cotenant.controllers.world import WATCHED, World, space_key, spaces_of, tenant_label, type_or_decoder
 from cotenant.kube.client import Client
-from cotenant.model.workload import refused
+from cotenant.kube.resource import EVENTS
+from cotenant.model.workload import ended, refused
 from cotenant.runtime.controller import Controller, Reconcile
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
@@ -47,7 +49,9 @@ SELECTED = {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "Spac
 
 
 def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector[Any]]:
-    """One list and watch a kind, cluster-wide; of ResourceQuotas a second one for those that are not ours."""
+    """One list and watch a kind, cluster-wide; of ResourceQuotas a second one for those that are not ours; of Events
+    those alone that say that a pod could not be created.
+    """
     made: list[Reflector[Any]] = []
     for kind, store in world.stores().items():
         type_, decode = type_or_decoder(kind)
@@ -63,7 +67,10 @@ def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector
         metrics=metrics,
         name="resourcequotas of others",
     )
-    return [*made, foreign]
+    denials = Reflector(
+        client, EVENTS, store=world.denials, decode=lean, fields=CHOSEN, metrics=metrics, name="refusals in events"
+    )
+    return [*made, foreign, denials]
 
 
 def controllers(
@@ -214,6 +221,13 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     ledger.watches(world.quotas, of_quota, delay=GATHER, priority=URGENT, when=world.news)
     for store in world.workloads.values():
         ledger.watches(store, lambda one: tenant_of(world, one), delay=GATHER, priority=URGENT, when=wanting)
+    ledger.watches(
+        world.denials,
+        lambda one: tenant_of(world, one),
+        delay=GATHER,
+        priority=URGENT,
+        when=lambda change: first_denial(world, change),
+    )
     ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
 
 
@@ -241,7 +255,12 @@ def look_again(found: Iterable[Controller], world: World) -> None:
             one.queue.add(key)
 
 
-def tenant_of(world: World, one: Workload | ResourceQuota) -> Iterable[str]:
+def first_denial(world: World, change: Change[Denial]) -> bool:
+    """Whether a workload begins to be refused: each of its pods may have an Event, and each retry changes one."""
+    return change.old is None and change.new is not None and len(world.denials.of(change.new.regarding.uid)) == 1
+
+
+def tenant_of(world: World, one: Workload | ResourceQuota | Denial) -> Iterable[str]:
     """The tenant in whose space something of others is; most is in nobody's."""
     namespace = world.namespaces.get(None, one.metadata.namespace)
     return tenant_label(namespace) if namespace and SPACE in namespace.metadata.labels else []
@@ -254,7 +273,7 @@ def wanting(change: Change[Workload]) -> bool:
         return True
     before, after = old.status, new.status
     counts = (before.replicas, before.active, before.succeeded) != (after.replicas, after.active, after.succeeded)
-    return counts or old.spec != new.spec or refused(old) != refused(new)
+    return counts or old.spec != new.spec or refused(old) != refused(new) or ended(old) != ended(new)
 
 
 def joined(world: World, ledger: TenantLedger) -> Iterable[str]:

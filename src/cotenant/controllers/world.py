@@ -18,6 +18,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.api.workload import Workload
 from cotenant.controllers.asks import Asks
+from cotenant.controllers.denials import Denials
 from cotenant.kube import resource
 from cotenant.kube.resource import Resource
 from cotenant.model.finding import Finding, Ref
@@ -73,7 +74,7 @@ class World:
     `lapse`: what of the policies was last seen not to be as installed, in words; "" for nothing. `mutates`: whether the
     API server serves mutating policies; so until somebody looked. `glass`: which policies somebody lifted for a while,
     until when and why; "" for none.
-    `asks`: bare pods that wait for quota just now.
+    `asks`: bare pods that wait for quota just now. `denials`: Events about workloads that a quota refused.
     `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked. `strict`: the
     same of the policy of strict accounting.
     """
@@ -89,6 +90,7 @@ class World:
         self.roles: Store[ClusterRole] = Store()
         self.children: Mapping[str, Store[Child]] = {kind: Store() for kind in CONTENT}
         self.workloads: Mapping[str, Store[Workload]] = {kind: Store() for kind in WORKLOADS}
+        self.denials = Denials()
         self.asks = Asks()
         self.mapped: Store[Mapped] = Store()
         self.maps = False

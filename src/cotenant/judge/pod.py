@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from cotenant.api.workload import Container
 from cotenant.judge.accounts import Remark, remarks
-from cotenant.judge.remedy import remedies
+from cotenant.judge.remedy import remedies, unsticking
 from cotenant.judge.room import Room, fixed_room, room
 from cotenant.model.case import Case
 from cotenant.model.escrow.units import limit_of, use_of
 from cotenant.model.limits import filled
-from cotenant.model.workload import amount, charge
+from cotenant.model.workload import amount, charge, claimed
 
 Verdict = Literal["admitted", "complete", "fits", "refused", "unspecified", "short"]
 BY_LAYER = {
@@ -44,11 +44,13 @@ class Explanation(Struct, kw_only=True):
     reasons: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    stuck: bool = False
+    """Whether a rolling update would stand still."""
 
     @property
     def blocked(self) -> bool:
         """Whether somebody has to do something."""
-        return self.verdict in ("refused", "unspecified", "short")
+        return self.stuck or self.verdict in ("refused", "unspecified", "short")
 
 
 def explain(case: Case) -> Explanation:
@@ -72,15 +74,21 @@ def explain(case: Case) -> Explanation:
         [f"the quota wants every container to say {', '.join(silent)}, and no LimitRange fills it in"] if silent else []
     )
     surge = surge_rooms(case)
+    stuck = stands_still(case, surge)
     return Explanation(
         verdict=verdict,
         summary=summary(case),
         rooms=rooms,
         surge=surge,
-        rolling=rolling(case, surge),
+        rolling=rolling(case, surge, stuck=stuck),
         reasons=(*elsewhere, *mute, *short),
-        advice=tuple(dict.fromkeys(remedies(case, rooms, silent, fits=verdict == "fits"))),
+        advice=tuple(
+            dict.fromkeys(
+                (*remedies(case, rooms, silent, fits=verdict == "fits"), *(unsticking(case, surge) if stuck else ()))
+            )
+        ),
         remarks=tuple(remarks(case.accounts)),
+        stuck=stuck,
     )
 
 
@@ -109,6 +117,10 @@ def charges(case: Case) -> tuple[Room, ...]:
 
 def summary(case: Case) -> str:
     """What is wanted and what is there."""
+    if case.kind == "CronJob":
+        return f"CronJob {case.name} wants {counted(case.wants)} with its next run, has {case.has}"
+    if not case.exists and case.kind == "DaemonSet":
+        return f"DaemonSet {case.name} would want 1 pod on each node that fits, and this is about one of them"
     if not case.exists:
         return f"{case.kind} {case.name} would want {counted(case.wants)}"
     return f"{case.kind} {case.name} wants {counted(case.wants)}, has {case.has}"
@@ -125,15 +137,21 @@ def rooms_for(case: Case, pods: int) -> tuple[Room, ...]:
         return ()
     found = []
     for key, text in sorted(case.quota.spec.hard.items()):
-        each = charge(case.spec, key, case.limits)
+        asked, each = amounts_of(case, key, pods)
         if not each:
             continue
         if key in case.accounts.hard:
-            found.append(room(case.accounts.account(key), case.namespace, pods * each, each))
+            found.append(room(case.accounts.account(key), case.namespace, asked, each))
         else:
             used = use_of(key, case.quota.status.used.get(key, "0"))
-            found.append(fixed_room(key, pods * each, used, limit_of(key, text)))
+            found.append(fixed_room(key, asked, used, limit_of(key, text)))
     return tuple(found)
+
+
+def amounts_of(case: Case, key: str, pods: int) -> tuple[int, int]:
+    """What so many pods are charged of a key, and what one of them is. Claims that are there are not charged again."""
+    each, claims = charge(case.spec, key, case.limits), claimed(case.claims, key)
+    return pods * each + max(0, pods - case.kept) * claims, each + claims
 
 
 def unspecified(case: Case) -> list[str]:
@@ -162,7 +180,7 @@ def beside(case: Case, pods: int) -> Iterator[str]:
     """What a quota says that is not cotenant's."""
     for one in case.foreign:
         for key, text in sorted(one.spec.hard.items()):
-            asked = pods * charge(case.spec, key, case.limits)
+            asked, _ = amounts_of(case, key, pods)
             used = use_of(key, one.status.used.get(key, "0"))
             if asked and used + asked > limit_of(key, text):
                 yield (
@@ -178,11 +196,21 @@ def surge_rooms(case: Case) -> tuple[Room, ...]:
     return rooms_for(case, max(0, case.rollout.replicas + case.rollout.surge - case.has))
 
 
-def rolling(case: Case, surge: tuple[Room, ...]) -> str:
+def stands_still(case: Case, surge: tuple[Room, ...]) -> bool:
+    """Whether a rolling update would not get the one pod more that it cannot begin without."""
+    plan = case.rollout
+    if plan is None or plan.recreate or not plan.surge or plan.unavailable or not any(one.blocked for one in surge):
+        return False
+    return any(each.blocked for each in rooms_for(case, max(0, plan.replicas - case.has) + 1))
+
+
+def rolling(case: Case, surge: tuple[Room, ...], *, stuck: bool) -> str:
     """Whether a rolling update fits."""
     plan = case.rollout
     if plan is None:
         return ""
+    if plan.by_hand:
+        return "a pod is replaced when somebody deletes it (OnDelete): it needs nothing more"
     if plan.recreate:
         return "an update ends all pods before it starts new ones (strategy Recreate): it needs nothing more"
     if not plan.surge:
@@ -194,6 +222,5 @@ def rolling(case: Case, surge: tuple[Room, ...]) -> str:
     keys = ", ".join(one.key for one in short)
     if plan.unavailable:
         return f"{more}, and is short of {keys}; it goes on all the same, ending {counted(plan.unavailable)} at a time first"
-    one = rooms_for(case, max(0, plan.replicas - case.has) + 1)
-    stuck = "it stands still" if any(each.blocked for each in one) else "it goes on with fewer at a time"
-    return f"{more}, and is short of {keys}; {stuck}, for maxUnavailable is 0"
+    end = "it stands still" if stuck else "it goes on with fewer at a time"
+    return f"{more}, and is short of {keys}; {end}, for maxUnavailable is 0"

@@ -102,7 +102,8 @@ def policies_act(found: TenantSnapshot) -> Finding | None:
         return None
     return Finding(
         "QuotaNotStrict",
-        "the policies cotenant-quota-* were not seen to act: no new space is opened; run cotenant install",
+        "the policies cotenant-quota-* were not seen to act on every API server: no new space is opened; if that stays, run: "
+        "cotenant install",
     )
 
 

@@ -25,6 +25,17 @@ def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: 
         yield "cotenant brings quota to a workload that asks; a bare pod that is refused is to be tried again"
 
 
+def unsticking(case: Case, surge: Iterable[Room]) -> Iterator[str]:
+    """What helps an update that would stand still: room for it, or one that ends a pod first."""
+    for one in surge:
+        if one.blocked:
+            yield from remedy(case, one, case.accounts.tenant)
+    order = "strategy" if case.kind == "Deployment" else "updateStrategy"
+    change = f'{{"spec":{{"{order}":{{"rollingUpdate":{{"maxSurge":0,"maxUnavailable":1}}}}}}}}'
+    target = f"{case.kind.lower()} {case.name} -n {case.namespace}"
+    yield f"let an update end a pod before it starts one: kubectl patch {target} -p '{change}'"
+
+
 def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
     """What helps with one key."""
     more = one.said(one.used + one.asked)

@@ -36,6 +36,28 @@ class Room(Struct, frozen=True, kw_only=True):
     total: int | None = None
     """What all spaces use together."""
     words: str = ""
+    allocated: int | None = None
+    """What this space may grow to without another transfer."""
+    holders: tuple[tuple[str, int], ...] = ()
+    """Other spaces that hold more than they use, most first: name, and how much is left with each."""
+
+    @property
+    def left(self) -> int | None:
+        """What the tenant has left in all."""
+        if self.limit is None or self.total is None:
+            return None
+        return max(0, self.limit - self.total)
+
+    @property
+    def where(self) -> str:
+        """What is left, and where it is held; "" where nothing is, or the key is not shared."""
+        if not self.left:
+            return ""
+        places = [("here", self.here), ("pool", self.pool or 0), *self.holders[:BIGGEST]]
+        held = [f"{name} {self.said(amount)}" for name, amount in places if amount]
+        more = len(self.holders) - BIGGEST
+        told = ", ".join(held) + (f" and {more} more spaces" if more > 0 else "")
+        return f"{self.said(self.left)} of {self.said(self.limit)} left: {told}" if told else ""
 
     @property
     def here(self) -> int:
@@ -83,7 +105,15 @@ def room(account: Account, namespace: str, asked: int, each: int) -> Room:
         limit=account.limit,
         total=account.used,
         words=words,
+        allocated=own.allocation,
+        holders=holders(others),
     )
+
+
+def holders(others: list[Holding]) -> tuple[tuple[str, int], ...]:
+    """Spaces that hold more than they use, most first."""
+    found = [(one.space or one.namespace, one.movable + one.reserved) for one in others if one.movable + one.reserved]
+    return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
 
 
 def judged(account: Account, own: Holding, asked: int, each: int, elsewhere: int, reserved: int) -> tuple[Verdict, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 import msgspec
 from msgspec import Struct
 
-from cotenant.kube.errors import Gone
+from cotenant.kube.errors import ApiError, Gone
 from cotenant.kube.lines import Lines
 from cotenant.kube.resource import Resource
 from cotenant.kube.session import JSON, Body, Query, Session, address, encode
@@ -278,9 +278,14 @@ class Client(Session):
         headers = (*self.headers, ("Accept", JSON))
         lines = Lines()
         target = address(resource.path(namespace), {"watch": "1", **query})
-        async with aclosing(self.transport.stream(target, headers, idle)) as chunks:  # type: ignore[type-var]  # it is a generator
-            async for chunk in chunks:
-                yield lines.feed(chunk)
+        try:
+            async with aclosing(self.transport.stream(target, headers, idle)) as chunks:  # type: ignore[type-var]  # it is a generator
+                async for chunk in chunks:
+                    yield lines.feed(chunk)
+        except ApiError as error:
+            if error.status and self.observe is not None:
+                self.observe("GET", error.status, 0.0)
+            raise
 
     async def version(self) -> dict[str, Any]:
         """/version: major, minor, gitVersion."""

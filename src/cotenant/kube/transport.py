@@ -34,6 +34,8 @@ SOCKET_OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
 )
 Headers = Sequence[tuple[str, str]]
+ALONE = ("Connection", "close")
+"""A header: such a request gets a new connection of its own, so that a load balancer chooses anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Transport:
         self._refreshed = time.monotonic()
         self._refreshing = asyncio.Lock()
         self._rest, self._session = _open(configuration)
+        self._alone: aiohttp.ClientSession | None = None
         self._extra: dict[str, Any] = {}
         if configuration.tls_server_name:
             self._extra["server_hostname"] = configuration.tls_server_name
@@ -125,6 +128,10 @@ class Transport:
             configuration, Mounted(loader), namespace=namespace.read_text().strip() if namespace.is_file() else ""
         )
 
+    def apart(self) -> Transport:
+        """The same cluster and identity over connections of its own: to be closed by who asked for it."""
+        return Transport(self._configuration, self._loader, context=self.context, namespace=self.namespace)
+
     async def send(self, method: str, target: str, headers: Headers, body: bytes | None, seconds: float) -> Response:
         """One request and its whole answer, whatever its status; Unavailable when none came in time.
 
@@ -152,16 +159,25 @@ class Transport:
                     if answer.status == 401:
                         await self._refresh(rejected=True)
                     raise from_response(answer.status, await answer.read(), answer.headers.get("Retry-After"))
-                yield b""
-                async for chunk in answer.content.iter_any():
-                    yield chunk
+                connection = answer.connection
+                try:
+                    yield b""
+                    async for chunk in answer.content.iter_any():
+                        yield chunk
+                finally:
+                    # Hanging up politely would wait for the server's goodbye, beyond our own close().
+                    if answer.connection is not None and connection and connection.transport:
+                        connection.transport.abort()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(self.host, error) from error
 
     async def close(self) -> None:
         """Closes every connection."""
+        if self._alone is not None:
+            await self._alone.close()
         await self._session.close()
         await self._rest.close()
+        await asyncio.sleep(0)  # what was aborted is closed in the next turn of the loop
 
     async def _once(
         self, method: str, target: str, headers: Headers, body: bytes | None, limit: aiohttp.ClientTimeout
@@ -180,9 +196,21 @@ class Transport:
         self, method: str, target: str, headers: Headers, body: bytes | None, limit: aiohttp.ClientTimeout
     ) -> Any:
         # The library's own request() would run json.dumps over a body that msgspec has already encoded.
-        return self._session.request(
+        session = self._session if ALONE not in headers else self._unpooled()
+        return session.request(
             method, self.host + target, headers=headers, data=body, timeout=limit, allow_redirects=False, **self._extra
         )
+
+    def _unpooled(self) -> aiohttp.ClientSession:
+        """A session that takes no connection that is there already: those may all lead to one API server."""
+        if self._alone is None:
+            import aiohttp
+
+            connector = aiohttp.TCPConnector(
+                limit=0, ssl=self._rest.ssl_context, socket_factory=_socket, force_close=True, ttl_dns_cache=30
+            )
+            self._alone = aiohttp.ClientSession(connector=connector, trust_env=False)
+        return self._alone
 
     async def _signed(self, headers: Headers) -> Headers:
         if self._loader is not None and time.monotonic() - self._refreshed > REFRESH_SECONDS:

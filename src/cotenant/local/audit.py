@@ -55,10 +55,10 @@ class Audit:
     """Reads the logs that the API servers write in blocking mode."""
 
     def __init__(self, logs: Sequence[Path], wires: Sequence[Wire]) -> None:
-        self._logs, self._wires = logs, wires
+        self.logs, self._wires = logs, wires
 
     def mark(self) -> Mark:
-        return Mark(tuple(self._settle(server) for server in range(len(self._logs))))
+        return Mark(tuple(self._settle(server) for server in range(len(self.logs))))
 
     def since(
         self, mark: Mark, *, user: str | None = None, agent: str | None = None, writes: bool = False
@@ -69,7 +69,7 @@ class Audit:
         found: list[Request] = []
         for server, start in enumerate(mark.offsets):
             end = self._settle(server)
-            with self._logs[server].open("rb") as log:
+            with self.logs[server].open("rb") as log:
                 log.seek(start)
                 lines = log.read(end - start).splitlines()
             found += [_request(json.loads(line)) for line in lines if b"cotenant-audit-mark" not in line]
@@ -84,7 +84,7 @@ class Audit:
     def _settle(self, server: int) -> int:
         """The position just behind a request of our own, made now: all that was answered before is in the log."""
         token = uuid.uuid4().hex
-        log = self._logs[server]
+        log = self.logs[server]
         start = max(0, log.stat().st_size - 1) if log.exists() else 0
         self._wires[server].request("GET", f"/version?cotenant-audit-mark={token}")
         deadline = time.monotonic() + _PATIENCE

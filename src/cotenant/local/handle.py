@@ -138,6 +138,10 @@ class Handle:
     def audit_mark(self) -> Mark:
         return self._audit.mark()
 
+    def audit_logs(self) -> list[Path]:
+        """The audit log of each API server, in the order of a mark's offsets."""
+        return list(self._audit.logs)
+
     def audit_since(
         self, mark: Mark, *, user: str | None = None, agent: str | None = None, writes: bool = False
     ) -> list[Request]:

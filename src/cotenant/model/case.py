@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.limits import LimitItem
-from cotenant.api.workload import PodSpec
+from cotenant.api.workload import ClaimTemplate, PodSpec
 from cotenant.model.accounts import Accounts
 from cotenant.model.denial import layer
 from cotenant.model.rollout import Rollout
@@ -46,6 +46,10 @@ class Case(Struct, frozen=True, kw_only=True):
     foreign: tuple[ResourceQuota, ...] = ()
     """ResourceQuotas that somebody else put into the namespace."""
     limits: tuple[LimitItem, ...] = ()
+    claims: tuple[ClaimTemplate, ...] = ()
+    """Volume claims that each pod of a StatefulSet gets."""
+    kept: int = 0
+    """Missing pods whose claims are there already."""
     accounts: Accounts
 
     @property

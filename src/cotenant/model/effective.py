@@ -11,6 +11,7 @@ from cotenant.api.limits import LimitItem
 from cotenant.api.profile import ProfileSpec
 from cotenant.api.scalars import Enforcement
 from cotenant.api.tenant import (
+    AddonsSpec,
     IngressSpec,
     NetworkSpec,
     NodesSpec,
@@ -31,13 +32,20 @@ BUILT_IN = TenantSpec(
     limits=[],
     network=NetworkSpec(isolation="tenant", internet=True, from_=[], to=[]),
     pods=PodRules(
-        security="restricted", schedulers=["fargate-scheduler"], csi_drivers=[], user_namespaces=False, allow_exec=True
+        security="restricted",
+        schedulers=["fargate-scheduler"],
+        csi_drivers=[],
+        user_namespaces=False,
+        always_pull=False,
+        max_grace_period_seconds=3600,
+        allow_exec=True,
     ),
     nodes=NodesSpec(),
     services=ServicesSpec(types=["ClusterIP"]),
     ingress=IngressSpec(hosts=[]),
     storage=StorageSpec(),
     service_accounts=ServiceAccountsSpec(iam_roles=[]),
+    addons=AddonsSpec(shared=[]),
     enforcement="enforce",
     cordoned=False,
     deletion_policy="Orphan",
@@ -69,6 +77,7 @@ class Effective(Struct, frozen=True, kw_only=True):
     ingress: IngressSpec
     storage: StorageSpec
     service_accounts: ServiceAccountsSpec
+    addons: AddonsSpec
     enforcement: Enforcement
     modes: Mapping[str, Enforcement]
     """Of single rules, by id; the others follow `enforcement`."""
@@ -100,7 +109,7 @@ def effective(spec: TenantSpec, profile: ProfileSpec | None = None, *, strict: b
     spaces = overlay(TenantSpacesSpec(), full.spaces)
     quota, network, pods = full.quota, full.network, full.pods
     assert quota and quota.space and network and pods and spaces.limit is not None
-    assert full.nodes and full.services and full.ingress and full.storage and full.service_accounts
+    assert full.nodes and full.services and full.ingress and full.storage and full.service_accounts and full.addons
     assert network.isolation and pods.security and full.enforcement and full.deletion_policy and quota.accounting
     return Effective(
         limit=spaces.limit,
@@ -123,6 +132,7 @@ def effective(spec: TenantSpec, profile: ProfileSpec | None = None, *, strict: b
         ingress=full.ingress,
         storage=full.storage,
         service_accounts=full.service_accounts,
+        addons=full.addons,
         enforcement=full.enforcement,
         modes=full.rules or {},
         cordoned=bool(full.cordoned),

@@ -63,7 +63,8 @@ def share(view: TenantView, space: Space | None, key: str) -> Share:
     if space is None:
         return Share()
     ceiling = limit_of(key, allowance.hard(view, space)[key])
-    return Share(floor=min(ceiling, floor(view, space, key)), ceiling=ceiling)
+    weight = (space.spec.quota.weight if space.spec.quota else None) or 1
+    return Share(floor=min(ceiling, floor(view, space, key)), ceiling=ceiling, weight=weight)
 
 
 def floor(view: TenantView, space: Space, key: str) -> int:

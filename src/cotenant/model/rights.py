@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cotenant.api.keys import COTENANT, MANAGED_BY
 
+TENANTS = "tenant spec"
+"""Origin of a binding that the operator made for members."""
 BOOTSTRAP = "kubernetes.io/bootstrapping"
 Manifest = Mapping[str, Any]
 
@@ -52,7 +54,7 @@ def grants(bindings: Iterable[Manifest], roles: Iterable[Manifest]) -> Iterator[
         namespace = metadata.get("namespace", "")
         key = (ref["kind"], namespace if ref["kind"] == "Role" else "", ref["name"])
         yield Grant(
-            tuple(map(subject, one.get("subjects") or ())),
+            tuple(subject(each, namespace) for each in one.get("subjects") or ()),
             f"{one['kind']} {metadata['name']}",
             namespace,
             f"{ref['kind']} {ref['name']}",
@@ -61,10 +63,10 @@ def grants(bindings: Iterable[Manifest], roles: Iterable[Manifest]) -> Iterator[
         )
 
 
-def subject(one: Manifest) -> tuple[str, str]:
-    """A subject as the API server compares it."""
+def subject(one: Manifest, namespace: str) -> tuple[str, str]:
+    """A subject of a binding as the API server compares it: a ServiceAccount that names no namespace is of the binding's."""
     if one["kind"] == "ServiceAccount":
-        return "User", f"system:serviceaccount:{one.get('namespace', '')}:{one['name']}"
+        return "User", f"system:serviceaccount:{one.get('namespace') or namespace}:{one['name']}"
     return one["kind"], one["name"]
 
 
@@ -72,10 +74,32 @@ def origin(metadata: Manifest) -> str:
     """Who made a binding, as far as its labels tell."""
     labels = metadata.get("labels") or {}
     if labels.get(MANAGED_BY) == COTENANT:
-        return "tenant spec" if "cotenant.dev/tenant" in labels else "cotenant"
+        return TENANTS if "cotenant.dev/tenant" in labels else "cotenant"
     if BOOTSTRAP in labels:
         return "Kubernetes"
     return "not managed"
+
+
+def outsiders(bindings: Iterable[Manifest], places: Container[str]) -> list[tuple[str, str, str]]:
+    """RoleBindings in these namespaces that name others than ServiceAccounts there: (namespace, binding, `User bob`).
+
+    Those of ours name members, and follow them. Nobody takes back what these give to who was a member once.
+    """
+    found = []
+    for one in bindings:
+        metadata = one["metadata"]
+        here = metadata["namespace"]
+        if here not in places or origin(metadata) == TENANTS:
+            continue
+        own = (f"system:serviceaccount:{here}:", f"system:serviceaccounts:{here}")
+        others = [
+            f"{kind} {name}"
+            for each in one.get("subjects") or ()
+            for kind, name in [subject(each, here)]
+            if not (name.startswith(own[0]) if each["kind"] == "ServiceAccount" else (kind, name) == ("Group", own[1]))
+        ]
+        found += [(here, metadata["name"], other) for other in others[:1]]
+    return sorted(found)
 
 
 def holds(grant: Grant, user: str, groups: Iterable[str]) -> bool:

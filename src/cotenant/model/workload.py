@@ -12,13 +12,16 @@ from fractions import Fraction
 from msgspec import Struct
 
 from cotenant.api.limits import LimitItem
-from cotenant.api.workload import Container, PodSpec, Quantities, Workload
+from cotenant.api.workload import ClaimTemplate, Container, PodSpec, Quantities, Workload
 from cotenant.model.escrow.units import scale
 from cotenant.model.limits import filled
 from cotenant.model.quantity import parse
+from cotenant.model.usage.objects import BY_CLASS
 
 Amounts = dict[str, Fraction]
 PODS = ("pods", "count/pods")
+CLAIMS = ("persistentvolumeclaims", "count/persistentvolumeclaims")
+ENDS = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 WHOLE = ("cpu", "memory", "ephemeral-storage")
 """Resources that a quota may name without `requests.`."""
 
@@ -29,21 +32,36 @@ class Coming(Struct, frozen=True):
     pods: int
     spec: PodSpec
     refused: bool = False
+    claims: tuple[ClaimTemplate, ...] = ()
+    """What each of them claims: those of a StatefulSet, as if none of its claims were there yet."""
+
+    def charge(self, key: str, limits: Iterable[LimitItem] = ()) -> int:
+        """What one of them is charged of a quota key, its claims included."""
+        return charge(self.spec, key, limits) + claimed(self.claims, key)
 
 
-def coming(kind: str, one: Workload, owned: Iterable[Workload] = ()) -> Coming:
-    """What a workload is about to create. `owned`: the ReplicaSets of a Deployment, which create its pods."""
+def coming(kind: str, one: Workload, owned: Iterable[Workload] = (), *, denied: bool = False) -> Coming:
+    """What a workload is about to create. `owned`: the ReplicaSets of a Deployment, which create its pods.
+
+    `denied`: an Event says that one of them met a quota, which Jobs and StatefulSets tell by no condition.
+    """
     spec, status = one.spec, one.status
     template = spec.template.spec
     if kind == "Job":
         wanted = 1 if spec.parallelism is None else spec.parallelism
         if spec.completions is not None:
             wanted = min(wanted, spec.completions - (status.succeeded or 0))
-        return Coming(0 if spec.suspend else max(0, wanted - (status.active or 0)), template)
+        return Coming(0 if spec.suspend or ended(one) else max(0, wanted - (status.active or 0)), template, denied)
     replicas = 1 if spec.replicas is None else spec.replicas
     if kind == "Deployment":
         return Coming(max(0, replicas - sum(set_.spec.replicas or 0 for set_ in owned)), template)
-    return Coming(max(0, replicas - (status.replicas or 0)), template, refused(one))
+    claims = tuple(spec.volume_claim_templates)
+    return Coming(max(0, replicas - (status.replicas or 0)), template, denied or refused(one), claims)
+
+
+def ended(one: Workload) -> bool:
+    """Whether a Job is over, or about to be: it creates no pod any more."""
+    return any(found.type in ENDS and found.status == "True" for found in one.status.conditions or ())
 
 
 def refused(one: Workload) -> bool:
@@ -69,6 +87,20 @@ def charge(spec: PodSpec, key: str, limits: Iterable[LimitItem] = ()) -> int:
     items = [filled(item) for item in limits if item.type == "Container"]
     total = together(spec, part, name, items)
     return -int(-total * scale(key) // 1)
+
+
+def claimed(claims: Iterable[ClaimTemplate], key: str) -> int:
+    """What volume claims are charged of a quota key, as `pvcEvaluator` charges; 0 for what they are not charged for.
+
+    A claim that names no class gets the cluster's default one only when it is made: its keys are not foreseen.
+    """
+    name, by_class, bare = key.rpartition(BY_CLASS)
+    found = [one.spec for one in claims if not by_class or one.spec.storage_class_name == name]
+    if bare in CLAIMS:
+        return len(found)
+    return (
+        sum(-int(-read(one.resources.requests, "storage") // 1) for one in found) if bare == "requests.storage" else 0
+    )
 
 
 def together(spec: PodSpec, part: str, name: str, items: list[dict[str, object]]) -> Fraction:

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from cotenant.judge.isolation import accounts, claims
+from cotenant.judge.isolation import accounts, bindings, claims
+from cotenant.judge.isolation.alike import Refusals
 from cotenant.judge.isolation.claims import Action, Attempt
 from cotenant.judge.isolation.pairs import choose
 from cotenant.judge.isolation.parties import AUTHENTICATED, Identity, Party
@@ -23,7 +24,7 @@ from cotenant.judge.isolation.request import Request, by_rule, request, review, 
 from cotenant.judge.isolation.verdict import Answer, found, judge
 from cotenant.kube import resource
 from cotenant.kube.client import Client
-from cotenant.kube.errors import ApiError, Unavailable
+from cotenant.kube.errors import ApiError, Forbidden, Unavailable
 from cotenant.proof.scene import Question, Scene, gather
 
 CONCURRENCY = 8
@@ -62,7 +63,7 @@ async def verify(client: Client, question: Question, progress: Progress = lambda
         kubernetes=version.get("gitVersion", "?"),
         cluster=calm.host,
         time=question.now.isoformat(timespec="seconds"),
-        notes=[*scene.notes, *prover.notes, *beside],
+        notes=[*scene.notes, *prover.notes, *prover.spared(), *beside],
     )
 
 
@@ -76,6 +77,7 @@ class Prover:
         self._spoken: dict[Identity, Client] = {}
         self._silence = 0
         self._unseen = ""
+        self._refusals: Refusals | None = None
         self.notes: list[str] = []
 
     @property
@@ -90,6 +92,7 @@ class Prover:
         everybody = members.union(*(one.accounts for one in tried))
         if self._question.static:
             self.notes.append("static: asked by SubjectAccessReview only, nothing was tried")
+            await self._compare()
             return
         refused = ""
         for who in sorted(everybody, key=lambda one: one.user):
@@ -110,29 +113,57 @@ class Prover:
                 f"you may not impersonate {left} ServiceAccounts of the spaces; for them only "
                 f"{', '.join(accounts.ASKED)} was asked ({refused})"
             )
-        await self._overlook()
+        self._unseen = await self._overlook()
+        if self._unseen:
+            self.notes.append(
+                f"not all rules can be seen here ({self._unseen}); what ServiceAccounts may do was also asked by "
+                f"SubjectAccessReview: {', '.join(accounts.ASKED)}"
+            )
+        if everybody - self._spoken.keys():
+            await self._compare()
 
-    async def _overlook(self) -> None:
-        """Whether every authorizer lists its rules. A webhook does not (EKS), so what it may give is asked for."""
+    async def _overlook(self) -> str:
+        """Why not all rules are listed, "" where they are. A webhook lists none (EKS), so what it may give is asked for."""
         everything = Action("*", resource.SELF_SUBJECT_RULES_REVIEWS)
         asked = request(
             Attempt("cluster", "", "", Identity("", (), "", ()), everything, "rules"), self._question.nowhere
         )
         _, answer = await self._send(self._client, asked)
         status = answer.get("status")
-        if isinstance(status, dict) and status.get("incomplete"):
-            self._unseen = status.get("evaluationError") or "an authorizer does not list its rules"
-            self.notes.append(
-                f"not all rules can be seen here ({self._unseen}); what ServiceAccounts may do was also asked by "
-                f"SubjectAccessReview: {', '.join(accounts.ASKED)}"
-            )
+        if not isinstance(status, dict):
+            return f"not answered: {answer.get('message', '')}"
+        if not status.get("incomplete"):
+            return ""
+        return status.get("evaluationError") or "an authorizer does not list its rules"
+
+    async def _compare(self) -> None:
+        """One look at RBAC, so that who holds the same bindings is asked for once.
+
+        Not where another authorizer may tell them apart; that of EKS does so by the IAM principal, which no review carries.
+        """
+        if await self._overlook() and self._question.outside is None:
+            return
+        try:
+            wide = await self._client.list(resource.CLUSTER_ROLE_BINDINGS)
+            local = await self._client.list(resource.ROLE_BINDINGS)
+        except Forbidden as error:
+            self.notes.append(f"who holds the same bindings is not known, so each was asked for: {error.message}")
+            return
+        self._refusals = Refusals(wide.items, local.items)
+
+    def spared(self) -> list[str]:
+        """What was concluded instead of asked, in words."""
+        if self._refusals is None or not self._refusals.spared:
+            return []
+        said = f"{self._refusals.spared:,} of the refusals were not asked for again"
+        return [f"{said}: RBAC had refused the same to somebody for whom the same bindings hold there"]
 
     def attempts(self, scene: Scene) -> Iterator[Attempt]:
         """Every attempt of this proof."""
         parties = {one.name: one for one in scene.parties}
         for name in self._tally.tried:
             yield from self._own(parties[name], scene)
-        for source, target in self._tally.chosen.pairs:
+        for source, target in sorted(self._tally.chosen.pairs, key=lambda pair: pair[1]):
             both = shared(parties[source], parties[target])
             for who in parties[source].identities:
                 if who.member not in both:
@@ -153,7 +184,8 @@ class Prover:
         for who in one.identities:
             tried = chain(
                 claims.control(one, who, scene.catalogue, scene.rules),
-                claims.fence(one, who, scene.catalogue),
+                claims.fence(one, who, scene.catalogue, scene.rules),
+                bindings.given_away(one, who, scene.rules),
                 claims.cluster(one, who, scene.system),
                 claims.pod_security(one, who, scene.rules, pods),
             )
@@ -167,7 +199,7 @@ class Prover:
         """The attempt by the means that are left; None where there are none."""
         if attempt.identity in self._spoken or attempt.means == "review":
             return attempt
-        if attempt.means == "rules" or attempt.claim == "pod security":
+        if attempt.means == "rules" or attempt.claim in ("pod security", "bindings"):
             return None
         return structs.replace(attempt, means="review")
 
@@ -190,10 +222,15 @@ class Prover:
     async def prove(self, attempt: Attempt) -> None:
         """One attempt and its verdict; what is let through is also explained."""
         asked = request(attempt, self._question.nowhere)
-        answer = await self._ask(attempt, asked)
+        answer = self._concluded(attempt) or await self._ask(attempt, asked)
         verdict = judge(attempt, answer)
         decider = await self._decider(attempt, answer) if verdict.outcome == "ALLOWED" else ""
         self._tally.add(attempt, verdict, answer, asked, self._question.nowhere, decider)
+
+    def _concluded(self, attempt: Attempt) -> Answer | None:
+        if attempt.means == "review" and self._refusals and self._refusals.covers(attempt.identity, attempt.action):
+            return Answer(201, allowed=False)
+        return None
 
     async def _decider(self, attempt: Attempt, answer: Answer) -> str:
         if attempt.claim == "pod security":
@@ -218,7 +255,10 @@ class Prover:
             return Answer(status, message, composed=answer.get("kind") == "Status")
         said = answer["status"]
         if attempt.means == "review":
-            return Answer(status, said.get("reason", ""), bool(said.get("allowed")))
+            reason, allowed = said.get("reason", ""), bool(said.get("allowed"))
+            if self._refusals and not allowed and not reason:
+                self._refusals.add(attempt.identity, attempt.action)
+            return Answer(status, reason, allowed)
         unseen = said.get("incomplete") and not self._unseen
         return Answer(
             status,

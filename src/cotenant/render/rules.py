@@ -44,6 +44,7 @@ def policy(view: TenantView, namespace: str, space: str | None = None) -> Manife
         ingress=rules.ingress,
         storage=rules.storage,
         service_accounts=rules.service_accounts,
+        addons=rules.addons if rules.addons.shared else None,
         enforcement=rules.enforcement,
         rules=dict(rules.modes) or None,
         cordoned=rules.cordoned,

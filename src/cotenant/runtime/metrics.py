@@ -69,7 +69,7 @@ class Metrics:
         self.transfer_seconds = seconds(
             "cotenant_quota_transfer_duration_seconds", "Time of one transfer, all its writes", TRANSFER_BUCKETS, "kind"
         )
-        self.refusals = counter("cotenant_quota_refusals", "ReplicaSets that began to be refused pods by their quota")
+        self.refusals = counter("cotenant_quota_refusals", "Workloads that began to be refused pods by their quota")
         self.false_refusals = counter(
             "cotenant_quota_false_refusals", "Of these, those whose tenant had room for the pod elsewhere"
         )

@@ -19,7 +19,7 @@ KUBECTL = Path(sys.executable).with_name("kubectl")
 def kubectl(control_plane, api):
     def run(*arguments: str, check: bool = True) -> str:
         environment = control_plane.environment(control_plane.kubeconfig)
-        done = subprocess.run([KUBECTL, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([KUBECTL, *arguments], env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ from vocabulary import (
 )
 
 pytestmark = pytest.mark.cluster
+# No node has that: where a pod of a Job runs, it is over at once.
+UNPLACED = {"restartPolicy": "Never", "nodeSelector": {"example.com/none": "here"}}
+WAITING = {"StatefulSet": {}, "Job": UNPLACED, "CronJob": UNPLACED}
 HALF = [{"type": "Container", "defaultRequest": {"cpu": "500m"}}]
 
 
@@ -36,6 +40,14 @@ def why(person: Person, what: str, namespace: str, code: int = 0) -> dict[str, A
         expect(cotenant(person, "why", "pod", what, "-n", namespace, "-o", "json"), code)
     )
     return found | {"verdicts": {one["resource"]: one["verdict"] for one in found["resources"]}}
+
+
+def maker(api: str, kind: str, name: str, namespace: str, **spec: Any) -> dict[str, Any]:
+    """Something that makes pods of one container."""
+    found = deployment(name, namespace)
+    template = found["spec"]["template"] | {"spec": pod("p", namespace)["spec"] | WAITING[kind]}
+    whole = {"selector": found["spec"]["selector"], "template": template} | spec
+    return found | {"apiVersion": api, "kind": kind, "spec": whole}
 
 
 def given_pods(team: Team, space: str, replicas: int, name: str = "web") -> None:
@@ -208,3 +220,56 @@ def test_top_says_when_no_operator_runs_to_administrators_and_to_members(cluster
         eventually(lambda person=who: "no sign of an operator for" in cotenant(person, "top", team.name).err, every=0.5)
     # What is used is told by what Kubernetes counts, not by the ledger that nobody writes.
     assert rows(cotenant(team.owner, "top", team.name))[team.name, "pods"][0] == "1"
+
+
+def test_why_is_asked_about_everything_that_makes_pods(cluster):
+    team = given_tenant(cluster, "makers", spaces=["a", "b"], quota={"hard": {"pods": 3, "requests.storage": "5Gi"}})
+    expect_ready(team, "a", "b")
+    given_pods(team, "a", 2)
+    namespace = team.namespace("a")
+    stateful = maker("apps/v1", "StatefulSet", "db", namespace, replicas=2, serviceName="db")
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "4Gi"}}}
+    stateful["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": claim}]
+    batch = maker("batch/v1", "Job", "batch", namespace, parallelism=3)
+    del batch["spec"]["selector"]
+    nightly = maker("batch/v1", "CronJob", "nightly", namespace, schedule="0 3 * * *")
+    nightly["spec"] = {"schedule": "0 3 * * *", "jobTemplate": {"spec": batch["spec"]}}
+    for one in (stateful, batch, nightly):
+        expect_created(team.owner.apply(one))
+    eventually(lambda: len(cluster.names("Pod", namespace)) == 3, within=60)
+
+    for what, words in (
+        ("job/batch", "Job batch wants 3 pods, has "),
+        ("jobs.batch/batch", "Job batch wants 3 pods, has "),
+        ("sts/db", "StatefulSet db wants 2 pods, has "),
+        ("cj/nightly", "CronJob nightly wants 3 pods with its next run, has 0."),
+    ):
+        eventually(lambda what=what: why(team.owner, what, namespace, 1)["verdicts"]["pods"] == "limit")
+        expect(cotenant(team.owner, "why", "pod", what, "-n", namespace), 1, words, "pods: the tenant uses 3 of 3: a 3")
+    # Not said by any condition: what the controllers of both say in Events alone.
+    told = [cotenant(team.owner, "why", "pod", one, "-n", namespace).out for one in ("job/batch", "sts/db")]
+    assert any("Last refusal" in one and ': pods "' in one for one in told), told
+    expect(cotenant(team.owner, "why", "pod", "ds/none", "-n", namespace), 2, "DaemonSet none is not in namespace")
+    assert why(team.owner, "sts/db", namespace, 1)["verdicts"]["requests.storage"] in ("fits", "moves", "limit")
+    expect(
+        cotenant(team.owner, "why", "pod", "sts/db", "-n", namespace),
+        1,
+        "Update: a rolling update ends 1 pod at a time before it starts new ones: it needs nothing more",
+    )
+
+
+def test_why_says_what_unsticks_an_update_that_would_stand_still(cluster):
+    team = given_tenant(cluster, "stuck", spaces=["a"], quota={"hard": {"pods": 2}})
+    expect_ready(team, "a")
+    namespace = team.namespace("a")
+    wanted = deployment("web", namespace, replicas=2)
+    wanted["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    expect_created(team.owner.apply(wanted))
+    eventually(lambda: len(cluster.names("Pod", namespace)) == 2)
+    eventually(lambda: why(team.owner, "deploy/web", namespace, 1)["rollingUpdate"]["stuck"])
+    said = cotenant(team.owner, "why", "pod", "deploy/web", "-n", namespace)
+    expect(said, 1, "Deployment web wants 2 pods, has 2.", "it stands still, for maxUnavailable is 0")
+    # The command that it names is one that works, and does what it says.
+    command = shlex.split(said.out.rpartition("kubectl ")[2])
+    assert team.owner.kubectl(*command).ok
+    assert why(team.owner, "deploy/web", namespace)["rollingUpdate"]["stuck"] is False

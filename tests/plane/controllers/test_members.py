@@ -169,3 +169,33 @@ def test_an_iam_member_is_bound_by_its_group_and_told_openly_that_nobody_maps_it
     bound = {one["metadata"]["name"]: one["subjects"] for one in cluster.list("RoleBinding", team.namespace("dev"))}
     assert set(bound) == {"cotenant-owner", "cotenant-editor"}
     assert [one["name"] for one in bound["cotenant-editor"]] == [f"cotenant:{team.name}:editor"]
+
+
+def test_a_chart_of_an_owner_gets_its_role_and_goes_on_under_a_cordon_while_the_owner_grants_nothing_more(cluster):
+    team = given_tenant(cluster, "chart", spaces=["dev"])
+    expect_ready(team, "dev")
+    place = team.namespace("dev")
+    said = ["-n", place, "--dry-run=client", "-o", "yaml"]
+    for words in (
+        ("serviceaccount", "app"),
+        ("role", "app", "--verb=get,list", "--resource=configmaps"),
+        ("rolebinding", "app", "--role=app", f"--serviceaccount={place}:app"),
+    ):
+        body = team.owner.kubectl("create", *words, *said)
+        expect_created(team.owner.kubectl("apply", "-n", place, "-f", "-", stdin=body.out))
+    app = ["--as", f"system:serviceaccount:{place}:app"]
+    eventually(lambda: cluster.admin.kubectl("get", "configmaps", "-n", place, *app).ok)
+    expect_denied(cluster.admin.kubectl("get", "secrets", "-n", place, *app), by="RBAC")
+    stranger = ("create", "rolebinding", "x", "--role=app", "--group=system:authenticated", "-n", place)
+    expect_denied(team.owner.kubectl(*stranger), saying="COTENANT-RIGHT-3")
+    expect_denied(team.owner.kubectl("delete", "rolebinding", "cotenant-owner", "-n", place), saying="COTENANT-RIGHT-7")
+    in_the_home = ("create", "role", "x", "--verb=get", "--resource=pods", "-n", team.home)
+    expect_denied(team.owner.kubectl(*in_the_home), by="RBAC")
+
+    team.change(cordoned=True)
+
+    eventually(lambda: set(subjects(cluster, place)) == {"cotenant-viewer", "app"})
+    more = ("create", "rolebinding", "y", "--role=app", f"--serviceaccount={place}:app", "-n", place)
+    eventually(lambda: "forbidden" in team.owner.kubectl(*more, "--dry-run=server").text.lower())
+    expect_denied(team.owner.kubectl("delete", "rolebinding", "app", "-n", place), by="RBAC")
+    assert cluster.admin.kubectl("get", "configmaps", "-n", place, *app).ok

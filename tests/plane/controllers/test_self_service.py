@@ -31,7 +31,7 @@ def test_an_owner_applies_a_space_and_uses_it(cluster):
     started = time.monotonic()
 
     expect_created(team.owner.apply(space_of(team, "dev")), "space.cotenant.dev/dev")
-    waited = team.owner.kubectl("wait", "--for=condition=Ready", "cosp/dev", "-n", team.home, "--timeout=10s")
+    waited = team.owner.kubectl("wait", "--for=condition=Ready", "cosp/dev", "-n", team.home, "--timeout=60s")
     assert waited.out == "space.cotenant.dev/dev condition met\n"
     expect_created(team.owner.run_pod("nginx", namespace=team.namespace("dev")), "pod/nginx")
 

@@ -26,9 +26,9 @@ def types(found):
 
 def test_kubectl_waits_for_a_tenant_and_its_spaces(cluster):
     team = given_tenant(cluster, "waited", spaces=["dev"], ready=False)
-    answer = cluster.admin.kubectl("wait", "--for=condition=Ready", f"tenant/{team.name}", "--timeout=10s")
+    answer = cluster.admin.kubectl("wait", "--for=condition=Ready", f"tenant/{team.name}", "--timeout=60s")
     assert answer.out == f"tenant.cotenant.dev/{team.name} condition met\n"
-    answer = team.owner.kubectl("wait", "--for=condition=Ready", "space", "--all", "-n", team.home, "--timeout=10s")
+    answer = team.owner.kubectl("wait", "--for=condition=Ready", "space", "--all", "-n", team.home, "--timeout=60s")
     assert answer.out == "space.cotenant.dev/dev condition met\n"
 
 

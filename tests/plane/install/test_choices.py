@@ -32,7 +32,7 @@ async def again(control_plane, admin, installed):
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = control_plane.environment(control_plane.kubeconfig)
-        return subprocess.run([*START, *arguments], env=environment, capture_output=True, text=True, timeout=90)
+        return subprocess.run([*START, *arguments], env=environment, capture_output=True, text=True, timeout=300)
 
     yield run
     await install(admin, InstallValues(), wait=False)

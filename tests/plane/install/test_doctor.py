@@ -23,7 +23,7 @@ def doctor(plane, *arguments: str, kubeconfig=None) -> subprocess.CompletedProce
         env=plane.environment(kubeconfig or plane.kubeconfig),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

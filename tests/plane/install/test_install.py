@@ -13,7 +13,7 @@ import pytest
 
 from cotenant.api.keys import CANARY
 from cotenant.api.schema import KINDS
-from cotenant.cli.cluster.canaries import canaries
+from cotenant.cli.cluster.canaries import ground
 from cotenant.cli.cluster.survey import listed
 from cotenant.cli.install import install
 from cotenant.cli.installation.predecessor import running
@@ -127,7 +127,7 @@ def run(plane, command: str, *arguments: str, stdin: str = "") -> subprocess.Com
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -279,7 +279,7 @@ async def test_one_label_is_not_enough_to_lose_a_namespace_to_the_proof(admin, i
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "somebodys", "labels": labels}}
     await admin.create(resource.NAMESPACES, body)
 
-    async with canaries(admin):
+    async with ground(admin):
         ours = {one["metadata"]["name"] for one in (await admin.list(resource.NAMESPACES, labels=CANARY)).items}
 
     there = {one["metadata"]["name"]: one["metadata"] for one in (await admin.list(resource.NAMESPACES)).items}

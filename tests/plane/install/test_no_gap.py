@@ -27,12 +27,17 @@ NODE_PORT = {"spec": {"type": "NodePort", "ports": [{"port": 80}]}}
 FOREIGN = {"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
     "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "docker.io/evil"}]}}}}  # fmt: skip
 GRANT = {"roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"}, "subjects": []}
+STRANGERS = {
+    "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cotenant:viewer"},
+    "subjects": [{"apiGroup": RBAC, "kind": "Group", "name": "system:authenticated"}],
+}
 TOKEN = {"type": "kubernetes.io/service-account-token"}
 TOKEN_OF = {"annotations": {"kubernetes.io/service-account.name": "default"}}
 FORBIDDEN = (
     (resource.SERVICES, NODE_PORT),
     (resource.DEPLOYMENTS, FOREIGN),
     (resource.ROLE_BINDINGS, GRANT),
+    (resource.ROLE_BINDINGS, STRANGERS),
     (resource.SECRETS, TOKEN),
 )
 

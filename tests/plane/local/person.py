@@ -31,7 +31,7 @@ class Person:
     def run(self, *command, **more):
         """The finished process."""
         return subprocess.run(
-            command, env={**self.env, **more}, capture_output=True, text=True, timeout=60, check=False
+            command, env={**self.env, **more}, capture_output=True, text=True, timeout=300, check=False
         )
 
     def aws(self, *arguments, **more):

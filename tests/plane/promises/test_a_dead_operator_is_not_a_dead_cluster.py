@@ -65,8 +65,9 @@ def test_every_layer_still_refuses_when_the_operator_is_killed(dead, teams):
         by="quota",
         saying='pods "p3" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=2, limited: pods=2',
     )
-    for kind in ("networkpolicy", "resourcequota", "limitrange", "rolebinding"):
+    for kind in ("networkpolicy", "resourcequota", "limitrange"):
         expect_denied(owner.kubectl("delete", kind, "--all", "-n", space), by="RBAC", saying="is forbidden")
+    expect_denied(owner.kubectl("delete", "rolebinding", "--all", "-n", space), by="policy", saying="COTENANT-RIGHT-7")
     assert dead.there("NetworkPolicy", "cotenant-default-deny", space)
 
 

@@ -127,19 +127,28 @@ class Witness:
 
     def __init__(self, field: Field, limit: int, path: str = "") -> None:
         self.limit, self.most, self.above, self.ended = limit, 0, 0, False
-        self.field, self.path = field, path or PODS.path(field.name)
-        there = field.wire.expect("GET", self.path)
-        self.count = len(there["items"])
-        self.version = there["metadata"]["resourceVersion"]
+        self.path = path or PODS.path(field.name)
+        self.plane = field.plane
+        self.count, self.version = self.look(field.wire)
         self.thread = threading.Thread(target=self.follow, daemon=True)
         self.thread.start()
 
+    def look(self, wire: Wire) -> tuple[int, str]:
+        """How many there are, and the revision from which to watch."""
+        there = wire.expect("GET", self.path)
+        return len(there["items"]), there["metadata"]["resourceVersion"]
+
     def follow(self) -> None:
-        with closing(connect(self.field.plane)) as wire:
+        with closing(connect(self.plane)) as wire:
             while not self.ended:
                 query = f"watch=1&allowWatchBookmarks=true&timeoutSeconds=2&resourceVersion={self.version}"
                 for line in wire.watch(f"{self.path}?{query}", idle=60):
-                    self.take(json.loads(line))
+                    event = json.loads(line)
+                    if event["type"] == "ERROR" and not self.most:
+                        # An API server that began to watch a moment ago knows nothing older, and nothing was made yet.
+                        self.count, self.version = self.look(wire)
+                        break
+                    self.take(event)
 
     def take(self, event: dict[str, Any]) -> None:
         assert event["type"] != "ERROR", event

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from plane.quota.test_meter import told
 from vocabulary import (
     Team,
     condition,
@@ -171,3 +172,49 @@ def test_without_an_operator_everything_holds_and_nothing_grows(cluster):
         made = [team.owner.apply(pod(f"p{n}", team.namespace(space))).ok for n in range(amount + 1)]
         assert sum(made) == amount
     assert pods(team, "a", "b") <= 8
+
+
+@pytest.mark.parametrize("kind", ["Job", "StatefulSet"])
+def test_a_job_and_a_statefulset_get_what_they_want_without_a_hand(cluster, kind):
+    team = given_tenant(cluster, "ahead", spaces=["a", "b", "c"], quota={"hard": {"pods": 30}})
+    expect_ready(team, "a", "b", "c")
+    expect_created(team.owner.apply(maker(kind, "many", team.namespace("a"), 28)))
+    eventually(lambda: pods(team, "a") == 28, within=60)
+    assert hard(team, "a") + hard(team, "b") + hard(team, "c") <= 30
+
+
+def test_a_job_and_a_statefulset_that_are_refused_get_what_comes_free_first(cluster):
+    team = given_tenant(cluster, "refused", spaces=["a", "b", "c"], quota={"hard": {"pods": 6}})
+    expect_ready(team, "a", "b", "c")
+    expect_created(team.owner.apply(deployment("web", team.namespace("a"), replicas=6)))
+    eventually(lambda: pods(team, "a") == 6, within=60)
+    before = told(cluster, "cotenant_quota_refusals_total")
+    for space, kind in (("b", "Job"), ("c", "StatefulSet")):
+        expect_created(team.owner.apply(maker(kind, "late", team.namespace(space), 2)))
+    for space in ("b", "c"):
+        eventually(lambda at=space: "exceeded quota" in events(team, at), within=60)
+    eventually(lambda: told(cluster, "cotenant_quota_refusals_total") >= before + 2, within=60)
+
+    assert team.owner.kubectl("scale", "deployment", "web", "--replicas=2", "-n", team.namespace("a")).ok
+
+    # Kept for them, however long their controllers wait until they try again: the Deployment's space does not get it back.
+    eventually(lambda: (hard(team, "b"), hard(team, "c")) == (2, 2), within=60)
+    eventually(lambda: (pods(team, "b"), pods(team, "c")) == (2, 2), within=120)
+
+
+def events(team: Team, space: str) -> str:
+    """What Events say about refused pods in a space."""
+    return team.owner.kubectl("get", "events", "-n", team.namespace(space), "--field-selector=reason=FailedCreate").out
+
+
+def maker(kind: str, name: str, namespace: str, pods: int) -> dict:
+    """A Job or StatefulSet of so many pods at the same time."""
+    found = deployment(name, namespace)
+    spec = found["spec"]
+    if kind == "Job":
+        # No node has that: where a pod of a Job runs, it is over at once.
+        waiting = {"restartPolicy": "Never", "nodeSelector": {"example.com/none": "here"}}
+        template = spec["template"] | {"spec": spec["template"]["spec"] | waiting}
+        return found | {"apiVersion": "batch/v1", "kind": kind, "spec": {"parallelism": pods, "template": template}}
+    ordered = {"replicas": pods, "serviceName": name, "podManagementPolicy": "Parallel"}
+    return found | {"kind": kind, "spec": spec | ordered}

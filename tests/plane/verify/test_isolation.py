@@ -182,8 +182,30 @@ async def test_whoever_may_change_its_own_fence_is_not_isolated(admin, hand):
     await hand.bind("red-dev", "admin", [group_subject("reds")])
     report = await verify(admin, asked())
     failures = {one.action for one in cell(report, "red", "red").failures}
-    assert "create rolebindings.rbac.authorization.k8s.io in red-dev" in failures
+    assert "create networkpolicies.networking.k8s.io in red-dev" in failures
     assert report.exit_code == 1
+
+
+async def test_an_owner_makes_bindings_and_gives_nothing_away_by_them(admin, hand):
+    await two(hand)
+    report = await verify(admin, asked())
+    own = cell(report, "red", "red")
+    assert (own.state, own.counts["DENIED by policy"]) == ("PROVEN", 2)
+    assert "DENIED by policy" not in cell(report, "blue", "blue").counts  # an editor makes none
+
+
+async def test_whoever_binds_anybody_to_anything_in_an_own_space_is_not_isolated(admin, hand):
+    await two(hand)
+    # The platform, as far as one kind goes: no policy stands above it.
+    rules = [{"apiGroups": [RBAC], "resources": ["roles", "rolebindings"], "verbs": ["create", "bind", "escalate"]}]
+    await hand.cluster_role("binder", rules, group_subject("reds"))
+    report = await verify(admin, asked())
+    said = {one.answer for one in cell(report, "red", "red").failures if one.claim == "bindings"}
+    assert said == {
+        "a binding of group system:authenticated is accepted",
+        "a binding with the label of cotenant's own is accepted",
+        "a Role with every right is accepted",
+    }
 
 
 async def test_static_asks_only_and_finds_the_same_hole(admin, hand, verify_plane):

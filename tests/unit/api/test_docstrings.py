@@ -9,7 +9,9 @@ from cotenant.api.tenant import Tenant, TenantSpec
 
 
 def test_a_field_is_described_by_the_string_below_it():
-    assert docstrings.of_field(SpaceSpec, "quota") == "Floor and ceiling of this space; only tighter than the tenant's."
+    assert docstrings.of_field(SpaceSpec, "quota") == (
+        "Floor and ceiling of this space, only tighter than the tenant's; and its weight."
+    )
 
 
 def test_an_inherited_field_is_described_where_it_was_written():

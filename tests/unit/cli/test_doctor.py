@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cotenant.api.meta import Condition, ObjectMeta
 from cotenant.api.schema import crds
+from cotenant.api.tenant import Tenant, TenantStatus
 from cotenant.cli.cluster.glazing import Broken
 from cotenant.cli.cluster.placement import Placement
-from cotenant.cli.cluster.survey import Facts
-from cotenant.cli.doctor import Finding, diagnose, exit_code, lines
+from cotenant.cli.cluster.survey import Facts, unsynced
+from cotenant.cli.doctor import NEXT, Finding, diagnose, exit_code, lines
+from cotenant.judge.reasons import REASONS
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DEFINITIONS = {crd["metadata"]["name"]: crd for crd in crds()}
@@ -28,7 +31,9 @@ def healthy(**changes) -> Facts:
         "denies": {"cotenant-leash": True, "cotenant-guard": True},
         "astray": [],
         "bound": {},
+        "outsiders": [],
         "placement": Placement(nodes=3),
+        "shut_out": {},
         "led": True,
         "holder": "pod-1",
         "renewed": NOW - timedelta(seconds=3),
@@ -71,6 +76,12 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"policies": {"cotenant-guard": "missing"}}, "FAIL", "policies", "missing"),
         ({"policies": {"cotenant-leash": "not bound"}}, "FAIL", "policies", "not bound"),
         ({"policies": {"cotenant-leash": "bound for Audit only"}}, "FAIL", "policies", "Audit only: nothing is denied"),
+        (
+            {"shut_out": {"usual": ["acme"]}},
+            "FAIL",
+            "priority classes",
+            "get usual, which pods.priorityClasses of acme",
+        ),
         ({"denies": {"cotenant-guard": False}}, "FAIL", "policies", "cotenant-guard let through"),
         ({"denies": {"cotenant-leash": False}}, "FAIL", "policies", "cotenant-leash let through"),
         (
@@ -82,6 +93,12 @@ def test_a_healthy_cluster_gets_no_remark(before):
         ({"astray": ["acme-old"]}, "WARN", "left behind", "acme-old carries a tenant's label"),
         ({"bygone": {"acme": ["acme-a", "home-acme"]}}, "WARN", "left behind", "acme is gone, acme-a, home-acme kept"),
         ({"bound": {"acme-old": 2}}, "WARN", "left behind", "2 role bindings of ours give rights in it"),
+        (
+            {"outsiders": [("acme-dev", "legacy", "User bob")]},
+            "WARN",
+            "role bindings",
+            "RoleBinding legacy in acme-dev names User bob",
+        ),
         (
             {"placement": Placement(contested={"gold": ["a", "b"]})},
             "WARN",
@@ -114,6 +131,12 @@ def test_rights_in_a_released_namespace_come_with_the_command_that_takes_them():
         found.fix
         == "kubectl delete rolebindings -n acme-old -l app.kubernetes.io/managed-by=cotenant,cotenant.dev/tenant"
     )
+
+
+def test_many_bindings_of_outsiders_are_counted():
+    many = [("acme-dev", f"b{number}", "User bob") for number in range(8)]
+
+    assert [detail for _, what, detail in remarks(healthy(outsiders=many))][-1] == "and 3 more like these"
 
 
 def test_definitions_that_miss_or_differ_are_named():
@@ -160,3 +183,40 @@ def test_a_failure_weighs_more_than_what_was_not_seen():
 
 def test_a_glass_whose_time_is_over_gets_no_remark():
     assert remarks(healthy(lifted=[Broken("cotenant-pods", NOW, "registry down", "ann")])) == []
+
+
+def says(status: str, reason: str, message: str = "m") -> dict[str, Condition]:
+    return {"acme": Condition(type="IAMSynced", status=status, reason=reason, message=message)}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "level", "fix"),
+    [
+        ("False", "AWSPermissionMissing", "FAIL", "cotenant iam policy"),
+        ("False", "PrincipalNotFound", "FAIL", "kubectl edit cot acme"),
+        ("False", "EntryConflict", "FAIL", "cotenant iam plan acme"),
+        ("Unknown", "IAMPending", "WARN", "kubectl get cot acme"),
+    ],
+)
+def test_a_tenant_whose_members_cannot_enter_is_named_with_reason_and_next_command(status, reason, level, fix):
+    facts = healthy(unsynced=says(status, reason, "lacks eks:X"))
+    (found,) = [one for one in diagnose(facts, NOW, before=False) if one.level != "ok"]
+    assert (found.level, found.what, found.detail) == (level, "IAM members", f"tenant acme, {reason}: lacks eks:X")
+    assert fix in found.fix
+
+
+@pytest.mark.parametrize("reason", sorted(NEXT))
+def test_every_next_command_is_about_a_reason_that_there_is(reason):
+    assert reason in REASONS
+
+
+def test_only_tenants_whose_principals_are_not_synced_are_named():
+    tenants = [
+        Tenant(metadata=ObjectMeta(name=name), status=TenantStatus(conditions=[condition]))
+        for name, condition in (
+            ("a", Condition(type="IAMSynced", status="True", reason="Synced")),
+            ("b", Condition(type="IAMSynced", status="False", reason="EntryHeld")),
+            ("c", Condition(type="Ready", status="False", reason="EntryHeld")),
+        )
+    ]
+    assert list(unsynced(tenants)) == ["b"]

@@ -49,3 +49,48 @@ def test_a_rule_that_is_none_gets_the_one_that_was_meant(capsys):
 def test_what_is_exported_is_what_is_installed():
     assert list(yaml.safe_load_all(said("export"))) == deny(Platform())
     assert "cotenant:developer" in said("export", "--roles", "owner,developer")
+
+
+EVENT = {
+    "auditID": "1",
+    "stage": "ResponseComplete",
+    "responseStatus": {"code": 201},
+    "annotations": {
+        "cotenant-pods/tenant": "acme",
+        "cotenant-pods/space": "dev",
+        "cotenant-pods/rule": "COTENANT-POD-8",
+        "cotenant-pods/mode": "observe",
+    },
+}
+
+
+def test_an_audit_log_is_counted(tmp_path, capsys):
+    log = tmp_path / "audit.log"
+    log.write_text(f"{json.dumps(EVENT)}\n" * 3)
+
+    assert answer(["policies", "count", "--audit", str(log), "--no-headers"], "cotenant") == 1
+    assert capsys.readouterr().out.split() == ["acme", "COTENANT-POD-8", "observed", "3"]
+    assert answer(["policies", "count", "--audit", str(log), "-o", "json"], "cotenant") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["broken"] == [
+        {"tenant": "acme", "space": "dev", "rule": "COTENANT-POD-8", "outcome": "observed", "requests": 3}
+    ]
+
+
+def test_a_log_that_is_none_is_said_to_be_none(tmp_path, capsys):
+    log = tmp_path / "audit.log"
+    log.write_text("nothing\n")
+    assert answer(["policies", "count", "--audit", str(log)], "cotenant") == 2
+    assert "no event of an audit log" in capsys.readouterr().err
+    log.write_text(f"nothing\n{json.dumps(EVENT)}\n")
+    assert answer(["policies", "count", "--audit", str(log)], "cotenant") == 3
+    assert "line 1" in capsys.readouterr().err
+    assert answer(["policies", "count", "--audit", str(tmp_path / "none")], "cotenant") == 2
+    assert answer(["policies", "count", "--audit", str(tmp_path)], "cotenant") == 2
+
+
+def test_the_rules_are_exported_for_kyverno_and_what_it_cannot_keep_is_said(capsys):
+    assert answer(["policies", "export", "--as", "kyverno"], "cotenant") == 0
+    told = capsys.readouterr()
+    assert {one["kind"] for one in yaml.safe_load_all(told.out)} == {"ClusterRole", "ValidatingPolicy"}
+    assert "COTENANT-RIGHT-2" in told.err

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
+from aiohttp import web
 
-from cotenant.controllers.fence import OFTEN, Fence
+from cotenant.controllers.fence import DENIALS, OFTEN, Fence
+from cotenant.kube.client import Client
 from cotenant.kube.errors import Conflict, Forbidden
+from cotenant.kube.resource import RESOURCE_QUOTAS
+from endpoint import Endpoint
 from unit.controllers.play import Play
 
 
@@ -47,3 +56,108 @@ async def test_a_trial_that_is_lost_to_a_charge_is_no_news_unless_it_always_is(p
     fence.client.answer = Forbidden(403, "Forbidden", "COTENANT-QUOTA-1: more than the limit")  # type: ignore[attr-defined]  # it is the server above
     assert await fence.look(there) is True
     assert fence.lost == 0
+
+
+class Balancer:
+    """An address behind which there are two API servers: each new connection goes to the next, and stays there."""
+
+    def __init__(self, there: dict[str, Any], *, lawless: bool) -> None:
+        self.there, self.lawless = there, lawless
+        self.connections: list[Any] = []
+        self.answered: Counter[int] = Counter()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        if request.transport not in self.connections:
+            self.connections.append(request.transport)
+        at = self.connections.index(request.transport)
+        self.answered[at] += 1
+        if request.method == "GET":
+            return web.json_response(self.there)
+        assert request.query["dryRun"] == "All"
+        if self.lawless and at % 2:
+            return web.json_response(self.there)
+        words = "cotenant-quota-first" if request.method == "POST" else "COTENANT-QUOTA-1: more than the limit"
+        return web.json_response({"kind": "Status", "code": 403, "reason": "Forbidden", "message": words}, status=403)
+
+
+@pytest.fixture
+async def balancer(play: Play, tmp_path: Path) -> AsyncIterator[tuple[Balancer, Fence]]:
+    await play.opened(quota={"hard": {"pods": 8}})
+    there = play.cluster.there("ResourceQuota", "cotenant", "home-red")
+    found = Balancer({"apiVersion": "v1"} | there, lawless=True)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", found.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    endpoint = Endpoint()
+    endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    client = Client(await endpoint.transport(tmp_path))
+    # Connections that are there already, and would all be used again.
+    await asyncio.gather(*(client.get(RESOURCE_QUOTAS, "cotenant", "home-red") for _ in range(3)))
+    yield found, Fence(client, play.world, lambda: told.append(play.world.fenced))
+    told.clear()
+    await client.close()
+    await runner.cleanup()
+
+
+told: list[bool | None] = []
+
+
+async def test_one_api_server_that_lets_through_what_the_others_refuse_keeps_every_space_shut(
+    play: Play, balancer: tuple[Balancer, Fence]
+) -> None:
+    served, fence = balancer
+    home = play.world.quotas.get("home-red", "cotenant")
+    assert home is not None
+    warm = len(served.connections)
+
+    assert await fence.look(home) is False
+    assert (play.world.fenced, told) == (False, [False])
+    play.space("late")
+    for what, key in (("space", "home-red/late"), ("quota", "red-late")):
+        await play.one(what, key)
+    play.counts("red-late")
+    await play.one("ledger", "red")
+    play.wait(60)
+    await play.one("space", "home-red/late")
+    await play.one("tenant", "red")
+    assert play.bindings("red-late") == {}
+    assert "not in force on every API server" in play.ready(name="late")["message"]
+    found = play.condition("Tenant", "red", "QuotaSynced")
+    assert (found["status"], found["reason"]) == ("False", "QuotaNotStrict")
+
+    served.lawless = False
+    assert await fence.look(home) is True
+    assert told == [False, True]
+    await play.settle()
+    assert play.bindings("red-late") != {}
+    # Each rehearsal, and the read before them, had a connection to itself.
+    fresh = [count for at, count in served.answered.items() if at >= warm]
+    assert fresh == [1] * 2 * (1 + 2 * DENIALS)
+
+
+async def test_the_policies_are_tried_again_at_once_when_they_have_changed_and_not_for_a_space(
+    play: Play, balancer: tuple[Balancer, Fence]
+) -> None:
+    served, fence = balancer
+    served.lawless = False
+    running = asyncio.create_task(fence.run())
+    fence.there.set()
+
+    async def until(fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not fact():
+                await asyncio.sleep(0.01)
+
+    try:
+        await until(lambda: told == [True])
+        asked = sum(served.answered.values())
+        play.space("more")
+        await play.settle()
+        assert sum(served.answered.values()) == asked
+        served.lawless = True
+        fence.again()
+        await until(lambda: told == [True, False])
+    finally:
+        running.cancel()

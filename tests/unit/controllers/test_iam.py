@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from cotenant.aws.associations import AGE, Associations
 from cotenant.aws.desk import SEEN, SOON
 from cotenant.controllers.iam import KEY, IamController
 from cotenant.controllers.world import World
 from cotenant.local.eks import Cluster, Endpoint
+from cotenant.model.finding import Finding
 from cotenant.model.platform import Platform
 from unit.aws.conftest import Rig
 from unit.cluster import Cluster as Kubernetes
@@ -25,16 +27,35 @@ class Scene:
     def __init__(self, rig: Rig) -> None:
         self.rig, self.cluster, self.world, self.events = rig, Kubernetes(), World(), Events()
         self.data: dict[str, str] | None = None
+        self.unread: Finding | None = None
         client: Any = self.cluster
         events: Any = self.events
         self.controller = IamController(
-            client, self.world, Platform(), lambda: datetime.now(UTC), rig.desk, 600.0, events, lambda: self.data
+            client,
+            self.world,
+            Platform(),
+            lambda: datetime.now(UTC),
+            rig.desk,
+            600.0,
+            events,
+            lambda: self.data,
+            lambda: self.unread,
+            Associations(rig.desk.eks, rig.clock),
         )
 
-    def tenant(self, *roles: str) -> None:
+    def tenant(self, *roles: str, pods: tuple[str, ...] = ()) -> None:
         members = [{"role": "editor", "iamRole": one} for one in roles]
-        self.cluster.put("Tenant", "red", spec={"members": members})
+        self.cluster.put("Tenant", "red", spec={"members": members, "serviceAccounts": {"iamRoles": list(pods)}})
+        labels = {"cotenant.dev/tenant": "red", "cotenant.dev/space": "dev"}
+        self.cluster.put("Namespace", "red-dev", about={"labels": labels})
         self.cluster.sync(self.world)
+
+    def associated(self, role: str, namespace: str = "red-dev", account: str = "app") -> str:
+        made = self.rig.eks.create_pod_identity_association(
+            clusterName="cotenant-dev", namespace=namespace, serviceAccount=account, roleArn=role
+        )
+        identifier: str = made["association"]["associationId"]
+        return identifier
 
     async def look(self) -> list[str]:
         """The reasons that the tenant is told; time goes on."""
@@ -92,10 +113,46 @@ async def test_in_mode_config_map_aws_auth_decides_and_its_damage_is_told(scene:
         ({}, ["ModeWithoutEntries"]),
         ({"mapRoles": DEV}, []),
         ({"mapRoles": DEV + "  - x"}, ["AwsAuthDamaged"]),
+        ({"mapRoles": DEV + "  - x"}, ["AwsAuthDamaged"]),
     ):
         scene.data = data
         assert await scene.look() == said
-    assert scene.events.said == []
+    assert [reason for reason, _ in scene.events.said] == ["AwsAuthDamaged"]
+
+
+@pytest.mark.parametrize("scene", ["CONFIG_MAP"], indirect=True)
+async def test_where_aws_auth_cannot_be_read_nobody_knows_who_is_mapped(scene: Scene) -> None:
+    scene.tenant(ROLE)
+    scene.unread = Finding("AwsAuthUnread", "no", "Unknown")
+    assert await scene.look() == ["AwsAuthUnread"]
+    scene.data = {}
+    assert await scene.look() == ["ModeWithoutEntries"]
+
+
+async def test_a_role_that_a_tenant_may_not_carry_is_told_with_the_command_and_an_event_once(scene: Scene) -> None:
+    mine, theirs = scene.rig.role("red-app"), scene.rig.role("blue-app")
+    scene.tenant(pods=(mine,))
+    scene.associated(mine, account="good")
+    wrong = scene.associated(theirs)
+    assert await scene.look() == ["ForeignRole"]
+    (found,) = scene.world.mapped.get(None, "red").trouble
+    assert found.message.startswith(f"ServiceAccount red-dev/app has by Pod Identity {theirs}")
+    assert found.message.endswith(f"--cluster-name cotenant-dev --association-id {wrong}")
+    assert await scene.look() == ["ForeignRole"]
+    assert [reason for reason, _ in scene.events.said] == ["ForeignRole"]
+    scene.rig.eks.delete_pod_identity_association(clusterName="cotenant-dev", associationId=wrong)
+    scene.rig.clock.now += AGE
+    assert await scene.look() == []
+
+
+async def test_a_permission_for_associations_that_is_missing_is_told_to_who_names_roles_for_pods(scene: Scene) -> None:
+    scene.tenant()
+    scene.rig.aws.fail("ListPodIdentityAssociations", "AccessDeniedException", times=2, message="nope")
+    assert await scene.look() == []
+    scene.tenant(pods=(ROLE,))
+    assert await scene.look() == ["AWSPermissionMissing"]
+    (found,) = scene.world.mapped.get(None, "red").trouble
+    assert found.status == "Unknown" and "eks:ListPodIdentityAssociations" in found.message
 
 
 @pytest.mark.parametrize("scene", ["CONFIG_MAP", "API_AND_CONFIG_MAP"], indirect=True)
@@ -103,6 +160,8 @@ async def test_a_member_who_went_and_stands_in_aws_auth_still_is_told_wherever_t
     scene.tenant()
     scene.data = {"mapRoles": DEV}
     assert await scene.look() == ["GroupWithoutMember"]
+    assert await scene.look() == ["GroupWithoutMember"]
+    assert [reason for reason, _ in scene.events.said] == ["GroupWithoutMember"]
     scene.data = {}
     assert await scene.look() == []
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from cotenant.api.keys import EPOCH
+from cotenant.api.workload import Denial
+from cotenant.controllers.denials import lean
+from cotenant.model.quantity import parse
 from unit.controllers.play import Play
 from unit.controllers.shares import allocated, hard, ledger, opened, total, uses
 
@@ -254,6 +258,43 @@ async def test_who_was_refused_is_served_before_who_may_come(play: Play) -> None
     assert total(play) == 6
 
 
+@pytest.mark.parametrize("kind", ["Job", "StatefulSet"])
+async def test_who_was_refused_by_its_events_is_served_before_who_may_come(play: Play, kind: str) -> None:
+    await opened(play, "a", "b", "c", quota={"hard": {"pods": 6}})
+    size = {"parallelism": 3} if kind == "Job" else {"replicas": 3}
+    play.cluster.put(kind, "j", "red-a", spec=size | {"template": {"spec": {"containers": [{}]}}})
+    sets(play, "b", 20)
+    await play.one("ledger", "red")
+    # Alike so far: who asks for more gets no less.
+    assert hard(play, "b") >= hard(play, "a") == 3
+    play.cluster.change(kind, "j", "red-a", spec=size | dict.fromkeys(size, 5))
+    await play.one("ledger", "red")
+    assert hard(play, "a") < 5
+    play.world.denials.upsert(denied(kind, "red-a", "j"))
+    await play.one("ledger", "red")
+    assert hard(play, "a") == 5
+    assert total(play) <= 6
+
+
+async def test_claims_of_a_statefulset_find_their_quota_before_they_are_made(play: Play) -> None:
+    await opened(play, "a", "b", quota={"hard": {"requests.storage": "100Gi"}})
+    claim = {"spec": {"resources": {"requests": {"storage": "30Gi"}}}}
+    play.cluster.put("StatefulSet", "db", "red-a", spec={"replicas": 3, "volumeClaimTemplates": [claim]})
+    await play.one("ledger", "red")
+    there = play.cluster.there("ResourceQuota", "cotenant", "red-a")
+    assert parse(there["spec"]["hard"]["requests.storage"]) >= 90 * 2**30
+
+
+def denied(kind: str, namespace: str, name: str) -> Denial:
+    """The Event of a workload whose pods a quota refused."""
+    wire = {
+        "metadata": {"name": f"{name}.1", "namespace": namespace, "uid": "event", "resourceVersion": "7"},
+        "regarding": {"kind": kind, "namespace": namespace, "name": name, "uid": f"uid-{name}"},
+        "note": 'Error creating: pods "j-x" is forbidden: exceeded quota: cotenant',
+    }
+    return lean(msgspec.json.encode(wire))
+
+
 async def test_a_workload_that_was_scaled_down_leaves_its_quota_to_others(play: Play) -> None:
     await opened(play, "a", "b", quota={"hard": {"pods": 10}})
     sets(play, "a", 9)
@@ -317,3 +358,15 @@ async def test_a_drain_by_somebody_else_sends_a_raise_back(play: Play) -> None:
 
     asked = await raised_while(play, drained)
     assert asked[:3] == ["edit", "get", "edit"]
+
+
+async def test_where_there_is_too_little_a_space_gets_by_its_weight(play: Play) -> None:
+    await opened(play, "a", "b", "c", quota={"hard": {"pods": 12}})
+    play.cluster.change("Space", "a", "home-red", spec={"quota": {"weight": 3}})
+    play.cluster.change("Space", "c", "home-red", spec={"quota": {"weight": 2, "max": {"pods": 1}}})
+    for name in "abc":
+        sets(play, name, 20)
+    await play.one("ledger", "red")
+    # What c may not have goes to the others, three to one.
+    assert [hard(play, name) for name in "abc"] == [8, 3, 1]
+    assert total(play) == 12

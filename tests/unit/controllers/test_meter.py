@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cotenant.controllers import meter, reference
@@ -13,7 +14,7 @@ from cotenant.controllers.refusals import Refusals
 from cotenant.model.platform import Platform
 from cotenant.runtime.metrics import Metrics
 from unit.controllers.play import Play
-from unit.controllers.test_ledger import opened, sets, uses
+from unit.controllers.test_ledger import denied, opened, sets, uses
 
 
 @pytest.fixture
@@ -106,6 +107,25 @@ async def test_a_refusal_at_the_tenants_limit_is_true(play: Play, metrics: Metri
     play.sync()
     sets(play, "a", 3, refused=True)
     play.sync()
+    assert told(metrics, "cotenant_quota_refusals_total") == 1
+    assert told(metrics, "cotenant_quota_false_refusals_total") == 0
+
+
+async def test_a_job_that_an_event_calls_refused_is_counted_once(play: Play, metrics: Metrics) -> None:
+    Refusals(play.world, Platform(), metrics, play.now, lambda: True)
+    await opened(play, "a", quota={"hard": {"pods": 2}})
+    await uses(play, "a", 2)
+    play.cluster.put("Job", "j", "red-a", spec={"template": {"spec": {"containers": [{}]}}})
+    play.sync()
+    first = denied("Job", "red-a", "j")
+    again = msgspec.structs.replace(first, metadata=msgspec.structs.replace(first.metadata, name="j.2"))
+    # One that is found at the start was counted when it came.
+    play.world.denials.upsert(first)
+    assert told(metrics, "cotenant_quota_refusals_total") == 0
+    play.world.denials.remove("red-a/j.1")
+    play.world.denials.synced = True
+    for one in (first, again, denied("Job", "red-a", "gone")):
+        play.world.denials.upsert(one)
     assert told(metrics, "cotenant_quota_refusals_total") == 1
     assert told(metrics, "cotenant_quota_false_refusals_total") == 0
 

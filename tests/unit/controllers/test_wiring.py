@@ -316,7 +316,7 @@ async def test_a_cluster_role_wakes_tenants_that_give_it_when_there_is_time(wire
 
 async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     client: Any = None
-    *own, foreign = wiring.reflectors(client, World(), Metrics())
+    *own, foreign, denials = wiring.reflectors(client, World(), Metrics())
     found = {one.resource.kind: one for one in own}
     assert set(found) == {
         "Tenant", "TenantProfile", "Space", "Namespace", "ResourceQuota", "ClusterRole", "RoleBinding",
@@ -327,6 +327,8 @@ async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
     assert found["RoleBinding"].resource == ROLE_BINDINGS
     assert (foreign.resource.kind, foreign._labels) == ("ResourceQuota", "app.kubernetes.io/managed-by!=cotenant")
+    # The API server sends no other Event.
+    assert denials.resource.kind == "Event" and "reason=FailedCreate" in denials._fields
 
 
 async def test_a_quota_of_somebody_else_in_a_space_wakes_its_tenant(wired: Wired) -> None:

@@ -29,6 +29,8 @@ ENFORCED = {
     "pods.schedulers",
     "pods.csiDrivers",
     "pods.userNamespaces",
+    "pods.alwaysPull",
+    "pods.maxGracePeriodSeconds",
     "pods.allowExec",
     "nodes.pool",
     "nodes.tolerations",
@@ -37,6 +39,7 @@ ENFORCED = {
     "ingress.hosts",
     "storage.classes",
     "serviceAccounts.iamRoles",
+    "addons.shared",
     "enforcement",  # bindings of the same policies that warn, and that audit
     "rules",
     "cordoned",  # RoleBindings

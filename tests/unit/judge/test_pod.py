@@ -7,7 +7,7 @@ import pytest
 
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.limits import LimitItem
-from cotenant.api.workload import PodSpec
+from cotenant.api.workload import ClaimTemplate, PodSpec
 from cotenant.judge.pod import Explanation, explain
 from cotenant.model.accounts import Accounts
 from cotenant.model.case import Case, Refusal
@@ -144,3 +144,36 @@ def test_a_namespace_without_a_quota_limits_nothing() -> None:
 def test_keys_that_are_not_shared_are_looked_at_too() -> None:
     own = quota("a", "count/pods", 4, 4)
     assert [one.verdict for one in asked(wants=5, quota=own).rooms] == ["ceiling"]
+
+
+def test_an_update_that_would_stand_still_is_in_the_way_and_helped_by_a_command() -> None:
+    found = explain(case(TIGHT, rollout=rollout({"rollingUpdate": {"maxUnavailable": 0}}, 4)))
+    assert (found.verdict, found.stuck, found.blocked) == ("complete", True, True)
+    assert "ask an administrator for spec.quota.hard pods: 21 or more" in found.advice
+    change = '{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}}}}'
+    assert found.advice[-1].endswith(f"kubectl patch deployment web -n red-a -p '{change}'")
+    assert not explain(case(TIGHT, rollout=rollout({}, 4))).blocked
+
+
+def test_what_the_tenant_has_left_is_told_with_where_it_is() -> None:
+    accounts = books({"a": (4, 5, 5), "b": (8, 10, 10), "c": (0, 3, 3)}, own={"c": {"min": {"pods": "3"}}})
+    (one,) = asked(accounts=accounts, wants=20).rooms
+    assert (one.verdict, one.left, one.allocated) == ("limit", 8, 5)
+    assert one.where == "8 of 20 left: here 1, pool 2, c 3, b 2"
+    (full,) = asked(accounts=TIGHT, wants=6).rooms
+    assert full.where == ""
+
+
+def test_claims_of_a_statefulset_are_asked_for_unless_they_are_there() -> None:
+    claims = msgspec.convert([{"spec": {"resources": {"requests": {"storage": "5"}}}}], list[ClaimTemplate])
+    accounts = books({"a": (4, 10, 10)}, key="requests.storage")
+    known: dict[str, Any] = {"accounts": accounts, "kind": "StatefulSet", "claims": tuple(claims), "wants": 6}
+    assert [(one.key, one.asked) for one in asked(**known).rooms] == [("requests.storage", 10)]
+    assert [(one.key, one.asked) for one in asked(**known, kept=1).rooms] == [("requests.storage", 5)]
+
+
+def test_a_cronjob_and_a_daemonset_are_asked_about_in_their_own_words() -> None:
+    assert asked(kind="CronJob", wants=2, has=0).summary == "CronJob web wants 2 pods with its next run, has 0"
+    assert "1 pod on each node" in asked(kind="DaemonSet", wants=1, has=0, exists=False).summary
+    by_hand = rollout({"type": "OnDelete"}, 4, "StatefulSet")
+    assert "(OnDelete)" in explain(case(TIGHT, kind="StatefulSet", rollout=by_hand)).rolling

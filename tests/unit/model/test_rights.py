@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cotenant.model.rights import Ask, allows, covers, grants, holds
+from cotenant.model.rights import Ask, allows, covers, grants, holds, outsiders
 
 PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}
 
@@ -55,6 +55,37 @@ def test_subjects_are_compared_as_the_api_server_does() -> None:
     assert holds(found, "ann", ["devs"])
     assert holds(found, "system:serviceaccount:ci:bot", [])
     assert not holds(found, "devs", ["system:authenticated"])
+
+
+OURS = {"app.kubernetes.io/managed-by": "cotenant", "cotenant.dev/tenant": "red"}
+
+
+@pytest.mark.parametrize(
+    ("subject", "named"),
+    [
+        ({"kind": "ServiceAccount", "name": "bot"}, ""),
+        ({"kind": "ServiceAccount", "name": "bot", "namespace": "a"}, ""),
+        ({"kind": "Group", "name": "system:serviceaccounts:a"}, ""),
+        ({"kind": "ServiceAccount", "name": "bot", "namespace": "b"}, "User system:serviceaccount:b:bot"),
+        ({"kind": "Group", "name": "system:serviceaccounts"}, "Group system:serviceaccounts"),
+        ({"kind": "Group", "name": "system:serviceaccounts:a-2"}, "Group system:serviceaccounts:a-2"),
+        ({"kind": "User", "name": "system:serviceaccounts:a"}, "User system:serviceaccounts:a"),
+        ({"kind": "User", "name": "system:serviceaccount:a:bot"}, "User system:serviceaccount:a:bot"),
+        ({"kind": "User", "name": "bob"}, "User bob"),
+    ],
+)
+def test_who_is_named_beside_the_accounts_of_a_space_is_an_outsider(subject: dict[str, str], named: str) -> None:
+    bound = binding() | {"subjects": [{"kind": "ServiceAccount", "name": "bot"}, subject]}
+
+    assert outsiders([bound], {"a"}) == ([("a", "b", named)] if named else [])
+    assert outsiders([bound], {"b"}) == []
+    assert outsiders([bound | {"metadata": {"name": "b", "namespace": "a", "labels": OURS}}], {"a"}) == []
+
+
+def test_an_account_without_a_namespace_is_of_the_bindings_own() -> None:
+    bound = binding() | {"subjects": [{"kind": "ServiceAccount", "name": "bot"}]}
+    (found,) = grants([bound], ROLES)
+    assert holds(found, "system:serviceaccount:a:bot", [])
 
 
 def test_a_binding_to_a_role_that_is_not_there_gives_nothing() -> None:

@@ -25,3 +25,20 @@ def test_a_rolling_update_needs_what_the_deployment_controller_works_out(
     found = rollout(strategy, replicas)
     assert (found.replicas, found.surge, found.unavailable) == (replicas, surge, unavailable)
     assert found.recreate is (strategy.get("type") == "Recreate")
+
+
+@pytest.mark.parametrize(
+    ("kind", "strategy", "surge", "unavailable"),
+    [
+        ("StatefulSet", {}, 0, 1),
+        ("StatefulSet", {"rollingUpdate": {"maxUnavailable": "30%"}}, 0, 2),  # rounded up, unlike a Deployment's
+        ("DaemonSet", {}, 0, 1),
+        ("DaemonSet", {"rollingUpdate": {"maxSurge": "30%", "maxUnavailable": 0}}, 2, 0),
+    ],
+)
+def test_a_statefulset_and_a_daemonset_surge_only_where_they_say_so(
+    kind: str, strategy: dict[str, Any], surge: int, unavailable: int
+) -> None:
+    found = rollout(strategy, 5, kind)
+    assert (found.surge, found.unavailable, found.by_hand) == (surge, unavailable, False)
+    assert rollout({"type": "OnDelete"}, 5, kind).by_hand

@@ -92,6 +92,11 @@ def test_a_fraction_is_rounded_up() -> None:
         ("Job", workload(parallelism=4, completions=10, status={"active": 1, "succeeded": 8}), 1),
         ("Job", workload(parallelism=4, status={"active": 4}), 0),
         ("Job", workload(parallelism=4, suspend=True), 0),
+        *[
+            ("Job", workload(parallelism=4, completions=9, status={"succeeded": 1, "conditions": [over]}), 0)
+            for name in ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
+            for over in ({"type": name, "status": "True", "reason": "r"},)
+        ],
         ("Deployment", workload(replicas=50), 50),
     ],
 )
@@ -116,3 +121,33 @@ def test_the_pods_of_a_deployment_are_made_by_its_replica_sets() -> None:
 def test_a_replica_set_says_that_it_met_a_quota(status: str, message: str, refused: bool) -> None:
     condition = {"type": "ReplicaFailure", "status": status, "reason": "FailedCreate", "message": message}
     assert coming("ReplicaSet", workload(replicas=2, status={"conditions": [condition]})).refused is refused
+
+
+CLAIMING = [
+    {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "gp3"}},
+    {"metadata": {"name": "logs"}, "spec": {"resources": {"requests": {"storage": "1.5"}}}},
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "amount"),
+    [
+        ("pods", 1),
+        ("persistentvolumeclaims", 2),
+        ("count/persistentvolumeclaims", 2),
+        ("requests.storage", 2**30 + 2),
+        ("gp3.storageclass.storage.k8s.io/requests.storage", 2**30),
+        ("gp3.storageclass.storage.k8s.io/persistentvolumeclaims", 1),
+        ("gp2.storageclass.storage.k8s.io/persistentvolumeclaims", 0),
+        ("count/secrets", 0),
+    ],
+)
+def test_a_pod_of_a_statefulset_is_charged_with_its_claims(key: str, amount: int) -> None:
+    found = coming("StatefulSet", workload(replicas=3, status={"replicas": 1}, volumeClaimTemplates=CLAIMING))
+    assert (found.pods, found.charge(key)) == (2, amount)
+
+
+@pytest.mark.parametrize("kind", ["Job", "StatefulSet", "ReplicaSet"])
+def test_an_event_can_say_that_a_workload_was_refused(kind: str) -> None:
+    one = workload()
+    assert (coming(kind, one).refused, coming(kind, one, denied=True).refused) == (False, True)

@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from cotenant.judge.isolation.outside import Beside
 from cotenant.judge.isolation.pairs import choose
 from cotenant.judge.isolation.parties import anybody
 from cotenant.judge.isolation.report import Tally
+from cotenant.kube.client import Listing
 from cotenant.kube.errors import Forbidden
 from cotenant.proof.prover import Prover
 from cotenant.proof.scene import Question, Scene, inhabited
-from unit.judge.isolation.samples import CATALOGUE, NOWHERE, blue, red
+from unit.judge.isolation.samples import CATALOGUE, NOWHERE, blue, green, red
 
 WHY = "webhook authorizer does not support user rule resolution"
 
@@ -65,3 +67,59 @@ async def test_who_may_not_list_service_accounts_tries_any_of_each_space_and_say
     after, notes = await inhabited(Server(), before)
     assert after == before
     assert notes == ["ServiceAccounts are tried as any of a space, none by its name: no"]
+
+
+class Authorizer(Server):
+    """Refuses everything that it is asked, and counts."""
+
+    def __init__(self, *, readable: bool = True, **more) -> None:
+        super().__init__(**more)
+        self.asked, self._readable = 0, readable
+
+    async def raw(self, method, path, **more):
+        if path.endswith("subjectaccessreviews"):
+            self.asked += 1
+            return 201, msgspec.json.encode({"status": {"allowed": False}})
+        return await super().raw(method, path, **more)
+
+    async def list(self, _resource):
+        if not self._readable:
+            raise Forbidden(403, "Forbidden", "no")
+        return Listing([], "1")
+
+
+async def proven(server: Authorizer, **more) -> tuple[int, list[str]]:
+    """How many checks were made of the server's refusals, and the notes."""
+    parties = (red(), blue(), green())
+    tally = Tally(parties, choose([one.name for one in parties], 1))
+    question = Question(nowhere=NOWHERE, seed=1, now=datetime.now(UTC), static=True, **more)
+    prover = Prover(server, question, tally)
+    scene = Scene(parties, tuple(CATALOGUE), {}, ())
+    await prover.introduce(scene)
+    attempts = [one for one in prover.attempts(scene) if one.claim == "foreign"]
+    for one in attempts:
+        await prover.prove(one)
+    assert sum(cell.counts.get("DENIED by RBAC", 0) for cell in tally.cells.values()) == len(attempts)
+    return len(attempts), [*prover.notes, *prover.spared()]
+
+
+async def test_what_rbac_refused_to_one_is_not_asked_for_another_with_the_same_bindings():
+    server = Authorizer()
+    checks, notes = await proven(server)
+    assert server.asked == checks // 2
+    assert any(note.startswith(f"{checks - server.asked:,} of the refusals were not asked for again") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("server", "outside"),
+    [(Authorizer(readable=False), Beside()), (Authorizer(incomplete=True), None)],
+)
+async def test_without_a_look_at_rbac_or_beside_an_unknown_authorizer_everybody_is_asked_for(server, outside):
+    checks, _ = await proven(server, outside=outside)
+    assert server.asked == checks
+
+
+async def test_the_authorizer_of_eks_tells_nobody_apart_in_a_review():
+    server = Authorizer(incomplete=True)
+    checks, _ = await proven(server, outside=Beside())
+    assert server.asked == checks // 2

@@ -83,6 +83,8 @@ def test_the_rules_of_a_space_are_the_effective_ones() -> None:
         "schedulers": ["fargate-scheduler"],
         "csiDrivers": [],
         "userNamespaces": False,
+        "alwaysPull": False,
+        "maxGracePeriodSeconds": 3600,
         "allowExec": True,
     }
     assert (spec["ingress"], spec["services"]) == ({"hosts": ["a.example"]}, {"types": ["ClusterIP"]})

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from cotenant.api import keys
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, Forbidden, Invalid, NotFound
+from cotenant.kube.transport import ALONE
 from cotenant.model.platform import Platform
 
 DENIALS = 10
@@ -32,13 +34,23 @@ class NotProven(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """Something that must be refused. `words` is what the refusal says if the policy is the one that spoke."""
+    """Something that a policy must refuse, warn of or write into."""
 
     policy: str
-    words: str
-    attempt: Callable[[], Awaitable[object]]
+    words: tuple[str, ...]
+    """What is said if it is this policy that speaks: the first of the refusal, the rest of warnings beside it."""
+    attempt: Callable[[], Awaitable[Any]]
     patient: bool = False
     """Whether a refusal by somebody else passes: then it is tried again."""
+    heard: list[str] = field(default_factory=list)
+    """Where the client of the attempt notes the warnings of its last answer."""
+    written: Callable[[Any], bool] | None = None
+    """Whether the answer shows what the policy writes; None for a policy that refuses."""
+
+    @property
+    def whole(self) -> list[str]:
+        """What is missing where nothing of it was seen; never empty."""
+        return list(self.words) or [self.policy]
 
 
 def guard(client: Client) -> Canary:
@@ -49,7 +61,7 @@ def guard(client: Client) -> Canary:
         "kind": "Space",
         "metadata": {"name": NAME, "namespace": "default", "finalizers": [keys.SPACE_FINALIZER]},
     }
-    return Canary("cotenant-guard", "COTENANT-GUARD", lambda: fresh.create(resource.SPACES, space, dry_run=True))
+    return Canary("cotenant-guard", ("COTENANT-GUARD",), lambda: fresh.create(resource.SPACES, space, dry_run=True))
 
 
 def leash(client: Client, platform: Platform) -> Canary:
@@ -57,25 +69,26 @@ def leash(client: Client, platform: Platform) -> Canary:
     operator = unpooled(client).as_user(platform.operator, ["system:masters"])
     settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "namespace": "default"}}
     return Canary(
-        "cotenant-leash", "COTENANT-LEASH", lambda: operator.create(resource.CONFIG_MAPS, settings, dry_run=True)
+        "cotenant-leash", ("COTENANT-LEASH",), lambda: operator.create(resource.CONFIG_MAPS, settings, dry_run=True)
     )
 
 
 def unpooled(client: Client) -> Client:
     """The same client with a new connection for every request, so that the load balancer chooses anew."""
     other = copy.copy(client)
-    other.headers = (*client.headers, ("Connection", "close"))
+    other.headers = (*client.headers, ALONE)
     return other
 
 
 async def prove(canary: Canary, *, denials: int = DENIALS, seconds: float = 30.0) -> None:
     """Returns after `denials` in a row; NotProven when that takes too long or the caller may not try."""
-    streak, stranger = 0, ""
+    streak, stranger, missing = 0, "", canary.whole
     try:
         async with asyncio.timeout(seconds):
             while streak < denials:
                 try:
-                    streak = streak + 1 if await _denied(canary) else 0
+                    missing = await _missing(canary)
+                    streak = 0 if missing else streak + 1
                     stranger = ""
                 except NotProven as reason:
                     if not canary.patient:
@@ -86,21 +99,30 @@ async def prove(canary: Canary, *, denials: int = DENIALS, seconds: float = 30.0
     except TimeoutError:
         if stranger:
             raise NotProven(stranger) from None
-        raise NotProven(
-            f"{canary.policy} still lets through, after {seconds:.0f} s, what it must deny", tried=True
-        ) from None
+        raise NotProven(f"{canary.policy}, after {seconds:.0f} s, {_fault(canary, missing)}", tried=True) from None
 
 
-async def _denied(canary: Canary) -> bool:
+def _fault(canary: Canary, missing: list[str]) -> str:
+    if canary.written:
+        return "still does not write what it must"
+    if canary.words[0] in missing or not missing:
+        return "still lets through what it must deny"
+    return f"still does not warn: {', '.join(missing)}"
+
+
+async def _missing(canary: Canary) -> list[str]:
+    """What was not said or written; nothing where all is as it must be."""
+    canary.heard.clear()
     try:
-        await canary.attempt()
+        answer = await canary.attempt()
     except (Forbidden, Invalid) as refusal:
         # A parameter that is missing is an invalid request.
-        if canary.words in refusal.message:
-            return True
+        if canary.written is None and canary.words[0] in refusal.message:
+            said = "; ".join((refusal.message, *canary.heard))
+            return [words for words in canary.words if words not in said]
         raise NotProven(f"{canary.policy} cannot be tried by this user: {refusal.message}") from refusal
     except NotFound:
-        return False  # of a connection: it was let through, to a pod that there is not
+        return canary.whole  # of a connection: it was let through, to a pod that there is not
     except ApiError as error:
         raise NotProven(f"{canary.policy} cannot be tried: {error}") from error
-    return False
+    return [] if canary.written is not None and canary.written(answer) else canary.whole

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Container
+from collections.abc import Awaitable, Container, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
+from cotenant.api.meta import Condition
+from cotenant.api.tenant import Tenant
 from cotenant.cli import Failure
 from cotenant.cli.cluster import proof
 from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
-from cotenant.cli.delete import OURS
+from cotenant.cli.cluster.priorities import shut_out
 from cotenant.cli.settings_source import platform
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
@@ -25,6 +27,7 @@ from cotenant.kube.errors import ApiError, NotFound, Unavailable
 from cotenant.kube.resource import Resource
 from cotenant.model.iam import awsauth
 from cotenant.model.platform import Platform
+from cotenant.model.rights import TENANTS, origin, outsiders
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import deny, force
 from cotenant.render.install.values import LEASE
@@ -67,8 +70,14 @@ class Facts(Struct, kw_only=True):
     """Tenants that are gone -> namespaces that still carry their label."""
     bound: dict[str, int] | None = None
     """Namespaces of no tenant -> how many RoleBindings of ours give rights there."""
+    unsynced: dict[str, Condition] | None = None
+    """Tenants whose IAM principals are not what they should be -> their condition IAMSynced."""
+    outsiders: list[tuple[str, str, str]] | None = None
+    """RoleBindings in namespaces of tenants that name others than ServiceAccounts there: namespace, binding, subject."""
     placement: Placement | None = None
     """Nodes of pools and whose pods are on them."""
+    shut_out: dict[str, list[str]] | None = None
+    """The PriorityClass that pods get by default -> tenants that may not have it."""
     led: bool | None = None
     """Whether there is a Lease."""
     holder: str = ""
@@ -232,16 +241,31 @@ async def _left(client: Client, facts: Facts) -> None:
     tenants = {one.metadata.name for one in world.tenants.items()}
     found = [gather_tenant(world, name, Platform(), now) for name in sorted(tenants)]
     facts.astray = sorted(one.metadata.name for each in found if each for one in astray(each))
+    facts.unsynced = unsynced(world.tenants.items())
     facts.bygone = bygone(world.namespaces.items(), tenants)
     facts.placement = await _try(facts, "node pools", placement(client, world))
+    facts.shut_out = await _try(facts, "priority classes", shut_out(client, world))
     owned = {one.metadata.name for name in tenants for one in world.namespaces.by("tenant", name)}
-    facts.bound = await _try(facts, "left behind", rights(client, owned))
+    found_bindings = await _try(facts, "role bindings", client.list(resource.ROLE_BINDINGS))
+    if found_bindings is not None:
+        facts.bound = rights(found_bindings.items, owned)
+        facts.outsiders = outsiders(found_bindings.items, owned)
 
 
-async def rights(client: Client, owned: Container[str]) -> dict[str, int]:
+def unsynced(tenants: Iterable[Tenant]) -> dict[str, Condition]:
+    """Tenants with an IAMSynced that is not True."""
+    said = {one.metadata.name: one.status.conditions for one in tenants if one.status.conditions}
+    return {
+        name: condition
+        for name, conditions in sorted(said.items())
+        for condition in conditions
+        if condition.type == "IAMSynced" and condition.status != "True"
+    }
+
+
+def rights(bindings: Iterable[dict[str, Any]], owned: Container[str]) -> dict[str, int]:
     """How many role bindings of tenants there are in namespaces that are not `owned`: those of the operator are not meant."""
-    found = (await client.list(resource.ROLE_BINDINGS, labels=OURS)).items
-    places = [one["metadata"]["namespace"] for one in found]
+    places = [one["metadata"]["namespace"] for one in bindings if origin(one["metadata"]) == TENANTS]
     return dict(sorted(Counter(place for place in places if place not in owned).items()))
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from cotenant.api.builtin import Manifest
 from cotenant.api.keys import SPACE, TENANT
+from cotenant.cli.cluster.workloads import CRON_JOBS
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists, ApiError, Forbidden, NotFound, Unavailable
@@ -32,7 +33,7 @@ KINDS = (
     resource.STATEFUL_SETS,
     resource.DAEMON_SETS,
     resource.REPLICA_SETS,
-    Resource("batch", "v1", "cronjobs", "CronJob", namespaced=True),
+    CRON_JOBS,
     resource.JOBS,
     resource.PODS,
     resource.SERVICES,
@@ -40,6 +41,7 @@ KINDS = (
     *GATEWAYS,
     resource.PERSISTENT_VOLUME_CLAIMS,
     resource.SERVICE_ACCOUNTS,
+    resource.POD_DISRUPTION_BUDGETS,
 )
 GIVEN = {
     "Pod": ("nodeName",),

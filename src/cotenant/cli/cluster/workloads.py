@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.keys import COTENANT, MANAGED_BY
 from cotenant.api.limits import LimitItem
-from cotenant.api.workload import PodSpec
+from cotenant.api.workload import ClaimTemplate, PodSpec
 from cotenant.cli import Failure
 from cotenant.cli.cluster.accounts import one_tenant
 from cotenant.cli.cluster.standing import Standing
@@ -25,15 +26,29 @@ from cotenant.model.case import Case, Refusal
 from cotenant.model.rollout import rollout
 
 Item = dict[str, Any]
+# Not in kube/resource.py: strict accounting looks at every kind that is listed there.
+CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob", namespaced=True)
 KINDS: Mapping[str, Resource] = {
     "pod": resource.PODS,
     "deployment": resource.DEPLOYMENTS,
     "replicaset": resource.REPLICA_SETS,
     "statefulset": resource.STATEFUL_SETS,
+    "daemonset": resource.DAEMON_SETS,
     "job": resource.JOBS,
+    "cronjob": CRON_JOBS,
 }
-SHORT = {"po": "pod", "deploy": "deployment", "rs": "replicaset", "sts": "statefulset"}
+SHORT = {
+    "po": "pod",
+    "deploy": "deployment",
+    "rs": "replicaset",
+    "sts": "statefulset",
+    "ds": "daemonset",
+    "cj": "cronjob",
+}
+ORDERS = {"Deployment": "strategy", "StatefulSet": "updateStrategy", "DaemonSet": "updateStrategy"}
+"""Where each kind says how it is updated."""
 BRIEF = {long: short for short, long in SHORT.items()}
+STATEFUL = re.compile(r"^create (?:Pod|Claim) .* in StatefulSet \S+ failed error: ")
 TYPES = ("Container", "Pod", "PersistentVolumeClaim")
 
 
@@ -49,20 +64,30 @@ class Demand(Struct, kw_only=True):
     phase: str = ""
     strategy: Item | None = None
     replicas: int = 1
+    first: int = 0
+    """The ordinal of the first pod of a StatefulSet."""
+    claims: tuple[Item, ...] = ()
+    """Volume claims that a StatefulSet makes for each pod."""
+    kept: int = 0
+    """Pods that are not there, and whose claims are."""
     makers: tuple[Item, ...] = ()
-    """The objects that create its pods: of a Deployment its ReplicaSets."""
+    """The objects that create its pods: of a Deployment its ReplicaSets, of a CronJob its Jobs."""
 
 
 def named(word: str) -> tuple[Resource, str]:
-    """`NAME` or `KIND/NAME` as kubectl takes them. Raises Failure for a kind that makes no pods."""
+    """`NAME`, or `KIND/NAME` as kubectl takes them: deploy/web, deployments.apps/web, deployment.v1.apps/web.
+
+    Raises Failure for a kind that makes no pods.
+    """
     kind, slash, name = word.partition("/")
     if not slash:
         return resource.PODS, word
-    singular = kind.lower().partition(".")[0]
-    singular = SHORT.get(singular, singular.removesuffix("s"))
-    if singular not in KINDS or not name:
-        raise Failure(f"{word}: name a pod, or one of deploy/NAME, rs/NAME, sts/NAME, job/NAME")
-    return KINDS[singular], name
+    plain, _, rest = kind.lower().partition(".")
+    found = KINDS.get(SHORT.get(plain, plain.removesuffix("s")))
+    if found is None or not name or rest not in ("", found.group, f"{found.version}.{found.group}"):
+        ways = ", ".join(f"{BRIEF.get(one, one)}/NAME" for one in KINDS if one != "pod")
+        raise Failure(f"{word}: name a pod, or one of {ways}")
+    return found, name
 
 
 async def demand_of(client: Client, kind: Resource, name: str, namespace: str) -> Demand:
@@ -75,10 +100,23 @@ async def demand_of(client: Client, kind: Resource, name: str, namespace: str) -
             hint = "; a pod that was refused leaves nothing behind: ask about what makes it, deploy/NAME, or give its manifest with -f"
         raise Failure(f"{kind.kind} {name} is not in namespace {namespace}{hint}") from error
     makers: list[Item] = [item]
-    if kind is resource.DEPLOYMENTS:
-        sets = (await client.list(resource.REPLICA_SETS, namespace)).items
-        makers = [one for one in sets if owned(one, item["metadata"]["uid"])]
-    return demanded(item, makers)
+    if made := {"Deployment": resource.REPLICA_SETS, "CronJob": resource.JOBS}.get(kind.kind):
+        there = (await client.list(made, namespace)).items
+        makers = [one | {"kind": made.kind} for one in there if owned(one, item["metadata"]["uid"])]
+    found = demanded(item, makers)
+    if found.claims:
+        names = {
+            one["metadata"]["name"] for one in (await client.list(resource.PERSISTENT_VOLUME_CLAIMS, namespace)).items
+        }
+        found.kept = max(0, claimed(found, names) - found.has)
+    return found
+
+
+def claimed(found: Demand, names: Collection[str]) -> int:
+    """How many pods of a StatefulSet have their claims, `<template>-<set>-<ordinal>`; those of a set that was larger stay."""
+    first = f"{found.claims[0].get('metadata', {}).get('name', '')}-{found.name}-"
+    ordinals = range(found.first, found.first + found.wants)
+    return sum(1 for ordinal in ordinals if f"{first}{ordinal}" in names)
 
 
 def owned(item: Item, uid: str) -> bool:
@@ -89,10 +127,11 @@ def owned(item: Item, uid: str) -> bool:
 def demanded(item: Item, makers: list[Item], *, exists: bool = True) -> Demand:
     """What an object wants, and what there is."""
     kind, spec, status = item["kind"], item.get("spec", {}), item.get("status", {})
+    job = spec.get("jobTemplate", {}).get("spec", {}) if kind == "CronJob" else spec
     found = Demand(
         kind=kind,
         name=item["metadata"].get("name", ""),
-        template=spec if kind == "Pod" else spec.get("template", {}).get("spec", {}),
+        template=spec if kind == "Pod" else job.get("template", {}).get("spec", {}),
         wants=1,
         has=int(exists) if kind == "Pod" else status.get("replicas", 0),
         exists=exists,
@@ -100,21 +139,37 @@ def demanded(item: Item, makers: list[Item], *, exists: bool = True) -> Demand:
         makers=tuple(makers),
     )
     if kind == "Job":
-        left = spec.get("completions")
-        wants = spec.get("parallelism", 1)
-        found.wants = wants if left is None else max(0, min(wants, left - status.get("succeeded", 0)))
-        found.wants = 0 if spec.get("suspend") or ended(status) else found.wants
-        found.has = status.get("active", 0)
+        found.wants, found.has = running(spec, status), status.get("active", 0)
+    elif kind == "CronJob":
+        runs = [(running(one["spec"], one.get("status", {})), one.get("status", {}).get("active", 0)) for one in makers]
+        alone = spec.get("concurrencyPolicy", "Allow") != "Allow" and any(wants for wants, _ in runs)
+        found.has = sum(has for _, has in runs)
+        found.wants = sum(max(one) for one in runs) + (0 if spec.get("suspend") or alone else running(job, {}))
+    elif kind == "DaemonSet":
+        found.has = status.get("currentNumberScheduled", 0)
+        found.wants = found.replicas = status.get("desiredNumberScheduled", 0) if exists else 1
     elif kind != "Pod":
         found.wants = found.replicas = spec.get("replicas", 1)
-    if kind == "Deployment":
-        found.strategy = spec.get("strategy") or {}
-        if exists:
-            there = [(one["spec"].get("replicas", 1), one.get("status", {}).get("replicas", 0)) for one in makers]
-            found.has = sum(has for _, has in there)
-            # In the middle of a rolling update the new ReplicaSet may lack pods although there are enough in all.
-            found.wants = max(found.wants, found.has + sum(max(0, wants - has) for wants, has in there))
+    if kind == "StatefulSet":
+        found.claims = tuple(spec.get("volumeClaimTemplates") or ())
+        found.first = (spec.get("ordinals") or {}).get("start", 0)
+    if kind in ORDERS:
+        found.strategy = spec.get(ORDERS[kind]) or {}
+    if kind == "Deployment" and exists:
+        there = [(one["spec"].get("replicas", 1), one.get("status", {}).get("replicas", 0)) for one in makers]
+        found.has = sum(has for _, has in there)
+        # In the middle of a rolling update the new ReplicaSet may lack pods although there are enough in all.
+        found.wants = max(found.wants, found.has + sum(max(0, wants - has) for wants, has in there))
     return found
+
+
+def running(spec: Item, status: Item) -> int:
+    """How many pods a Job wants at the same time."""
+    wants: int = spec.get("parallelism", 1)
+    left: int | None = spec.get("completions")
+    if spec.get("suspend") or ended(status):
+        return 0
+    return wants if left is None else max(0, min(wants, left - status.get("succeeded", 0)))
 
 
 def ended(status: Item) -> bool:
@@ -146,7 +201,9 @@ async def case(client: Client, where: Standing, demand: Demand) -> Case:
         has=demand.has,
         exists=demand.exists,
         phase=demand.phase,
-        rollout=None if demand.strategy is None else rollout(demand.strategy, demand.replicas),
+        claims=tuple(msgspec.convert(one, ClaimTemplate) for one in demand.claims),
+        kept=demand.kept,
+        rollout=None if demand.strategy is None else rollout(demand.strategy, demand.replicas, demand.kind),
         refusal=refusal,
         quota=ours[0] if ours else None,
         foreign=tuple(one for one in quotas.items if one not in ours),
@@ -191,4 +248,5 @@ def moment(event: Item) -> datetime:
 
 def said(text: str) -> str:
     """Without the words that a controller and the recorder of events put before what the API server said."""
-    return text.removeprefix("(combined from similar events): ").removeprefix("Error creating: ")
+    text = text.removeprefix("(combined from similar events): ").removeprefix("Error creating: ")
+    return STATEFUL.sub("", text, count=1)

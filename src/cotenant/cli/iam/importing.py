@@ -1,4 +1,4 @@
-"""`cotenant iam import aws-auth`: items of aws-auth as access entries, to be made by a person."""
+"""`cotenant import aws-auth`, also `cotenant iam import aws-auth`: items of aws-auth as access entries, to be made by a person."""
 
 from __future__ import annotations
 

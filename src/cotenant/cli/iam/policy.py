@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 
 from cotenant.cli import ANSWERED
 from cotenant.model.iam.policy import policy as made
+
+CLUSTER = r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}"
+"""Of botocore's model: ClusterName."""
+REGION = r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"
+ACCOUNT = r"[0-9]{12}"
+PARTITION = r"aws(-[a-z]+)*"
 
 
 @click.command()
@@ -20,7 +27,13 @@ def policy(*, cluster: str, region: str, account: str, partition: str) -> int:
 
     Attach it to the role that the operator's ServiceAccount carries by Pod Identity or IRSA.
     """
-    if not (account.isascii() and account.isdigit() and len(account) == 12):
-        raise click.UsageError(f"--account {account}: an AWS account has 12 digits")
+    for flag, text, shape, words in (
+        ("--eks-cluster", cluster, CLUSTER, "a cluster has up to 100 letters, digits, - and _, the first no sign"),
+        ("--region", region, REGION, "a region is written like eu-west-1"),
+        ("--account", account, ACCOUNT, "an AWS account has 12 digits"),
+        ("--partition", partition, PARTITION, "a partition is written like aws or aws-us-gov"),
+    ):
+        if not re.fullmatch(shape, text, re.ASCII):
+            raise click.UsageError(f"{flag} {text}: {words}")
     click.echo(json.dumps(made(cluster, region, account, partition), indent=2))
     return ANSWERED

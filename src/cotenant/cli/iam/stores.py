@@ -112,7 +112,7 @@ async def opened(
         found.unread.append(f"aws-auth: {error}")
     if found.eks_name:
         found.calls = Calls(found.region, profile=aws_profile or "")
-        found.desk = EntryDesk(Eks(found.calls, found.eks_name), Iam(found.calls), time.monotonic)
+        found.desk = EntryDesk(Eks(found.calls, found.eks_name), Iam(found.calls), time.monotonic, silent=True)
         try:
             found.mode = await found.desk.eks.mode()
         except Fault as error:

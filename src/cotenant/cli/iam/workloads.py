@@ -18,6 +18,7 @@ from cotenant.cli.view.output import NO_HEADERS, document, output_flag, say, tab
 from cotenant.kube.client import Client
 from cotenant.kube.resource import NAMESPACES, SERVICE_ACCOUNTS, TENANT_PROFILES, TENANTS
 from cotenant.model.effective import effective
+from cotenant.model.iam.proposals import proposals
 from cotenant.model.iam.trust import Place
 from cotenant.model.iam.workloads import ANNOTATION, Bond, Fault, Holder, Situation, faults
 
@@ -48,6 +49,8 @@ def workloads(
 ) -> int:
     """ServiceAccounts that carry an IAM role, by annotation (IRSA) or association (Pod Identity), and what is wrong.
 
+    For each role that a tenant may carry and nobody carries, the commands that would give it. Nothing is written.
+
     Wrong is: a role that serviceAccounts.iamRoles of the tenant does not name, above all that of another tenant; a role
     whose trust policy lets in more than the tenant's namespaces; an association of a namespace that is gone. Trust
     policies of all roles of the account are read, for by IRSA a Pod needs no annotation.
@@ -64,14 +67,18 @@ def workloads(
 
     found = ask(work, **flags)
     mine = [one for one in sorted(found.situation.bonds) if concerns(found.situation, one, tenants)]
+    proposed = proposals(found.situation, tenants)
     if output:
-        write(document("IamWorkloads", bonds=to_builtins(mine), faults=to_builtins(found.faults), unread=found.unread), output)  # fmt: skip
+        content = {"bonds": to_builtins(mine), "faults": to_builtins(found.faults), "unread": found.unread}
+        write(document("IamWorkloads", **content, proposals=to_builtins(proposed)), output)
     else:
         rows = [(one.namespace, one.account, one.role, one.by) for one in mine]
         click.echo(table(("NAMESPACE", "SERVICEACCOUNT", "ROLE", "BY"), rows, headers=not no_headers))
         for one in found.faults:
             whose = f"tenant {one.tenant}: " if one.tenant else ""
             click.echo(f"FAULT  {whose}{one.text}\n       role {one.role}\n       {one.remedy}")
+        for each in proposed:
+            click.echo(f"FREE   tenant {each.tenant}: {each.role} {each.text}\n       {each.command}")
     for text in found.unread:
         say(f"not read: {text}")
     if found.faults:
@@ -97,7 +104,8 @@ async def look(stores: Stores, tenants: tuple[str, ...] = ()) -> Told:
     found, present = await holders(stores.client)
     if lost := [one for one in tenants if one not in {each.name for each in found}]:
         raise Failure(f"there is no tenant {lost[0]}; see: cotenant get tenants")
-    unread, bonds = list(stores.unread), await annotated(stores.client)
+    unread = list(stores.unread)
+    bonds, accounts = await annotated(stores.client)
     trusts = None
     try:
         bonds += await eks.associations()
@@ -107,7 +115,7 @@ async def look(stores: Stores, tenants: tuple[str, ...] = ()) -> Told:
         trusts = await iam.trusts()
     except Refusal as error:
         unread.append(f"trust policies: {error.message}")
-    situation = Situation(place=place, holders=found, bonds=bonds, trusts=trusts, namespaces=present)
+    situation = Situation(place=place, holders=found, bonds=bonds, trusts=trusts, namespaces=present, accounts=accounts)
     return Told(situation, faults(situation, tenants), unread)
 
 
@@ -128,14 +136,15 @@ async def holders(client: Client) -> tuple[list[Holder], frozenset[str]]:
     return found, frozenset(one["metadata"]["name"] for one in listed)
 
 
-async def annotated(client: Client) -> list[Bond]:
-    """ServiceAccounts with an IAM role by annotation."""
+async def annotated(client: Client) -> tuple[list[Bond], frozenset[tuple[str, str]]]:
+    """ServiceAccounts with an IAM role by annotation; and (namespace, name) of all."""
     found = []
-    for one in (await client.list(SERVICE_ACCOUNTS)).items:
+    listed = (await client.list(SERVICE_ACCOUNTS)).items
+    for one in listed:
         metadata = one["metadata"]
         if role := (metadata.get("annotations") or {}).get(ANNOTATION):
             found.append(Bond(metadata["namespace"], metadata["name"], role, "IRSA"))
-    return found
+    return found, frozenset((one["metadata"]["namespace"], one["metadata"]["name"]) for one in listed)
 
 
 async def situated(stores: Stores, tenant: str) -> tuple[Place, Holder]:

@@ -174,6 +174,7 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.NAMING[1]: shaped(r"([-a-z0-9]|\{tenant\}|\{space\})*"),
     scalars.NAMING[2]: lambda text: not text.startswith("-") and not text.endswith("-"),
     scalars.REGISTRY: lambda text: text.endswith("/") and len(text) > 1,
+    scalars.SHARED: shaped("[A-Z][A-Za-z]*(/[a-z0-9]([-a-z0-9.]*[a-z0-9])?){1,2}"),
     scalars.PRIORITY: lambda text: not text.startswith("system-"),
     LedgerSpec.RULES[0]: lambda spec: sum(one["allocation"] for one in spec.get("entries", ())) <= spec["limit"],
     scalars.HOST: shaped(r"(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),

@@ -23,6 +23,9 @@ def lines(case: Case, found: Explanation) -> Iterator[str]:
         yield f"\n{asked(case, found)}\n{amounts(found)}\n"
     for text in found.reasons:
         yield f"- {text}"
+    for one in found.rooms:
+        if one.verdict != "fits" and one.where:
+            yield f"- {one.key}: {one.where}"
     if found.rolling:
         yield f"Update: {found.rolling}"
     for at, text in enumerate(found.advice):
@@ -49,7 +52,8 @@ def plain(found: Explanation) -> dict[str, Any]:
     def rows(rooms: tuple[Room, ...]) -> list[dict[str, str]]:
         return [
             {"resource": one.key, "verdict": one.verdict}
-            | {name: one.said(value) for name, value in figures(one).items() if value is not None}
+            | {name: one.said(value) for name, value in (figures(one) | own(one)).items() if value is not None}
+            | ({"left": one.where} if one.where else {})
             for one in rooms
         ]
 
@@ -57,11 +61,18 @@ def plain(found: Explanation) -> dict[str, Any]:
         "verdict": found.verdict,
         "summary": found.summary,
         "resources": rows(found.rooms),
-        "rollingUpdate": {"message": found.rolling, "resources": rows(found.surge)} if found.rolling else None,
+        "rollingUpdate": (
+            {"message": found.rolling, "stuck": found.stuck, "resources": rows(found.surge)} if found.rolling else None
+        ),
         "reasons": list(found.reasons),
         "advice": list(found.advice),
         "remarks": [{"topic": one.topic, "message": one.text} for one in found.remarks],
     }
+
+
+def own(one: Room) -> dict[str, int | None]:
+    """What of this the space itself has, which the table has no room for."""
+    return {"usedHere": one.used, "hardHere": one.hard, "allocatedHere": one.allocated}
 
 
 def figures(one: Room) -> dict[str, int | None]:

@@ -12,9 +12,10 @@ from cotenant.judge.isolation.parties import Identity, Party
 from cotenant.kube import resource
 from cotenant.kube.resource import Resource
 
-Claim = Literal["foreign", "grants", "cluster", "fence", "pod security", "control"]
+Claim = Literal["foreign", "grants", "cluster", "fence", "bindings", "pod security", "control"]
 """foreign: nothing in another tenant's namespaces. grants: no rule of RBAC there at all. cluster: nothing cluster-wide.
-fence: no write to what fences one's own space. pod security: no privileged pod there. control: what the role gives works.
+fence: no write to what fences one's own space. bindings: who may write Roles and RoleBindings there gives nothing away.
+pod security: no privileged pod there. control: what the role gives works.
 """
 Means = Literal["request", "review", "rules"]
 """request: the real one, harmless by dry run and a name that cannot exist; review: SubjectAccessReview; rules:
@@ -27,6 +28,7 @@ NO_DRY_RUN = {("pods", sub) for sub in ("attach", "exec", "portforward", "proxy"
 }
 """CONNECT, and what would act on or speak to a pod or hand out a credential: only ever by review."""
 FENCE = ("resourcequotas", "limitranges", "networkpolicies", "roles", "rolebindings", "spacepolicies")
+RBAC = resource.ROLE_BINDINGS.group
 FENCE_VERBS = ("create", "update", "patch", "delete", "deletecollection")
 
 
@@ -66,6 +68,8 @@ class Attempt(Struct, frozen=True):
     identity: Identity
     action: Action
     means: Means = "request"
+    content: dict[str, Any] | None = None
+    """What is sent, beside its kind and name; where it is None, the least that is an object."""
 
 
 def means(verb: str, plural: str, subresource: str) -> Means:
@@ -117,9 +121,19 @@ def wide(party: Party, who: Identity, platform_namespaces: Iterable[str] = ()) -
         yield Attempt("cluster", party.name, party.name, who, everything, "rules")
 
 
-def fence(party: Party, who: Identity, catalogue: Iterable[Served]) -> Iterator[Attempt]:
-    """Writes to what keeps a space in bounds, in the own spaces."""
-    fenced = [what for what in catalogue if what.resource.plural in FENCE]
+def fence(
+    party: Party, who: Identity, catalogue: Iterable[Served], rules: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Iterator[Attempt]:
+    """Writes to what keeps a space in bounds, in the own spaces. Roles and RoleBindings of whose role gives them are left
+    out: what holds of those is the claim "bindings".
+    """
+    given = [rule for role in who.roles for rule in rules.get(role, ())]
+    fenced = [
+        what
+        for what in catalogue
+        if what.resource.plural in FENCE
+        and not (what.resource.group == RBAC and any(grants(rule, "create", what) for rule in given))
+    ]
     for namespace in party.spaces:
         yield from _itself("fence", party, party, who, namespace)
         for what in fenced:

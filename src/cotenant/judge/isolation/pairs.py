@@ -30,19 +30,21 @@ class Chosen(Struct, frozen=True):
 def choose(names: Iterable[str], seed: int, only: Sequence[str] = ()) -> Chosen:
     """Every pair, or with more than ten tenants a sample in which each is source and target equally often.
 
-    `only`: just the pairs that one of these tenants is part of.
+    `only`: just the pairs that one of these tenants is part of. Those between them are never left out; of the others as
+    many are drawn as make ten with them, at least four, and each of `only` is tried both ways against all of these.
     """
     ordered = sorted(set(names))
     wanted = set(only) or set(ordered)
     possible = [(a, b) for a in ordered for b in ordered if a != b and (a in wanted or b in wanted)]
     if len(ordered) <= ALL_UP_TO:
         return Chosen(tuple(possible), len(possible))
-    sample = {pair for pair in rounds(ordered, seed) if pair[0] in wanted or pair[1] in wanted}
-    # A tenant asked for by name meets at least as many others as it would in a full table of ten.
-    for name in sorted(wanted) if only else ():
-        others = random.Random(f"{seed}/{name}").sample([one for one in ordered if one != name], ALL_UP_TO - 1)  # noqa: S311 - a sample, no secret
-        sample |= {(name, other) for other in others} | {(other, name) for other in others}
-    return Chosen(tuple(sorted(sample)), len(possible), seed)
+    if not only:
+        return Chosen(tuple(sorted(rounds(ordered, seed))), len(possible), seed)
+    others = [one for one in ordered if one not in wanted]
+    drawn = min(len(others), max(EACH, ALL_UP_TO - len(wanted)))
+    met = wanted.union(random.Random(seed).sample(others, drawn))  # noqa: S311 - a sample, no secret
+    pairs = tuple((a, b) for a, b in possible if a in met and b in met)
+    return Chosen(pairs, len(possible), seed if len(pairs) < len(possible) else None)
 
 
 def rounds(ordered: Sequence[str], seed: int) -> Iterable[Pair]:

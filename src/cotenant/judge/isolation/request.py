@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from cotenant.judge.isolation import bindings
 from cotenant.judge.isolation.claims import Action, Attempt
 from cotenant.judge.isolation.parties import AUTHENTICATED, Identity
 from cotenant.kube import resource
@@ -48,6 +49,8 @@ def request(attempt: Attempt, nowhere: str) -> Request:
         return _post(resource.SELF_SUBJECT_RULES_REVIEWS, {"namespace": attempt.action.namespace or nowhere}, "member")
     if attempt.claim == "pod security":
         return _writing("POST", attempt.action, None, privileged_pod(nowhere))
+    if attempt.content is not None:
+        return _writing("POST", attempt.action, None, filled(attempt.action, nowhere, attempt.content))
     return direct(attempt.action, nowhere)
 
 
@@ -121,6 +124,12 @@ def stub(action: Action, name: str) -> dict[str, Any]:
     return body
 
 
+def filled(action: Action, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """An object of a name with this content."""
+    body = stub(action, name)
+    return {**body, **content, "metadata": {**content.get("metadata", {}), **body["metadata"]}}
+
+
 def privileged_pod(name: str) -> dict[str, Any]:
     """A pod that owns its node."""
     container = {"name": "probe", "image": "registry.invalid/probe", "securityContext": {"privileged": True}}
@@ -153,6 +162,8 @@ def reproduction(attempt: Attempt, nowhere: str) -> str:
     )
     if attempt.means == "rules":
         words = f"auth can-i --list -n {action.namespace or nowhere}"
+    elif attempt.content is not None:
+        words = bindings.command(filled(action, nowhere, attempt.content), scope)
     elif attempt.claim == "pod security":
         words = f"run {nowhere} --image registry.invalid/probe --privileged --dry-run=server {scope}"
     elif plain and action.verb == "list":

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from cotenant.judge.isolation.bindings import described
 from cotenant.judge.isolation.claims import Attempt
 from cotenant.judge.isolation.everybody import beyond, beyond_paths, spoken
 from cotenant.model.denial import Layer, layer
@@ -19,6 +20,8 @@ ANSWERED_BY_ADMISSION = (400, 404, 405, 409, 415, 422)
 
 ESCALATION = "attempting to grant RBAC permissions not currently held"
 """A refusal of the RBAC API, to somebody who may make the binding or the role."""
+RULES = "COTENANT-RIGHT-"
+"""What the refusals of the policy cotenant-rights begin with."""
 SPOKEN = 5
 """Rules that a message names."""
 
@@ -64,6 +67,8 @@ def judge(attempt: Attempt, answer: Answer) -> Verdict:
         return Verdict("UNKNOWN", "INCOMPLETE", message=answer.message)
     if attempt.claim == "pod security":
         return _pod_security(attempt, answer)
+    if attempt.content is not None:
+        return _bindings(attempt.content, answer)
     if answer.rules is not None:
         return _rules(attempt, answer)
     passed = _passed(answer)
@@ -128,6 +133,16 @@ def _pod_security(attempt: Attempt, answer: Answer) -> Verdict:
     if by == "pod security":
         return Verdict("DENIED", "PROVEN", by, answer.message)
     return Verdict("UNKNOWN", "INCOMPLETE", by, f"refused before Pod Security was asked: {answer.message}")
+
+
+def _bindings(content: Mapping[str, Any], answer: Answer) -> Verdict:
+    """The authorizer lets it pass: a refusal is about what was to be given away."""
+    if answer.status < 300:
+        return Verdict("ALLOWED", "BROKEN", message=f"{described(content)} is accepted")
+    by = layer(answer.status, answer.message)
+    if (by == "policy" and RULES in answer.message) or (by == "RBAC" and ESCALATION in answer.message):
+        return Verdict("DENIED", "PROVEN", by, answer.message)
+    return Verdict("UNKNOWN", "INCOMPLETE", by, f"refused, but for another reason: {answer.message}")
 
 
 def found(attempt: Attempt, answer: Answer) -> list[Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from cotenant.model.iam.entries import OWNED, OWNER, STANDARD
 def policy(cluster: str, region: str, account: str, partition: str = "aws") -> dict[str, Any]:
     """The policy document for one cluster."""
     where = f"arn:{partition}:eks:{region}:{account}"
+    pods = f"{where}:podidentityassociation/{cluster}/*"
     this, entries = f"{where}:cluster/{cluster}", f"{where}:access-entry/{cluster}/*"
     ours = {f"aws:ResourceTag/{OWNER}": OWNED[OWNER]}
     groups = {"eks:kubernetesGroups": f"{IAM_GROUPS}*"}
@@ -37,6 +38,8 @@ def policy(cluster: str, region: str, account: str, partition: str = "aws") -> d
             **{"ForAllValues:StringLike": groups},
         ),
         allow("RemoveOurEntries", ["eks:DeleteAccessEntry"], entries, StringEquals=ours),
+        allow("LookAtRolesOfPods", ["eks:ListPodIdentityAssociations"], this),
+        allow("LookAtEachRoleOfPods", ["eks:DescribePodIdentityAssociation"], pods),
         allow("KnowPrincipals", ["iam:ListRoles", "iam:ListUsers"], "*"),
         {
             "Sid": "NeverGiveRightsOutsideRbac",

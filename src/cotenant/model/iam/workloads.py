@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from cotenant.model.arn import arn
+from cotenant.model.finding import Finding
 from cotenant.model.iam.trust import Admission, By, Document, Place, admissions
 
 ANNOTATION = "eks.amazonaws.com/role-arn"
@@ -58,10 +59,40 @@ class Situation(Struct, frozen=True, kw_only=True):
     """By ARN, the roles of the cluster's account; None where IAM may not be asked."""
     namespaces: frozenset[str]
     """Every namespace that exists."""
+    accounts: frozenset[tuple[str, str]] = frozenset()
+    """(namespace, name) of every ServiceAccount."""
+
+    @property
+    def cluster(self) -> str:
+        """Name of the cluster."""
+        return self.place.arn.rpartition("/")[2]
 
     def holder(self, namespace: str) -> Holder | None:
         """The tenant of a namespace."""
         return next((one for one in self.holders if namespace in one.namespaces), None)
+
+
+def misgiven(holders: Iterable[Holder], bonds: Iterable[Bond], cluster: str) -> Iterator[tuple[str, Finding]]:
+    """(tenant, finding) for each association that gives a ServiceAccount of a tenant a role that the tenant may not carry.
+
+    A tenant is not told whose role that is.
+    """
+    owners = {namespace: one for one in holders for namespace in one.namespaces}
+    for bond in sorted(bonds):
+        holder = owners.get(bond.namespace)
+        if holder and not holder.may(bond.role):
+            text = (
+                f"ServiceAccount {bond.namespace}/{bond.account} has by {bond.by} {bond.role}, which "
+                f"serviceAccounts.iamRoles does not name; {undo(bond, cluster)}"
+            )
+            yield holder.name, Finding("ForeignRole", text)
+
+
+def undo(bond: Bond, cluster: str) -> str:
+    """The command that takes the role away again."""
+    if bond.id:
+        return f"aws eks delete-pod-identity-association --cluster-name {cluster} --association-id {bond.id}"
+    return f"kubectl annotate serviceaccount {bond.account} -n {bond.namespace} {ANNOTATION}-"
 
 
 def faults(found: Situation, only: Iterable[str] = ()) -> list[Fault]:
@@ -76,14 +107,10 @@ def faults(found: Situation, only: Iterable[str] = ()) -> list[Fault]:
 def of_bond(found: Situation, bond: Bond) -> Iterator[Fault]:
     """What is wrong with what a ServiceAccount is given."""
     who, holder = f"ServiceAccount {bond.namespace}/{bond.account}", found.holder(bond.namespace)
-    undo = (
-        f"aws eks delete-pod-identity-association --cluster-name {found.place.arn.rpartition('/')[2]} --association-id {bond.id}"
-        if bond.id
-        else f"kubectl annotate serviceaccount {bond.account} -n {bond.namespace} {ANNOTATION}-"
-    )
+    remedy = undo(bond, found.cluster)
     if bond.id and bond.namespace not in found.namespaces:
         text = f"{who}: there is no such namespace; whoever makes one of this name gets the role"
-        yield Fault("", bond.role, text, undo)
+        yield Fault("", bond.role, text, remedy)
     if holder is None:
         return
     if not holder.may(bond.role):
@@ -91,13 +118,15 @@ def of_bond(found: Situation, bond: Bond) -> Iterator[Fault]:
         whose = (
             f"a role of tenant {', '.join(others)}" if others else "a role that serviceAccounts.iamRoles does not name"
         )
-        yield Fault(holder.name, bond.role, f"{who} has by {bond.by} {whose}", undo)
+        yield Fault(holder.name, bond.role, f"{who} has by {bond.by} {whose}", remedy)
     shape = arn(bond.role)
     if found.trusts is None or shape is None or shape.account != found.place.account:
         return
     trust = found.trusts.get(bond.role)
     if trust is None:
-        yield Fault(holder.name, bond.role, f"{who} has by {bond.by} a role that IAM does not have", undo, breach=False)
+        yield Fault(
+            holder.name, bond.role, f"{who} has by {bond.by} a role that IAM does not have", remedy, breach=False
+        )
     elif not any(
         one.by == bond.by and one.admits(bond.namespace, bond.account) for one in admissions(trust, found.place)
     ):

@@ -4,7 +4,9 @@
 Made for this purpose, never aggregated: whoever may label a ClusterRole could otherwise widen every tenant. Each rule
 names its resources and subresources, so that what a later Kubernetes adds is denied until somebody decides about it.
 
-Nobody writes NetworkPolicies, ResourceQuotas, LimitRanges, Roles, RoleBindings and SpacePolicies: they are the fence.
+Nobody writes NetworkPolicies, ResourceQuotas, LimitRanges and SpacePolicies: they are the fence. An owner writes Roles
+and RoleBindings of spaces, for charts bring them. Kubernetes lets nobody grant what he has not (nobody has escalate and
+bind); to whom, and that what is ours stays ours, a policy says (admission/rights.py).
 Nobody writes endpoints (CVE-2021-25740) or pods/binding (goes round every taint), and nobody writes services/status,
 which is one half of CVE-2020-8554: the other half, `spec.externalIPs` of a Service, no role can take away; a policy does
 (admission/doors.py). There is no proxy to pods and services (the API server would call addresses that the network policies keep away).
@@ -71,7 +73,10 @@ _EDIT = (
 # A token speaks as a ServiceAccount outside the cluster, after its maker is gone too. This right is the owner's alone, but
 # it is not the only way: a Secret of type kubernetes.io/service-account-token is a token without end. No role can tell
 # types of Secrets apart; a policy does (admission/rights.py).
-_OWN = (rule("", ("create",), "serviceaccounts/token"),)
+_TOKENS = rule("", ("create",), "serviceaccounts/token")
+# No deletecollection: among them are ours, at which it would stop half-way.
+_GRANTS = rule(_GROUP, ("create", "update", "patch", "delete"), "roles", "rolebindings")
+_OWN = (_TOKENS, _GRANTS)
 
 _HOME_VIEW = (
     _OWN_NAMESPACE,

@@ -136,7 +136,7 @@ def _first(platform: Platform) -> Manifest:
                 _rule("", ["CREATE"], "limitranges") | {"resourceNames": [CANARY]},
             ],
             # Where an installation tries the other policies, this one must not speak first: one refusal has one policy.
-            "namespaceSelector": _tenants(platform, {"key": keys.CANARY, "operator": "DoesNotExist"}),
+            "namespaceSelector": _tenants(platform, {"key": keys.CANARY, "operator": "NotIn", "values": ["true"]}),
         },
         "validations": [
             _denial(

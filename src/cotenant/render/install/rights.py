@@ -53,7 +53,8 @@ def _cluster_rules(platform: Platform) -> list[Manifest]:
         rule(_RBAC, _OWN, "rolebindings"),
         rule(_RBAC, READ, "clusterroles"),
         rule(_RBAC, ("bind",), "clusterroles", names=tuple(bindable(platform))),
-        rule("events.k8s.io", ("create", "patch"), "events"),
+        # Read for one thing: Jobs and StatefulSets tell by Events alone that a quota refused their pods.
+        rule("events.k8s.io", ("list", "watch", "create", "patch"), "events"),
         # Whether they are still there. Never to write: they are what it is held by.
         rule(
             "admissionregistration.k8s.io",

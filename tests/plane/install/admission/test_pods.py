@@ -31,7 +31,11 @@ BAD = {
     "NODE-02 every taint": (pod(tolerations=[{"operator": "Exists"}]), "COTENANT-POD-5", "every taint"),
     "NODE-02 no effect": (pod(tolerations=[{"key": POOL, "value": "silver"}]), "COTENANT-POD-5", "silver"),
     "NODE-02 any pool": (pod(tolerations=[{"key": POOL, "operator": "Exists"}]), "COTENANT-POD-5", POOL),
-    "NODE-02 another key": (pod(tolerations=[{"key": "gpu", "operator": "Exists"}]), "COTENANT-POD-5", "gpu"),
+    "NODE-02 another key": (
+        pod(tolerations=[{"key": "gpu", "operator": "Exists"}]),
+        "COTENANT-POD-5",
+        "toleration of gpu is",
+    ),
     "NODE-02 after a good one": (
         pod(tolerations=[{"key": POOL, "value": "gold"}, {"key": POOL, "value": "silver"}]),
         "COTENANT-POD-5",

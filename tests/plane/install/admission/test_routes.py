@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from cotenant.kube import resource
-from plane.install.admission.place import GROUPS, Manifest, passes, refused
+from plane.install.admission.place import GROUPS, Manifest, definition, passes, refused
 
 pytestmark = pytest.mark.cluster
 GROUP = "gateway.networking.k8s.io"
@@ -16,28 +16,10 @@ KINDS = {
     "httproutes": "HTTPRoute",
     "grpcroutes": "GRPCRoute",
     "referencegrants": "ReferenceGrant",
+    "tcproutes": "TCPRoute",
+    "listenersets": "ListenerSet",
 }
 DNS = "external-dns.alpha.kubernetes.io/hostname"
-
-
-def definition(plural: str, kind: str) -> Manifest:
-    """A stand-in that takes anything."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{GROUP}",
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in for tests"},
-        },
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"},
-            "versions": [version],
-        },
-    }
 
 
 def body(plural: str, spec: Manifest, notes: Manifest | None = None) -> Manifest:
@@ -50,6 +32,11 @@ def gateway(hostname: str | None = "app.acme.example.com", name: str = "alb", **
     return body("gateways", {"gatewayClassName": name, "listeners": [one]})
 
 
+def listeners(hostname: str = "app.acme.example.com", **listener) -> Manifest:
+    one = {"name": "web", "port": 80, "protocol": "HTTP", "hostname": hostname, **listener}
+    return body("listenersets", {"parentRef": {"name": "g"}, "listeners": [one]})
+
+
 def route(*hostnames: str, plural: str = "httproutes", notes: Manifest | None = None) -> Manifest:
     return body(plural, {"hostnames": list(hostnames), "parentRefs": [{"name": "g"}]}, notes)
 
@@ -58,7 +45,7 @@ def route(*hostnames: str, plural: str = "httproutes", notes: Manifest | None = 
 async def served(strict, admin):
     """The strict space, in a cluster that has the Gateway API from now on."""
     for plural, kind in KINDS.items():
-        await admin.create(resource.CRDS, definition(plural, kind))
+        await admin.create(resource.CRDS, definition(GROUP, plural, kind))
         GROUPS[plural] = f"{GROUP}/v1"
     async with asyncio.timeout(20):
         while not all([(await strict.ask(plural, method="GET", dry=False)).ok for plural in KINDS]):
@@ -87,6 +74,24 @@ BAD = {
         route("app.acme.example.com", notes={DNS: "www.example.com"}),
         "COTENANT-ROUTE-5",
     ),
+    "a TCPRoute at a Gateway of others": (
+        "tcproutes",
+        body("tcproutes", {"parentRefs": [{"name": "g", "namespace": "infra"}]}),
+        "COTENANT-ADDON-1",
+        "Gateway/infra/g",
+    ),
+    "listeners at a Gateway of others": (
+        "listenersets",
+        body("listenersets", {"parentRef": {"kind": "Gateway", "name": "g", "namespace": "infra"}, "listeners": []}),
+        "COTENANT-ADDON-1",
+        "Gateway/infra/g",
+    ),
+    "listeners open to all": (
+        "listenersets",
+        listeners(allowedRoutes={"namespaces": {"from": "All"}}),
+        "COTENANT-ROUTE-2",
+    ),
+    "listeners for others": ("listenersets", listeners("www.example.com"), "COTENANT-ROUTE-4", "www.example.com"),
     "a grant to others": (
         "referencegrants",
         body("referencegrants", {"from": [{"group": GROUP, "kind": "HTTPRoute", "namespace": "b"}], "to": []}),
@@ -98,6 +103,8 @@ GOOD = {
     "a gateway": ("gateways", gateway()),
     "a gateway for TCP": ("gateways", gateway(hostname=None, protocol="TCP")),
     "a route": ("httproutes", route("app.acme.example.com", "acme.example.org")),
+    "a TCPRoute at its own Gateway": ("tcproutes", body("tcproutes", {"parentRefs": [{"name": "g"}]})),
+    "listeners": ("listenersets", listeners()),
     "a grant to itself": (
         "referencegrants",
         body("referencegrants", {"from": [{"group": GROUP, "kind": "HTTPRoute", "namespace": "admission-strict"}]}),

@@ -6,23 +6,16 @@ from typing import Any
 
 import pytest
 
-from cotenant.cli.cluster.canaries import others, parametrised
+from cotenant.cli.cluster.canaries import metered, others, parametrised
+from cotenant.cli.cluster.observers import audits
 from cotenant.cli.cluster.proof import Canary, NotProven, prove
+from cotenant.cli.cluster.settled import changes, claims
 from cotenant.kube.errors import Forbidden, Invalid, NotFound, Unavailable
 from cotenant.model.platform import Platform
 from cotenant.render.install import deny
 
 OURS = Forbidden(403, "Forbidden", "COTENANT-X-1: no")
 THEIRS = Forbidden(403, "Forbidden", "somebody else's webhook says no")
-UNTRIED = {
-    # Only where the Gateway API is installed could somebody ask for a route.
-    "cotenant-routes",
-    # Tried by others: by canaries of their own, and by the operator before it opens a space.
-    "cotenant-leash",
-    "cotenant-guard",
-    "cotenant-quota-first",
-    "cotenant-strict",
-}
 
 
 class Server:
@@ -39,7 +32,7 @@ class Server:
 
 
 def canary(server: Server, *, patient: bool = False) -> Canary:
-    return Canary("cotenant-x", "COTENANT-X", server.attempt, patient)
+    return Canary("cotenant-x", ("COTENANT-X",), server.attempt, patient)
 
 
 async def test_a_streak_that_breaks_begins_anew() -> None:
@@ -74,9 +67,65 @@ async def test_without_an_answer_nothing_is_proven() -> None:
         await prove(canary(Server(Unavailable(503, "ServiceUnavailable", "down"))))
 
 
-def test_every_policy_is_tried_by_somebody() -> None:
+@pytest.mark.parametrize("warning", ["", "with binding 'somebody-else'"])
+async def test_a_refusal_without_the_warning_beside_it_is_half_a_proof(warning: str) -> None:
+    with pytest.raises(NotProven, match="still does not warn: cotenant-x-warn") as told:
+        await prove(warning_canary(warning), seconds=0.3)
+    assert told.value.tried
+    await prove(warning_canary("Validation failed ... with binding 'cotenant-x-warn': no"), denials=2)
+
+
+def warning_canary(warning: str) -> Canary:
+    heard: list[str] = []
+
+    async def attempt() -> None:
+        heard.append(warning)
+        raise OURS
+
+    return Canary("cotenant-x", ("COTENANT-X", "cotenant-x-warn"), attempt, heard=heard)
+
+
+async def test_what_must_be_written_is_looked_for_in_the_answer() -> None:
+    async def answer() -> dict[str, str]:
+        return {"pool": "gold"}
+
+    await prove(Canary("cotenant-pools", (), answer, written=lambda found: found["pool"] == "gold"))
+    with pytest.raises(NotProven, match="does not write") as told:
+        await prove(Canary("cotenant-pools", (), answer, written=lambda found: "x" in found), seconds=0.3)
+    assert told.value.tried
+
+
+def test_every_binding_is_tried_by_somebody() -> None:
     nobody: Any = None
-    tried = {one.policy for one in (*parametrised(nobody, "x"), *others(nobody, nobody, "x"))}
-    policies = {one["metadata"]["name"] for one in deny(Platform()) if one["kind"] == "ValidatingAdmissionPolicy"}
-    assert tried | UNTRIED == policies
-    assert not tried & UNTRIED
+    client: Any = Nobody()
+    found = [
+        *parametrised(nobody, "x", routes=True),
+        *others(nobody, nobody, "x"),
+        *metered(nobody, nobody, "x"),
+        *changes(client, "x", routes=True),
+        claims(nobody, nobody, "x"),
+    ]
+    tried = {one.removeprefix("with binding '").partition("'")[0] for each in found for one in each.words}
+    # The two that are tried first, each by a canary of its own; and the one that acts only while an operator counts, who tries it.
+    tried |= {"cotenant-leash", "cotenant-guard", "cotenant-strict"}
+    bindings = {one["metadata"]["name"] for one in deny(Platform()) if one["kind"].endswith("Binding")}
+    assert tried | {name for name in bindings if name.endswith("-observe")} == bindings
+    assert not {name for name in tried if name.endswith("-observe")}
+
+
+class Nobody:
+    """A client that may be copied."""
+
+    on_warning = None
+
+
+def test_audits_are_read_from_a_page_of_metrics_by_their_binding() -> None:
+    page = b"""# TYPE apiserver_validating_admission_policy_check_total counter
+apiserver_validating_admission_policy_check_total{enforcement_action="audit",error_type="no_error",policy="p",policy_binding="p-observe"} 3
+apiserver_validating_admission_policy_check_total{enforcement_action="audit",error_type="invalid_error",policy="p",policy_binding="p-observe"} 1
+apiserver_validating_admission_policy_check_total{enforcement_action="deny",error_type="no_error",policy="p",policy_binding="p"} 7
+apiserver_other{policy_binding="p-observe",enforcement_action="audit"} 9
+"""
+
+    assert audits(page) == {"p-observe": 4.0}
+    assert audits(b"") == {}

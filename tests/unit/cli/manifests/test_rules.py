@@ -64,6 +64,11 @@ def test_every_rule_of_the_definitions_is_known_here_too():
                 f"{ROLE}'",
             ],
         ),
+        (
+            scalars.SHARED,
+            ["ClusterIssuer/letsencrypt", "Gateway/infra/public"],
+            ["ClusterIssuer", "clusterissuer/x", "Gateway/a/b/c", "Gateway/", "Gateway/-a"],
+        ),
         (scalars.IAM_USER, [f"{USER}a/x"], [f"{USER}x/", f"{USER}x y", f"{USER}$(id)"]),
         (
             Member.RULES[4],

@@ -46,9 +46,15 @@ def blue(**more) -> Party:
     )
 
 
+def green() -> Party:
+    who = Identity("ann", (), "user ann", ("viewer",))
+    return Party(name="green", home="home-green", spaces={"green-dev": "baseline"}, identities=(who,), untried=())
+
+
 def attempt(verb: str = "list", kind=resource.SECRETS, sub: str = "", claim="foreign", **more) -> Attempt:
     action = Action(verb, kind, sub, more.pop("namespace", "blue-dev"))
-    return Attempt(claim, "red", more.pop("target", "blue"), more.pop("who", RED), action, more.pop("means", "request"))
+    source, target, who = "red", more.pop("target", "blue"), more.pop("who", RED)
+    return Attempt(claim, source, target, who, action, more.pop("means", "request"), more.pop("content", None))
 
 
 def refusal(one: Attempt, user: str = "") -> Answer:

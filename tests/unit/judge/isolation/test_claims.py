@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from cotenant.judge.isolation import claims
+from cotenant.judge.isolation import bindings, claims
 from cotenant.judge.isolation.catalogue import Served, grants
+from cotenant.kube import resource
 from unit.judge.isolation.samples import BLUE, CATALOGUE, POD_RULES, RED, blue, red
 
 
@@ -51,10 +52,36 @@ def test_a_viewer_is_not_expected_to_write():
 
 
 def test_the_fence_is_what_bounds_a_space_and_the_namespace_itself():
-    found = actions(claims.fence(red(), RED, CATALOGUE))
+    found = actions(claims.fence(red(), RED, CATALOGUE, POD_RULES))
     assert "create resourcequotas in red-dev" in found
     assert "patch namespaces in red-dev" in found
     assert not [one for one in found if one.startswith(("get", "list"))]
+
+
+RBAC = "rbac.authorization.k8s.io"
+WRITES = ("create", "update", "patch", "delete", "deletecollection")
+GRANTS = [Served(resource.ROLES, "", WRITES), Served(resource.ROLE_BINDINGS, "", WRITES)]
+GIVER = {"editor": [{"apiGroups": [RBAC], "resources": ["roles", "rolebindings"], "verbs": ["*"]}]}
+
+
+def test_roles_and_bindings_are_fence_for_whoever_may_not_make_them():
+    assert len(list(claims.fence(red(), RED, GRANTS, POD_RULES))) == 2 * len(WRITES) + 3
+    assert len(list(claims.fence(red(), RED, GRANTS, GIVER))) == 3
+    patches = {"editor": [GIVER["editor"][0] | {"verbs": ["patch"]}]}
+    assert len(list(claims.fence(red(), RED, GRANTS, patches))) == 2 * len(WRITES) + 3
+
+
+def test_whoever_may_make_them_is_tried_with_what_must_not_be_given_away():
+    found = list(bindings.given_away(red(), RED, GIVER))
+
+    assert [bindings.described(one.content) for one in found] == [
+        "a binding of group system:authenticated",
+        "a binding with the label of cotenant's own",
+        "a Role with every right",
+    ]
+    assert {one.content["roleRef"]["name"] for one in found[:2]} == {"cotenant:editor"}
+    assert {(one.claim, one.means, one.action.namespace) for one in found} == {("bindings", "request", "red-dev")}
+    assert not list(bindings.given_away(red(), RED, POD_RULES))
 
 
 def test_a_privileged_pod_is_tried_by_who_may_make_pods_where_there_is_a_level():

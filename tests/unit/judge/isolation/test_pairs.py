@@ -41,6 +41,17 @@ def test_a_tenant_asked_for_by_name_is_tried_both_ways_against_many(number, leas
     assert Counter(pair[0] == "t001" for pair in chosen.pairs)[True] >= least // 2
 
 
+@given(some.integers(ALL_UP_TO + 1, 60), some.integers(), some.data())
+def test_pairs_between_tenants_asked_for_by_name_are_never_left_out(number, seed, data):
+    asked = data.draw(some.lists(some.sampled_from(names(number)), min_size=2, unique=True))
+    chosen = choose(names(number), seed, asked)
+    assert {(a, b) for a in asked for b in asked if a != b} <= set(chosen.pairs)
+    assert all(a in asked or b in asked for a, b in chosen.pairs)
+    others = {name for pair in chosen.pairs for name in pair} - set(asked)
+    assert len(others) == min(number - len(asked), max(EACH, ALL_UP_TO - len(asked)))
+    assert all({(a, b), (b, a)} <= set(chosen.pairs) for a in asked for b in others)
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_without_a_second_tenant_there_is_no_pair(number):
     assert choose(names(number), 1).pairs == ()

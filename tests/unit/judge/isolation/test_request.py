@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from cotenant.judge.isolation import claims
+from cotenant.judge.isolation import bindings, claims
 from cotenant.judge.isolation.catalogue import VERBS
 from cotenant.judge.isolation.request import by_rule, reproduction, request
 from cotenant.kube import resource
 from unit.judge.isolation.samples import CATALOGUE, NOWHERE, POD_RULES, RED, attempt, blue, red
+
+EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 
 
 def everything():
@@ -14,7 +16,8 @@ def everything():
     return [
         *claims.foreign(own, blue(), RED, CATALOGUE),
         *claims.control(own, RED, CATALOGUE, POD_RULES),
-        *claims.fence(own, RED, CATALOGUE),
+        *claims.fence(own, RED, CATALOGUE, POD_RULES),
+        *bindings.given_away(own, RED, {"editor": [EVERYTHING]}),
         *claims.cluster(own, RED, ["kube-system"]),
         *claims.pod_security(own, RED, POD_RULES, CATALOGUE[0]),
     ]
@@ -81,6 +84,20 @@ def test_a_review_asks_for_the_member_with_all_groups():
 )
 def test_every_failure_comes_with_the_command_that_shows_it(one, words):
     assert reproduction(one, NOWHERE) == f"kubectl --as cotenant-verify:reds --as-group reds {words}"
+
+
+def test_what_was_to_be_given_away_comes_with_the_command_that_sends_it():
+    stranger, marked, wide = bindings.given_away(red(), RED, {"editor": [EVERYTHING]})
+    assert request(stranger, NOWHERE).path == "/apis/rbac.authorization.k8s.io/v1/namespaces/red-dev/rolebindings"
+    assert request(wide, NOWHERE).body["rules"] == [EVERYTHING]
+    labels = {"app.kubernetes.io/managed-by": "cotenant"}
+    metadata = {"name": NOWHERE, "namespace": "red-dev", "labels": labels}
+    assert request(marked, NOWHERE).body["metadata"] == metadata
+    said = reproduction(stranger, NOWHERE)
+    assert said.startswith(
+        "kubectl --as cotenant-verify:reds --as-group reds create --dry-run=server -n red-dev -f - <<< '{"
+    )
+    assert '"name": "system:authenticated"' in said
 
 
 def test_the_command_for_a_namespace_names_the_one_that_was_tried():

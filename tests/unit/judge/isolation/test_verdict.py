@@ -167,3 +167,38 @@ def test_of_the_paths_that_are_no_resources_only_those_of_discovery_and_health_a
 def test_rules_that_are_not_all_there_prove_nothing_and_hide_no_hole():
     assert judge(everywhere(), Answer(201, rules=(), unseen="webhook")).state == "INCOMPLETE"
     assert judge(everywhere(), Answer(201, rules=(rule("", "nodes"),), unseen="webhook")).state == "BROKEN"
+
+
+STRANGER = attempt(
+    "create",
+    resource.ROLE_BINDINGS,
+    claim="bindings",
+    target="red",
+    namespace="red-dev",
+    content={"subjects": [{"kind": "Group", "name": "system:authenticated"}]},
+)
+POLICY = "forbidden: ValidatingAdmissionPolicy 'x' with binding 'x' denied request: "
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "outcome", "state"),
+    [
+        (201, "", "ALLOWED", "BROKEN"),
+        (403, POLICY + "COTENANT-RIGHT-3: subject system:authenticated is no ServiceAccount", "DENIED", "PROVEN"),
+        (403, "user x is attempting to grant RBAC permissions not currently held", "DENIED", "PROVEN"),
+        (403, POLICY + "names begin with the name of the team", "UNKNOWN", "INCOMPLETE"),
+        (403, "exceeded quota: count, requested: count/rolebindings=1", "UNKNOWN", "INCOMPLETE"),
+        (404, "roles not found", "UNKNOWN", "INCOMPLETE"),
+        (409, "it exists", "UNKNOWN", "INCOMPLETE"),
+    ],
+)
+def test_what_was_to_be_given_away_is_refused_for_that(status, message, outcome, state):
+    verdict = judge(STRANGER, Answer(status, message))
+
+    assert (verdict.outcome, verdict.state) == (outcome, state)
+
+
+def test_what_is_given_away_is_said():
+    said = judge(STRANGER, Answer(201)).message
+
+    assert said == "a binding of group system:authenticated is accepted"

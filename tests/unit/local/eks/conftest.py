@@ -1,4 +1,7 @@
-"""One endpoint for all tests of AWS' side: each makes its own principals. Its clock can be put forward."""
+"""One endpoint for the tests of a file: each makes its own principals. Its clock can be put forward.
+
+Not for longer: IAM's state is one a process, and other tests start endpoints of their own.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,18 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def clock():
     return Clock()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def issuer():
     """Signs tokens of ServiceAccounts, as the API server does."""
     return Issuer(pki.signing_key(), f"https://{Cluster().provider}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def endpoint(clock, issuer):
     with Endpoint(Cluster(accounts=(FOREIGN,)), now=clock, key=issuer.pair.cert) as running:
         yield running

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, named, several, short, told
 
 _ASK = "a platform administrator changes {} of the Tenant"
 _HOSTS = "params.spec.ingress.?hosts.orValue([])"
-TOLD_HOSTS = short(f"{_HOSTS}.join(', ')", 60)
+TOLD_HOSTS = several(_HOSTS)
 _NOTES = "object.metadata.?annotations.orValue({})"
 _OLD_NOTES = "(oldObject == null ? {} : oldObject.metadata.?annotations.orValue({}))"
 _CHANGED = (
@@ -63,11 +63,6 @@ def _told(prefixes: tuple[str, ...]) -> str:
     """CEL: names of annotations that belong to one of the controllers."""
     begins = " || ".join(f"k.startsWith('{prefix}')" for prefix in prefixes)
     return f"{_NOTES}.map(k, {begins}, k)"
-
-
-def _quoted(text: str) -> str:
-    """CEL: a name as a refusal shows it, where it may be empty."""
-    return f"({text} == '' ? 'none' : {short(text)})"
 
 
 _DNS = "external-dns.alpha.kubernetes.io/"
@@ -125,7 +120,7 @@ SERVICES = Policy(
             says=told(
                 "Service type {} is not allowed; allowed: {}",
                 "object.spec.?type.orValue('ClusterIP')",
-                "params.spec.services.?types.orValue([]).join(', ')",
+                several("params.spec.services.?types.orValue([])"),
             ),
         ),
         Rule(
@@ -170,9 +165,9 @@ INGRESSES = Policy(
             "variables.classNoted == variables.classNotedBefore)",
             says=told(
                 "IngressClass {} is not allowed; allowed: {}",
-                f"(variables.classNoted != '' ? {_quoted('variables.classNoted')} + ' of the old annotation' : "
-                f"{_quoted('variables.class')})",
-                short(f"{_CLASSES}.join(', ')", 60),
+                f"(variables.classNoted != '' ? {named('variables.classNoted')} + ' of the old annotation' : "
+                f"{named('variables.class')})",
+                several(_CLASSES),
             ),
         ),
         Rule(

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from cotenant.api import keys
 from cotenant.render.install.admission import sandbox
+from cotenant.render.install.admission.endings import GRACE, KEPT, KNOWN_OF_PODS, listed, stays
 from cotenant.render.install.admission.pools import AFFINITY, OWN, PLACE, POOLED, TOLERATIONS, tolerated
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 from cotenant.render.install.values import Manifest
 
 _P = "params.spec.pods"
 _ASK = "a platform administrator changes {} of the Tenant"
 
 
-def _images(spec: str) -> str:
-    """CEL: every image of a pod, volumes of images included."""
+def _images(spec: str, *, field: str = "image", of_volumes: str = "reference") -> str:
+    """CEL: every image of a pod, volumes of images included; or another field beside it."""
     containers = [f"{spec}.?{kind}.orValue([])" for kind in ("containers", "initContainers", "ephemeralContainers")]
-    parts = [f"{each}.map(c, c.?image.orValue(''))" for each in containers]
-    volumes = f"{spec}.?volumes.orValue([]).map(v, has(v.image), v.image.?reference.orValue(''))"
+    parts = [f"{each}.map(c, c.?{field}.orValue(''))" for each in containers]
+    volumes = f"{spec}.?volumes.orValue([]).map(v, has(v.image), v.image.?{of_volumes}.orValue(''))"
     return " + ".join([*parts, volumes])
 
 
@@ -38,7 +39,6 @@ def _allowed(image: str) -> str:
     return f"({_P}.registries.exists(r, {image}.startsWith(r)) || {image} in variables.imagesBefore)"
 
 
-_REGISTRIES = f"{_P}.registries.join(', ')"
 _FIRST_IMAGE = f"variables.images.filter(i, !{_allowed('i')})[0]"
 
 RULES = (
@@ -71,7 +71,7 @@ RULES = (
         says=told(
             "PriorityClass {} is not allowed, also where a cluster's default fills it in; allowed: {}",
             short("variables.priority"),
-            short(f"{_P}.priorityClasses.join(', ')", 60),
+            several(f"{_P}.priorityClasses"),
         ),
     ),
     Rule(
@@ -86,7 +86,7 @@ RULES = (
         says=told(
             "RuntimeClass {} is not allowed; allowed: {}",
             short("variables.runtime"),
-            short(f"{_P}.runtimeClasses.join(', ')", 60),
+            several(f"{_P}.runtimeClasses"),
         ),
     ),
     PLACE,
@@ -118,13 +118,23 @@ RULES = (
         way_out=_ASK.format("pods.registries"),
         leaf="pods.registries",
         holds=f"!has({_P}.registries) || variables.images.all(i, {_allowed('i')})",
-        says=told("image {} comes from no allowed registry; allowed: {}", short(_FIRST_IMAGE), short(_REGISTRIES, 60)),
+        says=told(
+            "image {} comes from no allowed registry; allowed: {}", short(_FIRST_IMAGE), several(f"{_P}.registries")
+        ),
     ),
     *sandbox.RULES,
+    GRACE,
+    KEPT,
 )
 
 
-def _variables(pod: str, metadata: str, before: str, placed: str, *, template: bool) -> tuple[tuple[str, str], ...]:
+def _stays(metadata: str, before: str) -> str:
+    return stays(metadata, before, listed(KNOWN_OF_PODS))
+
+
+def _variables(
+    pod: str, metadata: str, before: str, held: str, placed: str, *, template: bool
+) -> tuple[tuple[str, str], ...]:
     return (
         ("pod", pod),
         ("placed", placed),
@@ -138,24 +148,31 @@ def _variables(pod: str, metadata: str, before: str, placed: str, *, template: b
         ("images", _images("variables.pod")),
         # A rule that was tightened later stops nobody from changing the rest of what runs.
         ("imagesBefore", f"oldObject == null ? [] : {_images(before)}"),
+        ("pulls", _images("variables.pod", field="imagePullPolicy", of_volumes="pullPolicy")),
+        ("graceBefore", f"oldObject == null ? 0 : {before}.?terminationGracePeriodSeconds.orValue(30)"),
+        ("stays", held),
     )
 
 
 _NAMED = "variables.pod.?nodeName.orValue('') != ''"
+_ONCE = ("placed", "pins", "pools", "tolerations", "priority", "runtime", "priorityBefore", "runtimeBefore", "images")
 PODS = Policy(
     name="cotenant-pods",
     about="pods",
+    once=("pod", *_ONCE),
     rules=RULES,
     matches=(kinds("", ["CREATE"], "pods"), kinds("", ["UPDATE"], "pods/ephemeralcontainers")),
     updates=(kinds("", ["UPDATE"], "pods"),),
     # The job controller takes its finalizers off by an update of the pod.
     condition="request.operation == 'CREATE' || object.spec != oldObject.spec || "
-    f"{sandbox.pins('object.metadata')} != {sandbox.pins('oldObject.metadata')}",
+    f"{sandbox.pins('object.metadata')} != {sandbox.pins('oldObject.metadata')} || "
+    f"{_stays('object.metadata', 'oldObject.metadata')}.size() > 0",
     # A mirror pod is bound from birth, and a node can make none for another one (NodeRestriction).
     variables=_variables(
         "object.spec",
         "object.metadata",
         "oldObject.spec",
+        _stays("object.metadata", "oldObject.metadata"),
         f"request.operation == 'CREATE' && {_NAMED} && !('system:nodes' in request.userInfo.?groups.orValue([]))",
         template=False,
     ),
@@ -184,6 +201,7 @@ def _workloads(operation: str) -> tuple[Manifest, ...]:
 WORKLOADS = Policy(
     name="cotenant-workloads",
     about="templates of Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs, CronJobs and their like",
+    once=_ONCE,
     rules=RULES,
     matches=_workloads("CREATE"),
     updates=_workloads("UPDATE"),
@@ -192,6 +210,7 @@ WORKLOADS = Policy(
         f"{_template('object')}.spec",
         f"{_template('object')}.?metadata",
         f"{_template('oldObject')}.spec",
+        _stays(f"{_template('object')}.?metadata", f"{_template('oldObject')}.?metadata"),
         _NAMED,
         template=True,
     ),

@@ -98,9 +98,9 @@ TOLERATIONS = Rule(
     leaf="nodes.tolerations",
     holds=f"variables.tolerations.all(t, {_tolerable('t')})",
     says=told(
-        "toleration of {}={} is not for tenant {}",
-        short(f"{_FIRST}.?key.orValue('every taint')"),
-        short(f"{_FIRST}.?value.orValue('')", 60),
+        "toleration of {}{} is not for tenant {}",
+        f"({_FIRST}.?key.orValue('') == '' ? 'every taint' : {short(_FIRST + '.key')})",
+        f"({_FIRST}.?value.orValue('') == '' ? '' : '=' + {short(_FIRST + '.value', 60)})",
         TENANT,
     ),
 )
@@ -140,7 +140,6 @@ def forced(platform: Platform) -> list[Manifest]:
                 "(request.operation == 'CREATE' || object.spec.template != oldObject.spec.template)",
             },
         ],
-        "variables": [{"name": name, "expression": expression} for name, expression in _WRITTEN],
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": f"{_selector()} + {_tolerations()}"}}],
     }
     # Without a SpacePolicy it has nothing to write; whether something may be made then is the validating policies' to say.
@@ -162,17 +161,12 @@ _MEANT = (
     f"(request.?dryRun.orValue(false) && dyn(request).?options.?fieldManager.orValue('') == '{TRIAL}'))"
 )
 _ROOT = f"({_DAEMONS} ? '/spec/template/spec' : '/spec')"
-# Few: each costs a pod some 50 µs.
-_WRITTEN = (
-    ("pod", f"{_DAEMONS} ? dyn(object).spec.template.spec : dyn(object).spec"),
-    (
-        "missing",
-        (
-            f"([{_wanted(keys.POOL, OWN)}] + ({_DEDICATED} ? [{_wanted(keys.DEDICATED, TENANT)}] : [])).filter(w, "
-            f"!variables.pod.?tolerations.orValue([]).exists(t, t.?key.orValue('') == w.key && "
-            "t.?operator.orValue('Equal') == 'Equal' && t.?value.orValue('') == w.value && t.?effect.orValue('') == ''))"
-        ),
-    ),
+_POD = f"({_DAEMONS} ? dyn(object).spec.template.spec : dyn(object).spec)"
+# No variables: each costs a pod some 50 µs.
+_MISSING = (
+    f"([{_wanted(keys.POOL, OWN)}] + ({_DEDICATED} ? [{_wanted(keys.DEDICATED, TENANT)}] : [])).filter(w, "
+    f"!{_POD}.?tolerations.orValue([]).exists(t, t.?key.orValue('') == w.key && "
+    "t.?operator.orValue('Equal') == 'Equal' && t.?value.orValue('') == w.value && t.?effect.orValue('') == ''))"
 )
 
 
@@ -181,16 +175,13 @@ def _selector() -> str:
     whole = f"JSONPatch{{op: 'add', path: {_ROOT} + '/nodeSelector', value: {{'{keys.POOL}': {OWN}}}}}"
     path = f"{_ROOT} + '/nodeSelector/' + jsonpatch.escapeKey('{keys.POOL}')"
     return (
-        f"(variables.pod.?nodeSelector[?'{keys.POOL}'].hasValue() ? [] : has(variables.pod.nodeSelector) ? "
+        f"({_POD}.?nodeSelector[?'{keys.POOL}'].hasValue() ? [] : has({_POD}.nodeSelector) ? "
         f"[JSONPatch{{op: 'add', path: {path}, value: {OWN}}}] : [{whole}])"
     )
 
 
 def _tolerations() -> str:
-    """CEL: those that are missing."""
-    whole = f"JSONPatch{{op: 'add', path: {_ROOT} + '/tolerations', value: variables.missing}}"
+    """CEL: those that are missing; where there are no others, that of the pool is always among them."""
+    whole = f"JSONPatch{{op: 'add', path: {_ROOT} + '/tolerations', value: {_MISSING}}}"
     one = f"JSONPatch{{op: 'add', path: {_ROOT} + '/tolerations/-', value: m}}"
-    return (
-        f"(variables.missing.size() == 0 ? [] : has(variables.pod.tolerations) ? variables.missing.map(m, {one}) : "
-        f"[{whole}])"
-    )
+    return f"(has({_POD}.tolerations) ? {_MISSING}.map(m, {one}) : [{whole}])"

@@ -8,7 +8,7 @@ from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission.accounts import ROLE
 from cotenant.render.install.admission.authority import FULL, PLATFORM, WHAT
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 from cotenant.render.install.rights import bindable
 
 _ASK = "ask a platform administrator"
@@ -24,7 +24,8 @@ _OWN = (
     "(s.kind == 'ServiceAccount' ? s.?namespace.orValue(request.namespace) == request.namespace : "
     "s.kind == 'Group' && s.name == 'system:serviceaccounts:' + request.namespace)"
 )
-_LISTED = "variables.new.?subjects.orValue([])"
+_NAMED = " + ".join(f"({one} == null ? [] : dyn({one}).?subjects.orValue([]))" for one in ("object", "oldObject"))
+_STRANGERS = f"({_NAMED}).filter(s, !{_OWN})"
 _AUDIENCES = "variables.new.spec.?audiences.orValue([])"
 _ABROAD = f"{_AUDIENCES}.filter(a, a.contains('amazonaws.com'))"
 _SECONDS = "variables.new.spec.?expirationSeconds.orValue(3600)"
@@ -40,14 +41,15 @@ _BORN = Rule(
 )
 _SUBJECTS = Rule(
     id="COTENANT-RIGHT-3",
-    title="Members bind ServiceAccounts of the namespace itself",
+    title="Members bind ServiceAccounts of the namespace itself, and leave bindings of others alone",
     why="A binding to somebody else, or to all who are signed in, opens the tenant from within. People and "
-    "accounts of elsewhere come in as members of the Tenant, where the platform sees them, and leave by it.",
+    "accounts of elsewhere come in as members of the Tenant, where the platform sees them, and leave by it. "
+    "A binding that names them is the platform's, to change and to delete too.",
     way_out="a platform administrator adds a member to the Tenant",
-    holds=_only("rolebindings", f"request.operation == 'DELETE' || {_LISTED}.all(s, {_OWN})"),
+    holds=_only("rolebindings", f"({_NAMED}).all(s, {_OWN})"),
     says=told(
         "subject {} is no ServiceAccount of namespace {}",
-        short(f"{_LISTED}.filter(s, !{_OWN})[0].name"),
+        short(f"{_STRANGERS}[0].name"),
         "request.namespace",
     ),
     unless=PLATFORM,
@@ -71,7 +73,7 @@ _TOKENS = Rule(
         "request.?subResource.orValue('') != 'token' || 'system:nodes' in request.userInfo.?groups.orValue([])"
         f" || ({_SECONDS} <= {LONGEST} && {_ABROAD}.size() == 0)",
     ),
-    says=told("a token of {} s for {} is not allowed", f"string({_SECONDS})", short(f"{_AUDIENCES}.join(', ')", 60)),
+    says=told("a token of {} s for {} is not allowed", f"string({_SECONDS})", several(_AUDIENCES)),
     unless=PLATFORM,
 )
 _CONTROL = Rule(
@@ -93,6 +95,17 @@ _MANAGED = Rule(
     way_out="change the Tenant or the Space, or leave the label out",
     holds=f"{WHAT} in ['serviceaccounts', 'secrets'] || !variables.ours",
     says=told(f"{{}} {{}} has the label {keys.MANAGED_BY}={keys.COTENANT}", FULL, "request.?name.orValue('')"),
+    unless=PLATFORM,
+)
+_NAME = "variables.new.metadata.?name.orValue('')"
+_NAMES = Rule(
+    id="COTENANT-RIGHT-8",
+    title="What cotenant will make is not made before it by another",
+    why="cotenant overwrites nothing that it did not make. Who takes the name of a binding keeps out whoever it is for.",
+    way_out=f"use a name that does not begin with {keys.COTENANT}-",
+    holds=f"request.operation != 'CREATE' || !({WHAT} in ['rolebindings', 'networkpolicies', 'limitranges']) || "
+    f"!({_NAME} == '{keys.COTENANT}' || {_NAME}.startsWith('{keys.COTENANT}-'))",
+    says=told("the name {} is kept for cotenant", short(_NAME)),
     unless=PLATFORM,
 )
 
@@ -124,7 +137,7 @@ def rights(platform: Platform) -> Policy:
         name="cotenant-rights",
         about="RoleBindings, tokens, and what belongs to the control plane and to cotenant",
         parameters=False,
-        rules=(_BORN, _MANAGED, _CONTROL, grants(platform), _SUBJECTS, _SECRETS, _TOKENS),
+        rules=(_BORN, _MANAGED, _NAMES, _CONTROL, grants(platform), _SUBJECTS, _SECRETS, _TOKENS),
         matches=(
             kinds("rbac.authorization.k8s.io", ["CREATE", "UPDATE", "DELETE"], "rolebindings"),
             kinds("networking.k8s.io", ["CREATE", "UPDATE", "DELETE"], "networkpolicies"),

@@ -1,22 +1,38 @@
-"""Gateways and routes of the Gateway API, matched by name: a cluster that gets their definitions later needs nothing more."""
+"""Gateways, routes and objects of add-ons, matched by name: a cluster that gets their definitions later needs nothing more."""
 
 from __future__ import annotations
 
+import json
+
+from cotenant.render.install.admission import addons
 from cotenant.render.install.admission.authority import PLATFORM, WHAT
 from cotenant.render.install.admission.doors import DNS_NAMES, TOLD_HOSTS, dns, served
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, named, several, short, told
+from cotenant.render.install.values import Manifest
 
 _GROUP = "gateway.networking.k8s.io"
-_KINDS = ("gateways", "httproutes", "grpcroutes", "tlsroutes", "referencegrants")
+_NAMED = ("httproutes", "grpcroutes", "tlsroutes")
+_LISTENING = ("gateways", "listenersets", "xlistenersets")
+_KINDS = (*_NAMED, "gateways", "listenersets", "tcproutes", "udproutes", "referencegrants")
+_IS_NAMED, _LISTENS = f"{WHAT} in {json.dumps(_NAMED)}", f"{WHAT} in {json.dumps(_LISTENING)}"
 _LISTENERS = "variables.spec.?listeners.orValue([])"
 _OPEN = f"{_LISTENERS}.filter(l, !(l.?allowedRoutes.?namespaces.?from.orValue('Same') in ['Same', 'None']))"
 _GRANTS = "variables.spec.?from.orValue([]).filter(f, f.namespace != request.namespace)"
 _CLASS = "variables.spec.?gatewayClassName.orValue('')"
 _ASK = "a platform administrator changes ingress.{} of the Tenant"
 
+
+def _looked_at(operation: str) -> tuple[Manifest, ...]:
+    return (
+        kinds(_GROUP, [operation], *_KINDS, version="*"),
+        kinds("gateway.networking.x-k8s.io", [operation], "xlistenersets", version="*"),
+    )
+
+
 ROUTES = Policy(
     name="cotenant-routes",
-    about="Gateways, HTTPRoutes, GRPCRoutes, TLSRoutes and ReferenceGrants, where there are such",
+    about="the Gateway API, and objects of External Secrets, cert-manager, Argo CD, Flux and controllers of AWS, where there "
+    "are such",
     rules=(
         Rule(
             id="COTENANT-ROUTE-1",
@@ -27,8 +43,8 @@ ROUTES = Policy(
             holds=f"{WHAT} != 'gateways' || !has(params.spec.ingress.classes) || {_CLASS} in params.spec.ingress.classes",
             says=told(
                 "GatewayClass {} is not allowed; allowed: {}",
-                short(_CLASS),
-                short("params.spec.ingress.classes.join(', ')", 60),
+                named(_CLASS),
+                several("params.spec.ingress.classes"),
             ),
         ),
         Rule(
@@ -37,7 +53,7 @@ ROUTES = Policy(
             title="A Gateway takes routes of its own namespace",
             why="Routes of other tenants could otherwise hang themselves onto it, under its names.",
             way_out="leave allowedRoutes.namespaces.from out, or ask a platform administrator for a Gateway that is shared",
-            holds=f"{WHAT} != 'gateways' || {_OPEN}.size() == 0",
+            holds=f"!({_LISTENS}) || {_OPEN}.size() == 0",
             says=told("listener {} takes routes of other namespaces", short(f"{_OPEN}[0].?name.orValue('')")),
         ),
         Rule(
@@ -47,8 +63,7 @@ ROUTES = Policy(
             why="Without a host it answers for every name that nobody else took.",
             way_out="name them",
             leaf="ingress.hosts",
-            holds=f"{WHAT} == 'referencegrants' || (({WHAT} == 'gateways' || variables.hosts.size() > 0) && "
-            "variables.hosts.all(n, n != ''))",
+            holds=f"(!({_IS_NAMED}) || variables.hosts.size() > 0) && variables.hosts.all(n, n != '')",
             says=told("{} answers for every host", "request.?name.orValue('')"),
         ),
         Rule(
@@ -65,6 +80,7 @@ ROUTES = Policy(
             ),
         ),
         dns("COTENANT-ROUTE-5"),
+        *addons.RULES,
         Rule(
             id="COTENANT-ROUTE-6",
             firm=True,
@@ -76,19 +92,21 @@ ROUTES = Policy(
             unless=PLATFORM,
         ),
     ),
-    matches=(kinds(_GROUP, ["CREATE"], *_KINDS, version="*"),),
-    updates=(kinds(_GROUP, ["UPDATE"], *_KINDS, version="*"),),
-    condition="request.operation == 'CREATE' || dyn(object).spec != dyn(oldObject).spec || "
+    matches=(*_looked_at("CREATE"), *addons.addons("CREATE")),
+    updates=(*_looked_at("UPDATE"), *addons.addons("UPDATE")),
+    condition="request.operation == 'CREATE' || dyn(object).?spec != dyn(oldObject).?spec || "
     "object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})",
     variables=(
-        ("spec", "dyn(object).spec"),
+        ("group", "request.resource.group"),
+        ("spec", "dyn(object).?spec.orValue({})"),
         (
             "hosts",
             (
-                f"{WHAT} == 'gateways' ? {_LISTENERS}.filter(l, l.?protocol.orValue('') in ['HTTP', 'HTTPS', 'TLS'])"
-                ".map(l, l.?hostname.orValue('')) : variables.spec.?hostnames.orValue([])"
+                f"{_LISTENS} ? {_LISTENERS}.filter(l, l.?protocol.orValue('') in ['HTTP', 'HTTPS', 'TLS'])"
+                f".map(l, l.?hostname.orValue('')) : {_IS_NAMED} ? variables.spec.?hostnames.orValue([]) : []"
             ),
         ),
+        *addons.VARIABLES,
         DNS_NAMES,
     ),
 )

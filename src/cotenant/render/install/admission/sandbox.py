@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cotenant.render.install.admission.rule import Rule, short, told
+from cotenant.render.install.admission.endings import DEDICATED
+from cotenant.render.install.admission.rule import Rule, several, short, told
 
 _P = "params.spec.pods"
 _ASK = "a platform administrator changes {} of the Tenant"
@@ -32,7 +33,6 @@ _SOURCES = " || ".join(
     )
 )  # fmt: skip
 _FOREIGN = f"variables.pod.volumes.filter(v, !({_SOURCES}))[0]"
-_DEDICATED = "params.spec.?nodes.?pool.hasValue() && params.spec.nodes.?dedicated.orValue(false)"
 
 
 def pins(metadata: str) -> str:
@@ -58,7 +58,7 @@ RULES = (
         says=told(
             "scheduler {} is not allowed; allowed: {}",
             short("variables.pod.schedulerName"),
-            short(f"{_SCHEDULERS}.join(', ')", 60),
+            several(_SCHEDULERS),
         ),
     ),
     Rule(
@@ -72,7 +72,7 @@ RULES = (
         says=told(
             "inline volumes of driver {} are not allowed; allowed: {}",
             short(f"{_INLINE}[0].csi.driver"),
-            short(f"{_DRIVERS}.size() == 0 ? 'none' : {_DRIVERS}.join(', ')", 60),
+            several(_DRIVERS),
         ),
     ),
     Rule(
@@ -90,7 +90,7 @@ RULES = (
         title="A pod does not keep a shared node from going away",
         why="The platform pays for a node that is never emptied, and cannot mend it. On nodes of its own a tenant may.",
         way_out="leave the annotation out, or " + _ASK.format("nodes.dedicated"),
-        holds=f"variables.pins.size() == 0 || ({_DEDICATED})",
+        holds=f"variables.pins.size() == 0 || ({DEDICATED})",
         says=told("annotation {} keeps a shared node from going away", "variables.pins[0]"),
     ),
     Rule(
@@ -113,5 +113,18 @@ RULES = (
         holds=f"{_P}.?security.orValue('restricted') == 'privileged' || "
         f"variables.pod.?volumes.orValue([]).all(v, {_SOURCES})",
         says=told("volume {} is of a source that the node mounts", short(f"{_FOREIGN}.name")),
+    ),
+    Rule(
+        id="COTENANT-POD-17",
+        absence=True,
+        title="A pod asks for its images at their registry where the tenant says so",
+        why="A node that has an image gives it to any pod that names it, also where the registry would refuse: another "
+        "tenant's private one (kubelets of Kubernetes 1.35 ask for the credentials again by themselves).",
+        way_out="write imagePullPolicy: Always, or " + _ASK.format("pods.alwaysPull"),
+        leaf="pods.alwaysPull",
+        holds=f"!{_P}.?alwaysPull.orValue(false) || variables.pulls.all(p, p == 'Always')",
+        says=told(
+            "an image is taken from the node, by imagePullPolicy {}", "variables.pulls.filter(p, p != 'Always')[0]"
+        ),
     ),
 )

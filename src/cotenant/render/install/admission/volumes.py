@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cotenant.render.install.admission.rule import Policy, Rule, kinds, short, told
+from cotenant.render.install.admission.rule import Policy, Rule, kinds, named, several, short, told
 
 _BETA = "volume.beta.kubernetes.io/storage-class"
 
@@ -26,8 +26,8 @@ VOLUMES = Policy(
             "(oldObject != null && variables.class == variables.classBefore)",
             says=told(
                 "StorageClass {} is not allowed; allowed: {}",
-                short("variables.class"),
-                short("params.spec.storage.classes.join(', ')", 60),
+                named("variables.class"),
+                several("params.spec.storage.classes"),
             ),
         ),
         Rule(
@@ -42,7 +42,7 @@ VOLUMES = Policy(
             says=told(
                 "VolumeAttributesClass {} is not allowed; allowed: {}",
                 short("variables.attributes"),
-                short("params.spec.storage.classes.join(', ')", 60),
+                several("params.spec.storage.classes"),
             ),
         ),
         Rule(

@@ -1,0 +1,205 @@
+"""What objects of add-ons reach: External Secrets, cert-manager, Argo CD, Flux, and the controllers of AWS.
+
+Their controllers act with rights of their own, for whoever made the object. The built-in roles of members have no right
+on any of these kinds; this is for a platform's own roles. Matched by name: who installs an add-on later needs nothing more.
+"""
+
+from __future__ import annotations
+
+import json
+
+from cotenant.render.install.admission.authority import PLATFORM, WHAT
+from cotenant.render.install.admission.doors import TOLD_HOSTS, served
+from cotenant.render.install.admission.rule import Rule, kinds, several, short, told
+from cotenant.render.install.values import Manifest
+
+_S = "variables.spec"
+_SHARED = "params.spec.?addons.?shared.orValue([])"
+_ASK = "a platform administrator adds it to addons.shared of the Tenant"
+FLUX = ("kustomizations", "helmreleases")
+_SOURCES = ("gitrepositories", "ocirepositories", "buckets", "helmrepositories")
+_READERS = ("imagepolicies", "imageupdateautomations", "alerts", "receivers")
+_GENERATORS = ("ecrauthorizationtokens", "stssessiontokens", "gcraccesstokens")
+_BOUND_TO_GATEWAYS = ("tcproutes", "udproutes", "listenersets", "xlistenersets")
+_WHOLE = (
+    ("cert-manager.io", ("certificaterequests",)),
+    ("acme.cert-manager.io", ("orders", "challenges")),
+    ("argoproj.io", ("applicationsets", "appprojects")),
+    ("elbv2.k8s.aws", ("targetgroupbindings",)),
+    ("vpcresources.k8s.aws", ("securitygrouppolicies",)),
+    ("networking.k8s.aws", ("policyendpoints",)),
+    ("eks.services.k8s.aws", ("*",)),
+    ("iam.services.k8s.aws", ("*",)),
+)
+_LOOKED_AT = (
+    ("external-secrets.io", ("externalsecrets", "secretstores", "pushsecrets")),
+    ("generators.external-secrets.io", _GENERATORS),
+    ("cert-manager.io", ("certificates",)),
+    ("argoproj.io", ("applications",)),
+    ("kustomize.toolkit.fluxcd.io", ("kustomizations",)),
+    ("helm.toolkit.fluxcd.io", ("helmreleases",)),
+    ("source.toolkit.fluxcd.io", _SOURCES),
+    ("image.toolkit.fluxcd.io", ("imagepolicies", "imageupdateautomations")),
+    ("notification.toolkit.fluxcd.io", ("alerts", "receivers")),
+    *_WHOLE,
+)
+
+
+def addons(operation: str) -> tuple[Manifest, ...]:
+    """What is looked at, of every version."""
+    return tuple(kinds(group, [operation], *names, version="*") for group, names in _LOOKED_AT)
+
+
+def _among(names: tuple[str, ...]) -> str:
+    return f"{WHAT} in {json.dumps(list(names))}"
+
+
+def _list(path: str) -> str:
+    return f"{_S}.?{path}.orValue([])"
+
+
+def _wide(references: str) -> str:
+    """CEL: of references, those to kinds that belong to the whole cluster, as Kind/name."""
+    return (
+        f"({references}).filter(r, r.?kind.orValue('').contains('Cluster')).map(r, r.kind + '/' + r.?name.orValue(''))"
+    )
+
+
+def _across(references: str, kind: str) -> str:
+    """CEL: of references, those to other namespaces, as Kind/namespace/name; `kind` is meant where none is named."""
+    return (
+        f"({references}).filter(r, !(r.?namespace.orValue('') in ['', request.namespace]))"
+        f".map(r, r.?kind.orValue('{kind}') + '/' + r.namespace + '/' + r.?name.orValue(''))"
+    )
+
+
+_STORES = (
+    f"[?{_S}.?secretStoreRef] + {_list('data')}.map(d, d.?sourceRef.?storeRef.orValue({{}})) + "
+    f"{_list('dataFrom')}.map(d, d.?sourceRef.?storeRef.orValue({{}})) + "
+    f"{_list('dataFrom')}.map(d, d.?sourceRef.?generatorRef.orValue({{}}))"
+)
+_SOURCE = (
+    f"[?{_S}.?sourceRef, ?{_S}.?chart.?spec.?sourceRef, ?{_S}.?chartRef, ?{_S}.?imageRepositoryRef] + "
+    f"({_among(('alerts', 'receivers'))} ? {_list('eventSources')} + {_list('resources')} : [])"
+)
+_PARENTS = f"{_list('parentRefs')} + [?{_S}.?parentRef]"
+_REFERENCES = (
+    f"{WHAT} == 'externalsecrets' ? {_wide(_STORES)} : "
+    f"{WHAT} == 'certificates' ? {_wide(f'[?{_S}.?issuerRef]')} : "
+    f"{WHAT} == 'applications' ? ['AppProject/' + {_S}.?project.orValue('default')] : "
+    f"{_among((*FLUX, *_READERS))} ? {_across(_SOURCE, 'ImageRepository')} : "
+    f"{_among(_BOUND_TO_GATEWAYS)} ? {_across(_PARENTS, 'Gateway')} : []"
+)
+_NAMES = f"({_list('dnsNames')} + [?{_S}.?commonName])"
+_SERVICES = "['.' + request.namespace + '.svc', '.' + request.namespace + '.svc.cluster.local']"
+_FOREIGN_NAMES = f"{_NAMES}.filter(n, !{served('n')} && !{_SERVICES}.exists(s, n.endsWith(s)))"
+_CLAIMED = [
+    "isCA", "literalSubject", "uris", "ipAddresses", "emailAddresses", "otherNames",
+]  # fmt: skip
+_SAID = f"{json.dumps(_CLAIMED)}.filter(k, k in {_S} && !({_S}[k] in [dyn(false), dyn(''), dyn([])]))"
+
+
+def _lent(auth: str) -> str:
+    """CEL: whether `auth` of External Secrets is empty, or has a way without a Secret or ServiceAccount of its own."""
+    named = "k.contains('Ref') || k in ['jwt', 'kubernetesServiceAccountToken']"
+    return (
+        f"({auth}.size() == 0 || {auth}.exists(m, m != 'namespace' && !m.contains('Ref') && "
+        f"!{auth}[m].exists(k, {named})))"
+    )
+
+
+# Of other providers the schema wants credentials.
+_PROVIDER = f"{_S}.provider[p]"
+_BORROWED = (
+    f"({WHAT} == 'secretstores' ? {_S}.?provider.orValue({{}}).exists(p, "
+    f"p == 'azurekv' ? {_PROVIDER}.?authType.orValue('') == 'ManagedIdentity' || "
+    f"({_PROVIDER}.?authType.orValue('') == 'WorkloadIdentity' && !{_PROVIDER}.?serviceAccountRef.hasValue()) : "
+    f"p in ['aws', 'gcpsm', 'vault'] && {_lent(f'{_PROVIDER}.?auth.orValue({{}})')}) : {_lent(f'{_S}.?auth.orValue({{}})')})"
+)
+_ABROAD = (
+    f"({WHAT} == 'applications' ? [{_S}.?destination.?namespace.orValue('')] : {_among(FLUX)} ? "
+    f"[?{_S}.?targetNamespace, ?{_S}.?storageNamespace] : []).filter(n, n != request.namespace)"
+)
+_NOBODY = (
+    f"({_among(FLUX)} ? {_S}.?serviceAccountName.orValue('') == '' && !{_S}.?kubeConfig.hasValue() : "
+    f"{_among(_SOURCES)} && {_S}.?provider.orValue('') in ['aws', 'azure', 'gcp'] && "
+    f"{_S}.?serviceAccountName.orValue('') == '' && !{_S}.?secretRef.hasValue())"
+)
+
+_OTHERS = " || ".join(
+    f"variables.group == '{group}'" + ("" if names == ("*",) else f" && {_among(names)}") for group, names in _WHOLE
+)
+VARIABLES = (("references", _REFERENCES),)
+RULES = (
+    Rule(
+        id="COTENANT-ADDON-1",
+        firm=True,
+        title="Objects of add-ons refer to what is the platform's, or lies in other namespaces, only where it is shared "
+        "with the tenant",
+        why="A ClusterSecretStore reads the secrets of all, a ClusterIssuer signs any name, an AppProject may reach every "
+        "namespace, and a source or Gateway elsewhere is somebody else's.",
+        way_out=_ASK,
+        leaf="addons.shared",
+        holds=f"variables.references.all(r, r in {_SHARED})",
+        says=told(
+            "{} is not shared with this tenant; shared: {}",
+            short(f"variables.references.filter(r, !(r in {_SHARED}))[0]"),
+            several(_SHARED),
+        ),
+    ),
+    Rule(
+        id="COTENANT-ADDON-2",
+        firm=True,
+        title="A Certificate of a shared issuer is for the tenant's hosts and its own Services, and for nothing else",
+        why="Who has a certificate for a name can stand in for whoever it belongs to; with isCA, for everybody.",
+        way_out="use an Issuer of the space, or a platform administrator changes ingress.hosts of the Tenant",
+        leaf="ingress.hosts",
+        holds=f"{WHAT} != 'certificates' || variables.references.size() == 0 || "
+        f"({_FOREIGN_NAMES}.size() == 0 && {_SAID}.size() == 0)",
+        says=told(
+            "{} is not for this tenant; allowed: {}",
+            short(f"({_FOREIGN_NAMES} + {_SAID})[0]"),
+            TOLD_HOSTS,
+        ),
+    ),
+    Rule(
+        id="COTENANT-ADDON-3",
+        firm=True,
+        title="A SecretStore, or a generator of tokens, says whose credentials it uses",
+        why="Without, External Secrets reads with its own role, which is every tenant's.",
+        way_out="write auth with a ServiceAccount or a Secret of this namespace",
+        holds=f"!({_among(('secretstores', *_GENERATORS))}) || !{_BORROWED}",
+        says=told("{} would use the credentials of External Secrets itself", "request.?name.orValue('')"),
+    ),
+    Rule(
+        id="COTENANT-ADDON-4",
+        firm=True,
+        title="Argo CD and Flux bring what an object says into the namespace of the object",
+        why="They write with rights in every namespace.",
+        way_out="name the namespace of the object, and make one such object in each space",
+        holds=f"{_ABROAD}.size() == 0",
+        says=told("'{}' is another namespace", short(f"{_ABROAD}[0]")),
+    ),
+    Rule(
+        id="COTENANT-ADDON-5",
+        firm=True,
+        title="Flux acts as a ServiceAccount of the space",
+        why="Without, it acts as itself: as an administrator of the cluster, or with its own role of the account.",
+        way_out="name one in spec.serviceAccountName",
+        holds=f"!{_NOBODY}",
+        says=told("{} names no ServiceAccount", "request.?name.orValue('')"),
+    ),
+    Rule(
+        id="COTENANT-ADDON-6",
+        firm=True,
+        title="What add-ons make for themselves, and what reaches the whole account or cluster, is made by the platform",
+        why="A request for a certificate hides its names, a TargetGroupBinding takes the traffic of others, a "
+        "SecurityGroupPolicy and the resources of IAM and EKS are rights in the account, an ApplicationSet and an AppProject "
+        "lead everywhere, and a PushSecret into a shared store overwrites the secrets of others.",
+        way_out="ask a platform administrator",
+        holds=f"!({_OTHERS}) && ({WHAT} != 'pushsecrets' || "
+        f"{_list('secretStoreRefs')}.all(r, r.?kind.orValue('SecretStore') == 'SecretStore'))",
+        says=told("{} {} is the platform's to make", WHAT, "request.?name.orValue('')"),
+        unless=PLATFORM,
+    ),
+)

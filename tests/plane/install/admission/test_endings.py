@@ -1,0 +1,198 @@
+"""Finalizers, owners, budgets and long goodbyes: what would keep a node or a namespace from ending."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from plane.install.admission.conftest import STRICT, ready
+from plane.install.admission.place import Manifest, image, passes, pod, refused, template
+
+pytestmark = pytest.mark.cluster
+MERGE = "application/merge-patch+json"
+MINE = {"finalizers": ["example.com/mine"]}
+SELECTOR = {"selector": {"matchLabels": {"app": "x"}}}
+CLAIM = {
+    "accessModes": ["ReadWriteOnce"],
+    "resources": {"requests": {"storage": "1Gi"}},
+    "storageClassName": "gp3",
+}
+INGRESS = {
+    "ingressClassName": "alb",
+    "rules": [
+        {
+            "host": "app.acme.example.com",
+            "http": {
+                "paths": [
+                    {
+                        "path": "/",
+                        "pathType": "Prefix",
+                        "backend": {"service": {"name": "x", "port": {"number": 80}}},
+                    }
+                ]
+            },
+        }
+    ],
+}
+SCALED = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}, "maxReplicas": 2}
+THINGS: dict[str, Manifest] = {
+    "configmaps": {"data": {"a": "b"}},
+    "secrets": {"stringData": {"a": "b"}},
+    "serviceaccounts": {},
+    "services": {"spec": {"ports": [{"port": 80}]}},
+    "persistentvolumeclaims": {"spec": CLAIM},
+    "leases": {"spec": {}},
+    "poddisruptionbudgets": {"spec": SELECTOR | {"maxUnavailable": 1}},
+    "horizontalpodautoscalers": {"spec": SCALED},
+    "ingresses": {"spec": INGRESS},
+    "networkpolicies": {"spec": {"podSelector": {}}},
+    "roles": {"rules": []},
+    "pods": pod(),
+    **{
+        plural: template(plural, pod())
+        for plural in ("deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs", "podtemplates")
+    },
+}
+
+
+def owned(kind: str, version: str, *, blocks: bool = True) -> Manifest:
+    return {
+        "ownerReferences": [
+            {"apiVersion": version, "kind": kind, "name": "o", "uid": "b1", "blockOwnerDeletion": blocks}
+        ]
+    }
+
+
+@pytest.mark.parametrize("what", THINGS)
+async def test_row_19_no_finalizer_of_a_members_own_on_anything_that_it_makes(strict, what):
+    refused(await strict.ask(what, THINGS[what] | {"metadata": dict(MINE)}), "COTENANT-OBJECT-1", "example.com/mine")
+    passes(await strict.ask(what, THINGS[what] | {"metadata": {"finalizers": ["foregroundDeletion"]}}))
+    passes(await strict.ask(what, THINGS[what]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"), [("Namespace", "v1"), ("Tenant", "cotenant.dev/v1alpha1"), ("Space", "cotenant.dev/v1alpha1")]
+)
+@pytest.mark.parametrize("what", ["configmaps", "pods"])
+async def test_row_19_nor_does_anything_block_the_deletion_of_tenants_and_namespaces(strict, what, kind, version):
+    refused(await strict.ask(what, THINGS[what] | {"metadata": owned(kind, version)}), "COTENANT-OBJECT-1", kind)
+    passes(await strict.ask(what, THINGS[what] | {"metadata": owned(kind, version, blocks=False)}))
+    passes(await strict.ask(what, THINGS[what] | {"metadata": owned("ReplicaSet", "apps/v1")}))
+
+
+@pytest.mark.parametrize("what", ["configmaps", "pods", "secrets", "deployments"])
+async def test_row_19_nor_afterwards_and_who_may_write_all_of_them_is_above_it(strict, what):
+    passes(await strict.ask(what, THINGS[what] | {"metadata": {"name": "ending"}}, dry=False))
+    how = {"name": "ending", "method": "PATCH", "content_type": MERGE}
+    added = {"metadata": dict(MINE)}
+
+    refused(await strict.ask(what, added, **how), "COTENANT-OBJECT-1")
+    passes(await strict.ask(what, {"metadata": {"labels": {"a": "b"}}}, **how))
+    passes(await strict.ask(what, added, by=strict.admin, dry=False, **how))
+    # What a controller put there stops nobody from changing the rest, and may be taken off.
+    passes(await strict.ask(what, {"metadata": {"labels": {"a": "b"}}}, **how))
+    passes(await strict.ask(what, {"metadata": {"finalizers": None}}, dry=False, **how))
+    passes(await strict.ask(what, name="ending", method="DELETE", dry=False))
+
+
+@pytest.mark.parametrize("plural", ["deployments", "jobs", "cronjobs", "statefulsets", "podtemplates"])
+async def test_row_19_nor_by_a_template(strict, plural):
+    body = template(plural, pod())
+    inner = body.get("template") or body["spec"].get("template") or body["spec"]["jobTemplate"]["spec"]["template"]
+    inner["metadata"] |= MINE
+
+    refused(await strict.ask(plural, body), "COTENANT-OBJECT-1", "example.com/mine")
+
+
+async def test_row_19_nor_by_the_claims_that_a_stateful_set_makes(strict):
+    body = template("statefulsets", pod())
+    body["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "held", **MINE}, "spec": CLAIM}]
+    passes(await strict.ask("statefulsets", body | {"metadata": {"name": "claims"}}, dry=False))
+    query = {"fieldSelector": "involvedObject.name=claims"}
+
+    async with asyncio.timeout(30):
+        while not (
+            found := [
+                one["message"]
+                for one in (await strict.ask("events", method="GET", dry=False, query=query)).body["items"]
+                if "COTENANT-OBJECT-1" in one["message"]
+            ]
+        ):
+            await asyncio.sleep(0.2)
+
+    assert "example.com/mine" in found[0]
+    passes(await strict.ask("statefulsets", name="claims", method="DELETE", dry=False))
+
+
+async def test_a_job_runs_to_its_end_and_is_deleted_with_its_claims_by_those_who_wait_for_them(strict):
+    """Kubernetes' own finalizers: those of the job controller, of claims, and of a foreground deletion."""
+    passes(await strict.ask("jobs", template("jobs", pod()) | {"metadata": {"name": "job"}}, dry=False))
+    passes(await strict.ask("persistentvolumeclaims", {"spec": CLAIM, "metadata": {"name": "kept"}}, dry=False))
+    claim = (await strict.ask("persistentvolumeclaims", name="kept", method="GET", dry=False)).body
+    assert claim["metadata"]["finalizers"] == ["kubernetes.io/pvc-protection"]
+    query = {"labelSelector": "batch.kubernetes.io/job-name=job"}
+    async with asyncio.timeout(30):
+        while not (pods := (await strict.ask("pods", method="GET", dry=False, query=query)).body["items"]):
+            await asyncio.sleep(0.1)
+        assert pods[0]["metadata"]["finalizers"] == ["batch.kubernetes.io/job-tracking"]
+        passes(await strict.ask("jobs", {"propagationPolicy": "Foreground"}, name="job", method="DELETE", dry=False))
+        passes(await strict.ask("persistentvolumeclaims", name="kept", method="DELETE", dry=False))
+        for what, name in (("jobs", "job"), ("persistentvolumeclaims", "kept")):
+            while (await strict.ask(what, name=name, method="GET", dry=False)).status != 404:
+                await asyncio.sleep(0.1)
+
+
+BUDGETS = {
+    "none may go": {"maxUnavailable": 0},
+    "no part may go": {"maxUnavailable": "00%"},
+    "all stay": {"minAvailable": "100%"},
+    "it says nothing": {},
+}
+
+
+@pytest.mark.parametrize("case", BUDGETS)
+async def test_node_08_a_budget_that_lets_no_pod_go_is_refused(strict, case):
+    refused(await strict.ask("poddisruptionbudgets", {"spec": SELECTOR | BUDGETS[case]}), "COTENANT-BUDGET-1")
+
+
+@pytest.mark.parametrize(
+    "spec", [{"maxUnavailable": 1}, {"maxUnavailable": "10%"}, {"minAvailable": 2}, {"minAvailable": "50%"}]
+)
+async def test_node_08_one_that_lets_a_pod_go_passes(strict, spec):
+    passes(await strict.ask("poddisruptionbudgets", {"spec": SELECTOR | spec}))
+
+
+async def test_node_08_nor_is_it_tightened_afterwards_but_on_nodes_of_ones_own(strict, make_place):
+    passes(await strict.ask("poddisruptionbudgets", {"spec": SELECTOR | {"maxUnavailable": 1}}, dry=False))
+    how = {"name": "x", "method": "PATCH", "content_type": MERGE}
+    for change in ({"maxUnavailable": 0}, {"maxUnavailable": None}):
+        refused(await strict.ask("poddisruptionbudgets", {"spec": change}, **how), "COTENANT-BUDGET-1")
+    own = STRICT | {"nodes": {"pool": "gold", "dedicated": True}}
+    place = await ready(await make_place("admission-own-nodes", own), pooled=True)
+    passes(await place.ask("poddisruptionbudgets", {"spec": SELECTOR | {"maxUnavailable": 0}}))
+
+
+async def test_node_08_a_pod_that_takes_longer_than_allowed_to_go_is_refused(strict):
+    long, allowed = pod(terminationGracePeriodSeconds=86400), pod(terminationGracePeriodSeconds=3600)
+
+    refused(await strict.ask("pods", long), "COTENANT-POD-18", "86400 s", "allowed: 3600")
+    refused(await strict.ask("deployments", template("deployments", long)), "COTENANT-POD-18")
+    passes(await strict.ask("pods", allowed))
+    passes(await strict.ask("deployments", template("deployments", allowed)))
+
+
+async def test_pod_12_where_the_tenant_says_so_no_image_comes_from_the_node(strict, make_place):
+    always = STRICT | {"pods": STRICT["pods"] | {"alwaysPull": True}}
+    good = [image("public.ecr.aws/x:1")[0] | {"imagePullPolicy": "Always"}]
+    place = await make_place("admission-pulling", always)
+    async with asyncio.timeout(20):
+        while not (await place.ask("pods", pod(containers=good))).ok:
+            await asyncio.sleep(0.1)
+    for policy in ("IfNotPresent", "Never"):
+        cached = [good[0] | {"imagePullPolicy": policy}]
+        refused(await place.ask("pods", pod(containers=cached)), "COTENANT-POD-17", policy, "imagePullPolicy: Always")
+        second = pod(containers=good, initContainers=[cached[0] | {"name": "i"}])
+        refused(await place.ask("deployments", template("deployments", second)), "COTENANT-POD-17", policy)
+    passes(await place.ask("deployments", template("deployments", pod(containers=good))))
+    passes(await strict.ask("pods", pod(containers=[good[0] | {"imagePullPolicy": "Never"}])))

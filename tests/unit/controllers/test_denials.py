@@ -1,0 +1,57 @@
+"""Events of refusals as the operator keeps them: few, small, and of quotas alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cotenant.api.workload import Denial
+from cotenant.controllers.denials import ALL, EACH, Denials, lean
+
+SAID = 'Error creating: pods "j-x" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=1, limited: pods=1'
+ABOUT = {"kind": "Job", "namespace": "red-dev", "name": "j", "uid": "uid-j"}
+
+
+def event(name: str = "one", namespace: str = "red-dev", version: int = 1, **content: Any) -> Denial:
+    metadata = {"name": name, "namespace": namespace, "uid": name, "resourceVersion": str(version)}
+    about = ABOUT | {"namespace": namespace}
+    wire = {"metadata": metadata | {"labels": {"a": "b"}}, "regarding": about, "note": SAID} | content
+    return lean(msgspec.json.encode(wire))
+
+
+def test_a_refusal_by_a_quota_is_known_by_the_uid_of_the_workload() -> None:
+    found = Denials()
+    found.upsert(event())
+    assert [one.regarding.name for one in found.of("uid-j")] == ["j"]
+    assert found.of("uid-k") == []
+    # What it said is not kept.
+    assert found.of("uid-j")[0].note == ""
+    found.remove("red-dev/one")
+    assert found.of("uid-j") == []
+
+
+def test_what_no_quota_refused_is_about_nobody() -> None:
+    found = Denials()
+    found.upsert(event(note='Error creating: pods "j-x" is forbidden: violates PodSecurity'))
+    found.upsert(event("two", regarding=ABOUT | {"namespace": "elsewhere"}))
+    assert len(found) == 0
+    # One that turns out to have another cause is forgotten.
+    found.upsert(event("three"))
+    found.upsert(event("three", version=2, note="no"))
+    assert len(found) == 0
+
+
+def test_of_many_events_the_newest_are_kept_and_one_namespace_cannot_push_out_the_others() -> None:
+    found = Denials()
+    found.upsert(event("calm", "calm"))
+    for number in range(EACH + 10):
+        found.upsert(event(f"e{number}", "storm"))
+    # One that is told again counts as new.
+    found.upsert(event("e10", "storm", version=2))
+    found.upsert(event("last", "storm"))
+    assert len(found) == EACH + 1 and found.get("calm", "calm")
+    assert found.get("storm", "e10") and found.get("storm", "last") and not found.get("storm", "e11")
+    for number in range(ALL + 5):
+        found.upsert(event("one", f"space-{number}"))
+    assert len(found) == ALL

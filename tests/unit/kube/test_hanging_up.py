@@ -1,0 +1,78 @@
+"""Whoever hangs up in the middle of a watch leaves no socket behind, also when the event loop ends at once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import socket
+import ssl
+import threading
+import warnings
+from pathlib import Path
+
+import pytest
+
+from cotenant.kube.transport import Transport
+from cotenant.local.pki import Authority
+
+CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n"
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> ssl.SSLContext:
+    """What a server needs; and a kubeconfig's certificate authority in ca.pem."""
+    authority = Authority.create("test")
+    pair = authority.serving("server")
+    for name, content in (("ca.pem", authority.pair.cert), ("cert.pem", pair.cert), ("key.pem", pair.key)):
+        (tmp_path / name).write_bytes(content)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    return context
+
+
+def serve(context: ssl.SSLContext, listener: socket.socket, over: threading.Event) -> None:
+    """One answer that does not end; then nothing more, a goodbye neither."""
+    with listener:
+        plain, _ = listener.accept()
+    with context.wrap_socket(plain, server_side=True) as connection:
+        connection.recv(65536)
+        connection.sendall(CHUNK)
+        over.wait(30)
+
+
+async def hang_up(folder: Path, port: int) -> None:
+    """A watch over TLS that is left after its first line, as the last thing that a loop does."""
+    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(folder / "ca.pem")}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "x",
+        "clusters": [{"name": "x", "cluster": cluster}],
+        "users": [{"name": "x", "user": {"token": "t"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    }
+    (folder / "config").write_text(json.dumps(config))
+    transport = await Transport.from_kubeconfig(folder / "config")
+    stream = transport.stream("/", (), 30.0)
+    async for chunk in stream:
+        if chunk:
+            break
+    await stream.aclose()
+    await transport.close()
+
+
+def test_a_watch_that_is_left_leaves_no_socket(secured: ssl.SSLContext, tmp_path: Path) -> None:
+    over, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
+    server = threading.Thread(target=serve, args=(secured, listener, over))
+    port = listener.getsockname()[1]
+    server.start()
+    try:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            asyncio.run(hang_up(tmp_path, port))
+            gc.collect()
+    finally:
+        over.set()
+        server.join()
+    assert [str(one.message) for one in seen if issubclass(one.category, ResourceWarning)] == []
