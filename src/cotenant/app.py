@@ -76,7 +76,7 @@ def compose(
     election: a client without rate limit; name: this process in the Lease and in events; known: what both tell of answers.
     """
     world, platform = World(), settings.platform
-    recorder = Recorder(client, component="cotenant", instance=name)
+    recorder = Recorder(client, component="cotenant", instance=name, metrics=metrics)
     leader = None
     if settings.leader_election:
         leader = Leader(

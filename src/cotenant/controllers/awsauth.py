@@ -23,7 +23,8 @@ PAUSE = 15.0
 
 FAILURES = 3
 """Looks in a row that fail before somebody is told: an API server may restart."""
-ABOUT = {"apiVersion": "v1", "kind": "ConfigMap", "name": NAME, "namespace": NAMESPACE}
+ABOUT = {"apiVersion": "v1", "kind": "Namespace", "name": NAMESPACE}
+"""What events are about: an event about the ConfigMap itself would be in kube-system, where the leash lets us write nothing."""
 
 
 class Told(Protocol):
@@ -71,10 +72,12 @@ class AwsAuthWatch:
             return
         for text in damage(self.data, found):
             log.error("aws-auth was damaged", what=text, remedy=REPAIR)
-            self.events.record(ABOUT, "AwsAuthDamaged", f"{text}; {REPAIR}", type="Warning")
+            self.events.record(ABOUT, "AwsAuthDamaged", f"aws-auth, {text}; {REPAIR}", type="Warning")
         for text in raised(self.data, found):
             log.error("aws-auth has a new administrator", what=text, remedy=f"if nobody meant that: {EDIT}")
-            self.events.record(ABOUT, "NewAdministrator", f"{text}; if nobody meant that: {EDIT}", type="Warning")
+            self.events.record(
+                ABOUT, "NewAdministrator", f"aws-auth: {text}; if nobody meant that: {EDIT}", type="Warning"
+            )
         self.metrics.aws_auth_unread.set(len(read(found).faults))
         self.data = found
         self.changed()

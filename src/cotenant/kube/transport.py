@@ -9,7 +9,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,15 +160,10 @@ class Transport:
                     if answer.status == 401:
                         await self._refresh(rejected=True)
                     raise from_response(answer.status, await answer.read(), answer.headers.get("Retry-After"))
-                connection = answer.connection
-                try:
+                with _whole(answer):
                     yield b""
                     async for chunk in answer.content.iter_any():
                         yield chunk
-                finally:
-                    # Hanging up politely would wait for the server's goodbye, beyond our own close().
-                    if answer.connection is not None and connection and connection.transport:
-                        connection.transport.abort()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(self.host, error) from error
 
@@ -188,7 +184,8 @@ class Transport:
             async with self._request(method, target, await self._signed(headers), body, limit) as answer:
                 found = answer.headers
                 warnings = tuple(map(_warning, found.getall("Warning"))) if "Warning" in found else ()
-                return Response(answer.status, await answer.read(), found.get("Retry-After"), warnings)
+                with _whole(answer):
+                    return Response(answer.status, await answer.read(), found.get("Retry-After"), warnings)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(self.host, error) from error
 
@@ -245,6 +242,21 @@ class Transport:
             if self._configuration.cert_file:
                 self._rest.ssl_context.load_cert_chain(self._configuration.cert_file, self._configuration.key_file)
             return True
+
+
+@contextmanager
+def _whole(answer: Any) -> Iterator[None]:
+    """Ends the connection at once where an answer is not read to its end.
+
+    Politely, the library would wait for the server's goodbye, and nobody waits for that in our own close().
+    """
+    transport = answer.connection.transport if answer.connection else None
+    try:
+        yield
+    except BaseException:
+        if transport is not None:
+            transport.abort()
+        raise
 
 
 def _configuration() -> Any:

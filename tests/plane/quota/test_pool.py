@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from installation import Answer
 from plane.quota.test_meter import told
 from vocabulary import (
     Team,
@@ -200,6 +203,28 @@ def test_a_job_and_a_statefulset_that_are_refused_get_what_comes_free_first(clus
     # Kept for them, however long their controllers wait until they try again: the Deployment's space does not get it back.
     eventually(lambda: (hard(team, "b"), hard(team, "c")) == (2, 2), within=60)
     eventually(lambda: (pods(team, "b"), pods(team, "c")) == (2, 2), within=120)
+
+
+def test_what_comes_free_is_shared_out_by_weight(cluster):
+    team = given_tenant(cluster, "weigh", spaces=["a", "b", "c"], quota={"hard": {"pods": 12}})
+    expect_ready(team, "a", "b", "c")
+
+    def weigh(weight: int) -> Answer:
+        change = json.dumps({"spec": {"quota": {"weight": weight}}})
+        return team.owner.kubectl("patch", "cosp", "a", "-n", team.home, "--type=merge", "-p", change)
+
+    assert "should be greater than or equal to 1" in weigh(0).text
+    assert weigh(3).ok
+    expect_created(team.owner.apply(deployment("web", team.namespace("c"), replicas=12)))
+    eventually(lambda: pods(team, "c") == 12, within=60)
+    for space in ("a", "b"):
+        expect_created(team.owner.apply(deployment("web", team.namespace(space), replicas=20)))
+    eventually(lambda: all("exceeded quota" in events(team, space) for space in ("a", "b")), within=60)
+    assert pods(team, "a", "b") == 0
+
+    assert team.owner.kubectl("delete", "deployment", "web", "-n", team.namespace("c")).ok
+
+    eventually(lambda: (hard(team, "a"), hard(team, "b")) == (9, 3), within=60)
 
 
 def events(team: Team, space: str) -> str:

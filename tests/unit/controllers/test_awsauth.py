@@ -89,7 +89,7 @@ async def test_what_cannot_be_read_for_long_is_told_once_and_what_was_seen_is_ke
     assert (scene.watch.unread, scene.news) == (None, 3)
 
 
-async def test_damage_is_an_event_on_the_config_map():
+async def test_damage_is_an_event():
     scene = Scene()
     scene.there(mapRoles=NODES)
     await scene.watch.look()

@@ -1,4 +1,4 @@
-"""Whoever hangs up in the middle of a watch leaves no socket behind, also when the event loop ends at once."""
+"""Whoever hangs up in the middle of an answer leaves no socket behind, also when the event loop ends at once."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import socket
 import ssl
 import threading
 import warnings
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from cotenant.kube.errors import Unavailable
 from cotenant.kube.transport import Transport
 from cotenant.local.pki import Authority
 
+Asked = Callable[[Transport], Awaitable[None]]
 CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n"
 
 
@@ -41,8 +44,8 @@ def serve(context: ssl.SSLContext, listener: socket.socket, over: threading.Even
         over.wait(30)
 
 
-async def hang_up(folder: Path, port: int) -> None:
-    """A watch over TLS that is left after its first line, as the last thing that a loop does."""
+async def hang_up(folder: Path, port: int, asked: Asked) -> None:
+    """Something over TLS that is left before its end, as the last thing that a loop does."""
     cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(folder / "ca.pem")}
     config = {
         "apiVersion": "v1",
@@ -54,15 +57,27 @@ async def hang_up(folder: Path, port: int) -> None:
     }
     (folder / "config").write_text(json.dumps(config))
     transport = await Transport.from_kubeconfig(folder / "config")
+    await asked(transport)
+    await transport.close()
+
+
+async def watched(transport: Transport) -> None:
+    """Left after the first line."""
     stream = transport.stream("/", (), 30.0)
     async for chunk in stream:
         if chunk:
             break
     await stream.aclose()
-    await transport.close()
 
 
-def test_a_watch_that_is_left_leaves_no_socket(secured: ssl.SSLContext, tmp_path: Path) -> None:
+async def waited(transport: Transport) -> None:
+    """Until patience is over, in the middle of the answer."""
+    with pytest.raises(Unavailable):
+        await transport.send("GET", "/", (), None, 2.0)
+
+
+@pytest.mark.parametrize("asked", [watched, waited])
+def test_what_is_left_in_the_middle_leaves_no_socket(asked: Asked, secured: ssl.SSLContext, tmp_path: Path) -> None:
     over, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
     server = threading.Thread(target=serve, args=(secured, listener, over))
     port = listener.getsockname()[1]
@@ -70,7 +85,7 @@ def test_a_watch_that_is_left_leaves_no_socket(secured: ssl.SSLContext, tmp_path
     try:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
-            asyncio.run(hang_up(tmp_path, port))
+            asyncio.run(hang_up(tmp_path, port, asked))
             gc.collect()
     finally:
         over.set()

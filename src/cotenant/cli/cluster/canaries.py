@@ -138,7 +138,10 @@ def others(somebody: Client, client: Client, place: str) -> list[Canary]:
             lambda: somebody.merge(resource.NAMESPACES, place, stripped, dry_run=True),
         ),
         refusal(
-            "cotenant-quota-law", "cotenant-quota-law", made(client, resource.RESOURCE_QUOTAS, place, {"spec": {}})
+            "cotenant-quota-law",
+            "cotenant-quota-law",
+            made(client, resource.RESOURCE_QUOTAS, place, {"spec": {}}),
+            "COTENANT-QUOTA-3",
         ),
     ]
 

@@ -184,7 +184,7 @@ class Tally:
         for (source, _), cell in self.cells.items():
             cell.worsen(worst(self._wide.get(source, ())))
         cells = [self.cells[key] for key in sorted(self.cells)]
-        said = [*notes, *_overlaps(self.parties.values()), *_sampling(self.chosen)]
+        said = [*notes, *_overlaps(self.parties.values()), *_sampling(self.chosen, len(self.parties))]
         state = worst(cell.state for cell in cells)
         if len(self.parties) < 2:
             said.append("there is no second tenant to be isolated from")
@@ -253,11 +253,12 @@ def _overlaps(parties: Iterable[Party]) -> list[str]:
     ]
 
 
-def _sampling(chosen: Chosen) -> list[str]:
+def _sampling(chosen: Chosen, tenants: int) -> list[str]:
     if not chosen.sampled:
         return []
-    tried = f"{len(chosen.pairs)} of {chosen.possible} ordered pairs tried"
-    return [f"a sample, seed {chosen.seed}: {tried}, each tenant at least once as source and as target"]
+    tried = f"a sample, seed {chosen.seed}: {len(chosen.pairs)} of {chosen.possible} ordered pairs tried"
+    left = tenants - len({name for pair in chosen.pairs for name in pair})
+    return [f"{tried}, {f'none with {left} other tenants' if left else 'each tenant as source and as target'}"]
 
 
 def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -140,6 +140,7 @@ BEYOND = {
     "binding of pods": rule("create", "pods/binding bindings"),
     "addresses of services": rule("patch", "services/status"),
     "the namespace": rule("update", "namespaces"),
+    "Events, as the page on access says": rule("create", "events"),
 }
 
 
@@ -356,6 +357,14 @@ async def test_rbac_12_nor_by_subresources_nor_on_what_is_there(strict, robot, s
     loose = {"spec": {"enforcement": "observe"}}
     answer = await strict.ask("spacepolicies", loose, **{**how, "name": "policy"})
     assert "COTENANT-GUARD-4" in answer.message, answer.message
+    patch = {"method": "PATCH", "content_type": PATCHES["merge"], "name": "cotenant", "by": robot}
+    for what, body in (
+        ("resourcequotas", {"spec": {"hard": {"pods": "9999"}}}),
+        ("resourcequotas/status", {"status": {"used": {"pods": "0"}, "hard": {"pods": "9999"}}}),
+    ):
+        answer = await strict.ask(what, body, **patch)
+        assert (answer.status, "COTENANT-QUOTA-" in answer.message) == (403, True), answer.message
+    assert "COTENANT-QUOTA-" in (await strict.ask("resourcequotas", name="cotenant", method="DELETE", by=robot)).message
     namespace = {"metadata": {"labels": {"cotenant.dev/tenant": None}}}
     with pytest.raises(Forbidden):
         await robot.merge(resource.NAMESPACES, SPACE, namespace)
