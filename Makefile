@@ -30,7 +30,7 @@ demo: $(READY) ## two teams on a real control plane, and the proof that they can
 	$(BIN)/cotenant demo
 
 test: setup ## all tests, on the real control plane
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --control-plane=require $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --control-plane=require $(TESTS)
 
 lint: $(READY) ## style, types, layers, Dockerfile, generated files
 	$(BIN)/ruff check .
