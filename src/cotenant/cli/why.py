@@ -10,6 +10,7 @@ import click
 
 from cotenant.cli import ANSWERED, FAILED, SOMETHING, Failure
 from cotenant.cli.cluster.connect import NAMESPACE, Cluster, ask, cluster_flags
+from cotenant.cli.cluster.shape import wrong
 from cotenant.cli.cluster.standing import Standing, nowhere, required, standing, tenant_of
 from cotenant.cli.cluster.workloads import KINDS, case, demand_of, demanded, named
 from cotenant.cli.view.explanation import lines, plain
@@ -103,5 +104,7 @@ def read(file: str) -> dict[str, Any]:
     kinds = {one.kind for one in KINDS.values()}
     for one in found:
         if one.get("kind") in kinds and isinstance(one.get("spec"), dict):
+            if told := wrong(one):
+                raise Failure(f"{file}: {one['kind']}: {told}")
             return one | {"metadata": one.get("metadata") or {}}
     raise Failure(f"{file} holds no Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob")

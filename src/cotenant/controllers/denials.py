@@ -17,6 +17,8 @@ CHOSEN = "type=Warning,reason=FailedCreate,regarding.kind!=ReplicaSet,regarding.
 QUOTA = "exceeded quota"
 EACH, ALL = 50, 5000
 """How many are kept of one namespace, and of all: about 0.5 kB each."""
+LONGEST = 253
+"""Characters of what an Event may say of a workload. The API server takes a uid of a megabyte there: no workload has one."""
 DECODER = msgspec.json.Decoder(Denial)
 
 
@@ -51,5 +53,7 @@ def lean(raw: bytes) -> Denial:
     found = DECODER.decode(raw)
     known = found.metadata
     metadata = ObjectMeta(known.name, known.namespace, known.uid, known.resource_version)
-    ours = QUOTA in found.note and found.regarding.namespace == known.namespace
-    return Denial(metadata, found.regarding) if ours else Denial(metadata)
+    about = found.regarding
+    ours = QUOTA in found.note and about.namespace == known.namespace
+    plain = max(len(about.kind), len(about.name), len(about.uid)) <= LONGEST
+    return Denial(metadata, about) if ours and plain else Denial(metadata)

@@ -84,6 +84,8 @@ class StrictAccounting:
         """By kind, namespace and uid."""
         self.latest: dict[str, int] = {}
         self.feeds: dict[str, asyncio.Task[None]] = {}
+        self.left: set[str] = set()
+        """Kinds that are left to the quota controller, told once."""
 
     async def run(self) -> None:
         """Follows quotas, and every kind that one of them counts. What an earlier run knew is forgotten."""
@@ -140,8 +142,12 @@ class StrictAccounting:
     # -- counted objects
 
     def follow(self, kind: str | None) -> None:
-        """Begins to watch a kind, once."""
-        if kind is None or kind in self.feeds or kind not in COUNTED:
+        """Begins to watch a kind, once. One that we may not read is left to the quota controller."""
+        if kind is None or kind in self.feeds or kind in self.left:
+            return
+        if kind not in COUNTED:
+            self.left.add(kind)
+            log.info("counted by Kubernetes alone: the operator does not read this kind", resource=kind)
             return
         feed = Feed(
             self.client,

@@ -71,7 +71,7 @@ class Feed:
             except Gone:
                 self._version = ""
             except Forbidden as error:
-                log.info("feed closed", resource=str(self._resource), error=str(error))
+                log.warning("feed closed", resource=str(self._resource), error=str(error))
                 await asyncio.sleep(CLOSED)
             except (ApiError, msgspec.DecodeError) as error:
                 log.warning("feed broken", resource=str(self._resource), error=str(error))

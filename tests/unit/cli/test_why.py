@@ -8,7 +8,7 @@ import pytest
 
 from cotenant.cli import Failure
 from cotenant.cli.cluster.connect import Cluster
-from cotenant.cli.why import found_where
+from cotenant.cli.why import found_where, read
 from cotenant.kube.errors import Forbidden
 from unit.cluster import Cluster as Kubernetes
 
@@ -54,3 +54,35 @@ async def test_a_namespace_that_was_named_is_taken_at_its_word(there):
     with pytest.raises(Failure, match="namespace default is of no tenant"):
         await found_where(cluster(there, chosen=True), "web")
     assert (await found_where(cluster(there, "blue-dev"), "web")).namespace == "blue-dev"
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        ("replicas: three", "replicas"),
+        ("replicas: -3", "replicas"),
+        ("strategy: {rollingUpdate: {maxSurge: abc}}", "strategy.rollingUpdate.maxSurge"),
+        ("strategy: {rollingUpdate: {maxSurge: -5}}", "strategy.rollingUpdate.maxSurge"),
+        ("strategy: {rollingUpdate: 7}", "strategy.rollingUpdate"),
+        ("template: null", "template"),
+        ("template: {spec: {containers: [5]}}", "template.spec.containers"),
+        ("volumeClaimTemplates: [null]", "volumeClaimTemplates"),
+    ],
+)
+def test_a_manifest_that_cannot_be_meant_is_told_with_its_place(tmp_path, spec, place):
+    file = tmp_path / "web.yaml"
+    file.write_text(f"{{kind: Deployment, metadata: {{name: web}}, spec: {{{spec}}}}}")
+    with pytest.raises(Failure, match=f"web.yaml: Deployment: .*{place}"):
+        read(str(file))
+
+
+def test_a_manifest_as_people_write_it_is_read(tmp_path):
+    file = tmp_path / "web.yaml"
+    file.write_text(
+        "{kind: Deployment, spec: {replicas: 2, strategy: {rollingUpdate: {maxSurge: 25%, maxUnavailable: 0}}}}"
+    )
+    assert read(str(file))["spec"]["replicas"] == 2
+    file.write_text(
+        "{kind: CronJob, spec: {jobTemplate: {spec: {parallelism: 2, template: {spec: {containers: [{name: c}]}}}}}}"
+    )
+    assert read(str(file))["kind"] == "CronJob"

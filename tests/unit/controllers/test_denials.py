@@ -55,3 +55,10 @@ def test_of_many_events_the_newest_are_kept_and_one_namespace_cannot_push_out_th
     for number in range(ALL + 5):
         found.upsert(event("one", f"space-{number}"))
     assert len(found) == ALL
+
+
+def test_an_event_that_names_no_possible_workload_costs_no_memory() -> None:
+    found = Denials()
+    for field in ("kind", "name", "uid"):
+        found.upsert(event(field, regarding=ABOUT | {field: "x" * 1_000_000}))
+    assert len(found) == 0

@@ -7,10 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 
+from cotenant.apply.refunds import COUNTED
 from cotenant.controllers import refunds
 from cotenant.controllers.refunds import StrictAccounting
 from cotenant.kube.errors import Conflict
+from cotenant.kube.resource import ALL, EVENTS
+from cotenant.model.platform import Platform
+from cotenant.render.install.rights import operator_rights
+from cotenant.render.install.strict import strict_rights
 from unit.specimens import NOW
 
 SPACE = "dev"
@@ -176,3 +182,29 @@ async def test_a_leak_is_recounted_two_seconds_after_the_last_charge_whatever_is
     assert [one[0] for one in cluster.writes] == ["4"]
     assert counted
     assert 2.0 <= counted[0] - begun <= 2.6
+
+
+def test_what_the_operator_may_not_read_by_design_is_not_asked_for() -> None:
+    """No request that is refused every half minute, for ever: the quota controller counts it."""
+    platform = Platform()
+    read = {
+        f"{plural}.{group}" if group else plural
+        for role in (*operator_rights(platform), *strict_rights(platform))
+        for found in role.get("rules", ())
+        if role["kind"] == "ClusterRole" and "list" in found["verbs"] and "watch" in found["verbs"]
+        for group in found["apiGroups"]
+        for plural in found["resources"]
+    }
+    assert COUNTED.keys() <= read
+    # Events are read and not counted: Kubernetes charges nothing for them.
+    assert {str(one) for one in ALL if one.namespaced} & read - {str(EVENTS)} == COUNTED.keys()
+
+
+async def test_a_kind_that_is_left_to_kubernetes_is_told_once() -> None:
+    strict = StrictAccounting(Cluster(quota(1, "0")), lambda: NOW)
+    with structlog.testing.capture_logs() as told:
+        for _ in range(3):
+            strict.follow("secrets")
+            strict.follow("crontabs.stable.example.com")
+    assert strict.feeds == {}
+    assert [one["resource"] for one in told] == ["secrets", "crontabs.stable.example.com"]

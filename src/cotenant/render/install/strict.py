@@ -26,6 +26,10 @@ QUIET = "2s"
 """Times are whole seconds: this is at least one second without a write."""
 DEAD = "8s"
 """After so long without a sign of life nobody gives refunds. Four beats; a space that is full by then stays tight."""
+UNREAD = ["secrets", "count/secrets", "configmaps", "count/configmaps"]
+"""Keys of kinds that members write and the operator never reads, so never gives back: native, or a space in which pods come
+and go would not find the room of its Secrets again.
+"""
 _API = "admissionregistration.k8s.io/v1"
 _RBAC = "rbac.authorization.k8s.io"
 
@@ -52,7 +56,7 @@ def strict_rights(platform: Platform) -> list[Manifest]:
         reference = {"apiGroup": _RBAC, "kind": role, "name": RIGHTS}
         return manifest(f"{_RBAC}/v1", kind, RIGHTS, namespace, subjects=[subject], roleRef=reference)
 
-    # Kinds whose content is secret or large are not read: their keys wait for quiet.
+    # Kinds whose content is secret or large are not read: Secrets and ConfigMaps are counted natively, others wait for quiet.
     counted = rule("", READ, "pods", "services", "persistentvolumeclaims")
     beat = rule("coordination.k8s.io", ("get", "update", "patch"), "leases", names=(HEARTBEAT,))
     return [
@@ -66,7 +70,7 @@ def strict_rights(platform: Platform) -> list[Manifest]:
 def _policy(platform: Platform, dead: str) -> Manifest:
     lowered = (
         "has(oldObject.status.used) && has(object.status.used) && oldObject.status.used.exists(k, "
-        "k in object.status.used && "
+        f"k in object.status.used && !(k in {UNREAD}) && "
         "quantity(object.status.used[k]).compareTo(quantity(oldObject.status.used[k])) < 0)"
     )
     # This write is the newest entry: no name of a manager has to be known.

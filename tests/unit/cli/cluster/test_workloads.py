@@ -92,3 +92,19 @@ def test_claims_that_are_there_are_those_of_ordinals_that_are_wanted() -> None:
 )
 def test_of_an_event_the_words_of_the_api_server_are_told(text: str) -> None:
     assert said(text) == 'pods "w-0" is forbidden: no'
+
+
+@pytest.mark.parametrize("word", ["", ".", "..", "deploy/.", "deploy/.."])
+def test_what_is_no_name_is_an_error_that_tells_the_ways(word: str) -> None:
+    with pytest.raises(Failure, match="name a pod, or one of deploy/NAME"):
+        named(word)
+
+
+def test_claims_of_a_set_that_wants_any_number_of_pods_are_counted_at_once() -> None:
+    template = {"metadata": {"name": "data"}}
+    item = {
+        "kind": "StatefulSet",
+        "metadata": {"name": "w"},
+        "spec": {"replicas": 2**31 - 1, "volumeClaimTemplates": [template]},
+    }
+    assert claimed(demanded(item, []), {"data-w-0", "data-w-7", "data-w-07", "data-w-x", "other-w-1"}) == 2

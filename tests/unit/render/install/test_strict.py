@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from cotenant.apply.refunds import COUNTED
 from cotenant.model.platform import Platform
+from cotenant.model.usage.objects import kind_of
 from cotenant.render.install import InstallValues, optional, render, rights
 from cotenant.render.install.strict import strict, strict_rights
 
@@ -57,3 +59,11 @@ def test_it_reads_what_is_counted_and_writes_its_sign_of_life_alone() -> None:
 
 def test_an_uninstall_takes_these_rights_too_whatever_was_chosen() -> None:
     assert named(strict_rights(NATIVE)) <= named(rights(InstallValues(platform=NATIVE)))
+
+
+def test_what_nobody_gives_back_does_not_wait_for_quiet() -> None:
+    (lowers,) = [one for one in strict(Platform())[0]["spec"]["variables"] if one["name"] == "lowers"]
+    for key in ("secrets", "count/secrets", "configmaps", "count/configmaps"):
+        assert f"'{key}'" in lowers["expression"]
+        assert kind_of(key) not in COUNTED
+    assert "'pods'" not in lowers["expression"]
