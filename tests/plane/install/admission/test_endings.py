@@ -125,6 +125,51 @@ async def test_row_19_nor_by_the_claims_that_a_stateful_set_makes(strict):
     passes(await strict.ask("statefulsets", name="claims", method="DELETE", dry=False))
 
 
+TRACKED = {"finalizers": ["batch.kubernetes.io/job-tracking"]}
+
+
+async def test_row_19_nor_by_the_finalizer_of_jobs_which_nobody_takes_off_where_it_is_no_jobs_own(strict):
+    """Not off a ReplicaSet's pod, nor off one that a Job with spec.managedBy controls: the namespace would never end."""
+    refused(await strict.ask("pods", pod() | {"metadata": TRACKED}), "COTENANT-OBJECT-1", "job-tracking")
+    for plural in ("replicasets", "deployments", "jobs"):
+        body = template(plural, pod())
+        body["spec"]["template"]["metadata"] |= TRACKED
+        refused(await strict.ask(plural, body), "COTENANT-OBJECT-1", "job-tracking")
+    passes(await strict.ask("pods", pod() | {"metadata": {"name": "tracked"}}, dry=False))
+    how = {"name": "tracked", "method": "PATCH", "content_type": MERGE}
+    refused(await strict.ask("pods", {"metadata": TRACKED}, **how), "COTENANT-OBJECT-1", "job-tracking")
+    passes(await strict.ask("pods", name="tracked", method="DELETE", dry=False))
+
+
+async def test_node_08_nor_does_who_deletes_a_pod_give_it_a_year(strict):
+    passes(await strict.ask("pods", pod() | {"metadata": {"name": "leaves"}}, dry=False))
+    # One that waits for a node goes at once, whatever it was given.
+    bound = {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": "leaves"},
+        "target": {"kind": "Node", "name": "a"},
+    }
+    passes(await strict.ask("pods/binding", bound, name="leaves", method="POST", by=strict.admin, dry=False))
+    year = {"gracePeriodSeconds": 31536000}
+    evicted = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "leaves"}}
+    deleted = {"name": "leaves", "method": "DELETE"}
+
+    refused(await strict.ask("pods", year, **deleted), "COTENANT-POD-19", "31536000 s", "its own time is 30")
+    refused(await strict.ask("pods", year, method="DELETE"), "COTENANT-POD-19")
+    refused(
+        await strict.ask("pods/eviction", evicted | {"deleteOptions": year}, name="leaves", method="POST"),
+        "COTENANT-POD-19",
+    )
+    passes(await strict.ask("pods/eviction", evicted, name="leaves", method="POST"))
+    # Of a deletion with a body nothing else says that it is a dry run.
+    for given in (0, 5, 30):
+        passes(await strict.ask("pods", {"gracePeriodSeconds": given, "dryRun": ["All"]}, **deleted))
+    passes(await strict.ask("pods", **deleted))
+    passes(await strict.ask("pods", year | {"dryRun": ["All"]}, by=strict.admin, **deleted))
+    passes(await strict.ask("pods", {"gracePeriodSeconds": 0}, dry=False, **deleted))
+
+
 async def test_a_job_runs_to_its_end_and_is_deleted_with_its_claims_by_those_who_wait_for_them(strict):
     """Kubernetes' own finalizers: those of the job controller, of claims, and of a foreground deletion."""
     passes(await strict.ask("jobs", template("jobs", pod()) | {"metadata": {"name": "job"}}, dry=False))

@@ -13,7 +13,12 @@ LONGEST = 3600
 """Seconds, where a SpacePolicy of an older version says nothing."""
 KNOWN = ("foregroundDeletion", "orphan")
 """Finalizers that go by themselves on any object: kubectl asks for them, the garbage collector takes them off."""
-KNOWN_OF_PODS = (*KNOWN, "batch.kubernetes.io/job-tracking")
+TRACKED = (
+    "(request.userInfo.username == 'system:serviceaccount:kube-system:job-controller' ? "
+    "['batch.kubernetes.io/job-tracking'] : [])"
+)
+"""CEL: the finalizers of a pod that its Job counts by. By another's hand nobody takes it off: the job controller leaves
+pods alone that something else controls, or a Job with spec.managedBy."""
 KNOWN_OF_CLAIMS = ("kubernetes.io/pvc-protection",)
 DEDICATED = "params.spec.?nodes.?pool.hasValue() && params.spec.nodes.?dedicated.orValue(false)"
 """CEL: whether the nodes are the tenant's own."""
@@ -32,6 +37,25 @@ GRACE = Rule(
         "string(variables.pod.terminationGracePeriodSeconds)",
         f"string({_P}.?maxGracePeriodSeconds.orValue({LONGEST}))",
     ),
+)
+_ASKED = (
+    "(request.operation == 'DELETE' ? request.?options.?gracePeriodSeconds.orValue(0) : "
+    "dyn(object).?deleteOptions.?gracePeriodSeconds.orValue(0))"
+)
+_PODS_OWN = "(request.operation == 'DELETE' ? dyn(oldObject).spec.?terminationGracePeriodSeconds.orValue(30) : 30)"
+DELETION = f"{WHAT} == 'pods' && (request.operation == 'DELETE' || request.?subResource.orValue('') == 'eviction')"
+"""CEL: whether a pod is asked to go."""
+LINGERS = f"{_ASKED} > {_PODS_OWN}"
+"""CEL: whether who asks gives it more time than it has by itself. Of an eviction the pod is not known: what is usual counts."""
+FAREWELL = Rule(
+    id="COTENANT-POD-19",
+    title="Who deletes or evicts a pod gives it no more time than the pod's own",
+    why="gracePeriodSeconds of a deletion goes before the pod's terminationGracePeriodSeconds, and nobody's later deletion "
+    "but one that names a shorter time shortens it: the namespace and the drain of the node wait.",
+    way_out="leave gracePeriodSeconds out, or name a shorter one",
+    holds=f"!({DELETION}) || !({LINGERS})",
+    says=told("the pod may take {} s to go, and its own time is {}", f"string({_ASKED})", f"string({_PODS_OWN})"),
+    unless=PLATFORM,
 )
 KEPT = Rule(
     id="COTENANT-OBJECT-1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cotenant.api import keys
 from cotenant.render.install.admission import sandbox
-from cotenant.render.install.admission.endings import GRACE, KEPT, KNOWN_OF_PODS, listed, stays
+from cotenant.render.install.admission.endings import GRACE, KEPT, KNOWN, TRACKED, listed, stays
 from cotenant.render.install.admission.pools import AFFINITY, OWN, PLACE, POOLED, TOLERATIONS, tolerated
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 from cotenant.render.install.values import Manifest
@@ -129,7 +129,7 @@ RULES = (
 
 
 def _stays(metadata: str, before: str) -> str:
-    return stays(metadata, before, listed(KNOWN_OF_PODS))
+    return stays(metadata, before, f"({listed(KNOWN)} + {TRACKED})")
 
 
 def _variables(

@@ -8,6 +8,7 @@ from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission.accounts import ROLE
 from cotenant.render.install.admission.authority import FULL, NAME, PLATFORM, WHAT
+from cotenant.render.install.admission.endings import DELETION, FAREWELL, LINGERS
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 from cotenant.render.install.rights import bindable
 
@@ -135,15 +136,16 @@ def rights(platform: Platform) -> Policy:
     """What a role cannot say about rights: which role, for whom, which type of Secret, how long a token."""
     return Policy(
         name="cotenant-rights",
-        about="RoleBindings, tokens, and what belongs to the control plane and to cotenant",
+        about="RoleBindings, tokens, what belongs to the control plane and to cotenant, and deletions of pods",
         parameters=False,
-        rules=(_BORN, _MANAGED, _NAMES, _CONTROL, grants(platform), _SUBJECTS, _SECRETS, _TOKENS),
+        rules=(_BORN, _MANAGED, _NAMES, _CONTROL, grants(platform), _SUBJECTS, _SECRETS, _TOKENS, FAREWELL),
         matches=(
             kinds("rbac.authorization.k8s.io", ["CREATE", "UPDATE", "DELETE"], "rolebindings"),
             kinds("networking.k8s.io", ["CREATE", "UPDATE", "DELETE"], "networkpolicies"),
             kinds("networking.k8s.io", ["UPDATE"], "ingresses/status"),
             kinds("", ["CREATE", "UPDATE", "DELETE"], "limitranges"),
-            kinds("", ["CREATE"], "secrets", "serviceaccounts/token", "pods/binding", "bindings"),
+            kinds("", ["CREATE"], "secrets", "serviceaccounts/token", "pods/binding", "pods/eviction", "bindings"),
+            kinds("", ["DELETE"], "pods"),
             kinds("", ["CREATE"], "serviceaccounts", names=("default",)),
             kinds("", ["CREATE", "UPDATE"], "endpoints"),
             kinds("", ["UPDATE"], "services/status", "persistentvolumeclaims/status", "pods/status"),
@@ -151,7 +153,7 @@ def rights(platform: Platform) -> Policy:
         ),
         # The Node authorizer gives a kubelet the status of its own pods and their claims, by name: never as a whole.
         condition=f"request.userInfo.username != '{platform.operator}' && !(request.?subResource.orValue('') == 'status' && "
-        "'system:nodes' in request.userInfo.?groups.orValue([]))",
+        f"'system:nodes' in request.userInfo.?groups.orValue([])) && (!({DELETION}) || {LINGERS})",
         variables=(
             ("new", "dyn(object)"),
             (
