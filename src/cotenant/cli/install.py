@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -257,6 +258,8 @@ def command(
             await rolled_out(client, values.platform.namespace, seconds=seconds, progress=say)
         return done
 
+    # A pipeline that gives up ends us by SIGTERM: what the proof made goes then, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         done = ask(work, **flags)
     except (proof.NotProven, NotUp) as error:

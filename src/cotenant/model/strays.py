@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 from cotenant.api.builtin import Namespace
-from cotenant.api.keys import DELETED, SPACE, TENANT
+from cotenant.api.keys import CANARY, DELETED, SPACE, TENANT
 from cotenant.model.snapshot import TenantSnapshot
 
 
@@ -33,11 +33,14 @@ def astray(found: TenantSnapshot) -> list[Namespace]:
 
 
 def bygone(namespaces: Iterable[Namespace], tenants: Container[str]) -> dict[str, list[str]]:
-    """Tenants that are gone, each with the names of the namespaces that still carry its label."""
+    """Tenants that are gone, each with the names of the namespaces that still carry its label.
+
+    Those of an installation's proof are none: the next installation deletes what an interrupted one left.
+    """
     kept: dict[str, list[str]] = {}
     for one in sorted(namespaces, key=lambda one: one.metadata.name):
         name = one.metadata.labels.get(TENANT, "")
-        if name and name not in tenants:
+        if name and name not in tenants and CANARY not in one.metadata.labels:
             kept.setdefault(name, []).append(one.metadata.name)
     return dict(sorted(kept.items()))
 

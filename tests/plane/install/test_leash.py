@@ -130,7 +130,6 @@ async def test_the_leash_holds_where_rbac_would_not(admin, installed, make_names
 @pytest.mark.parametrize(
     ("kind", "verb"),
     [
-        (resource.PODS, "list"),
         (resource.SECRETS, "list"),
         (resource.NODES, "list"),
         (resource.CLUSTER_ROLE_BINDINGS, "list"),

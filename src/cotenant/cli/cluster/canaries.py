@@ -122,7 +122,7 @@ def parametrised(client: Client, place: str, *, routes: bool) -> list[Canary]:
 
 def others(somebody: Client, client: Client, place: str) -> list[Canary]:
     """What is refused to whoever is not the platform, by its right in this namespace alone."""
-    # Its name is one of ours. The youngest rule of this policy: where it acts, no older policy does any more.
+    # Its name is one of ours. The rule that came with the right to write them: where it acts, no policy without it does.
     binding = {"roleRef": {"apiGroup": RBAC, "kind": "Role", "name": NAME}, "subjects": []}
     stripped = {"metadata": {"labels": {keys.TENANT: None}}}
     return [
