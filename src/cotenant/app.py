@@ -118,13 +118,26 @@ def compose(
     manager.services += [leash.run, fence.run, inspection.run]
     if platform.strict_accounting:
         beat = Heartbeat(
-            Client(election.transport), namespace=platform.namespace, name=HEARTBEAT, identity=name, now=clock
+            Client(election.transport),
+            namespace=platform.namespace,
+            name=HEARTBEAT,
+            identity=name,
+            now=clock,
+            barred=lambda: ",".join(world.barred) if leading() else None,
         )
+
+        def barred(kinds: tuple[str, ...]) -> None:
+            world.barred = kinds
+            look_again(found, world)
+
         quiet = StrictFence(Client(election.transport), world, lambda: look_again(found, world))
         manager.services += [beat.run, quiet.run]
         # Without rate limit: who waits for room waits for this.
         strict = StrictAccounting(
-            Client(election.transport, observe=client.observe, guard=client.guard), clock, metrics=metrics
+            Client(election.transport, observe=client.observe, guard=client.guard),
+            clock,
+            metrics=metrics,
+            changed=barred,
         )
         manager.while_leading.append(strict.run)
     if settings.http:

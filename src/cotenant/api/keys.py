@@ -52,6 +52,8 @@ REHEARSAL = "cotenant.dev/rehearsal"
 """Annotation in a dry run of the operator's, by which it sees that the policy of strict accounting acts."""
 HEARTBEAT = "cotenant-heartbeat"
 """Name of the Lease that every replica renews, the parameter of that policy."""
+BARRED = "cotenant.dev/barred"
+"""Annotation on that Lease: the kinds that the leader counts and may not read. While it stands, no replica renews it."""
 
 HELM_KEEPS = {"helm.sh/resource-policy": "keep"}
 """Annotation on what stays when a release is uninstalled, or does not render it any more."""

@@ -8,37 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from cotenant.api.keys import FROZEN, QUOTA_MANAGER, REFUNDED
-from cotenant.kube import errors, resource
+from cotenant.kube import errors
 from cotenant.kube.client import Client
-from cotenant.kube.resource import RESOURCE_QUOTAS, Resource
+from cotenant.kube.resource import ALL, RESOURCE_QUOTAS, Resource
 from cotenant.model.refund import recount as r
 from cotenant.model.refund.values import Pairs, Refund, Stored, marks, pairs, parsed, text
+from cotenant.model.usage import objects
 from cotenant.model.usage.amounts import added, read, write
 from cotenant.model.usage.objects import usage
 
 Manifest = dict[str, Any]
-COUNTED: dict[str, Resource] = {
-    str(one): one
-    for one in (
-        resource.PODS,
-        resource.SERVICES,
-        resource.PERSISTENT_VOLUME_CLAIMS,
-        resource.RESOURCE_QUOTAS,
-        resource.LIMIT_RANGES,
-        resource.DEPLOYMENTS,
-        resource.REPLICA_SETS,
-        resource.STATEFUL_SETS,
-        resource.JOBS,
-        resource.NETWORK_POLICIES,
-        resource.ROLE_BINDINGS,
-        resource.SPACES,
-        resource.SPACE_POLICIES,
-        resource.TENANT_LEDGERS,
-    )
-}
-"""Kinds that the operator counts and gives back, by the name that a quota key has for them: those that it has the right
-to read. What it may not read by design (secrets, configmaps, objects of others) the quota controller counts by itself.
-"""
+COUNTED: dict[str, Resource] = {str(one): one for one in ALL if str(one) in objects.COUNTED}
+"""Kinds that the operator counts and gives back, by the name that a quota key has for them."""
 
 
 def stored(found: Manifest) -> Stored:

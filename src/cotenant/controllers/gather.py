@@ -81,6 +81,7 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         source=pool.revision(tenant, profile),
         fenced=world.fenced is not False,
         strict=world.strict,
+        barred=world.barred,
         stranded=gather_stranded(world, tenant, platform, now),
         home=world.namespaces.get(None, home_of(name)),
         home_quota=world.quotas.get(home_of(name), COTENANT),

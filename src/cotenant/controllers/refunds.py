@@ -76,9 +76,12 @@ class StrictAccounting:
         namespace: str | None = None,
         *,
         metrics: Metrics | None = None,
+        changed: Callable[[tuple[str, ...]], None] = lambda _: None,
     ) -> None:
         self.client, self.now, self.namespace = client, now, namespace
         self.metrics = metrics or Metrics()
+        self.changed = changed
+        """Hears which kinds are barred, whenever that changes."""
         self.accounts: dict[str, Account] = {}
         self.tracks: dict[str, dict[str, dict[str, Track]]] = defaultdict(dict)
         """By kind, namespace and uid."""
@@ -86,6 +89,8 @@ class StrictAccounting:
         self.feeds: dict[str, asyncio.Task[None]] = {}
         self.left: set[str] = set()
         """Kinds that are left to the quota controller, told once."""
+        self.barred: tuple[str, ...] = ()
+        """Kinds that we should read and may not: nobody gives them back."""
 
     async def run(self) -> None:
         """Follows quotas, and every kind that one of them counts. What an earlier run knew is forgotten."""
@@ -100,6 +105,7 @@ class StrictAccounting:
                 task.cancel()
             for account in self.accounts.values():
                 account.close()
+            self.bar()
 
     # -- quotas
 
@@ -155,8 +161,25 @@ class StrictAccounting:
             lambda items, revision: self.listed(kind, items, revision),
             lambda type, found: self.event(kind, type, found),
             namespace=self.namespace,
+            barred=lambda shut: self.bar(kind) if shut else self.open(kind),
         )
         self.feeds[kind] = asyncio.create_task(feed.run())
+
+    def bar(self, *kinds: str) -> None:
+        """Kinds that we may not read; without any, all are forgotten."""
+        self.tell(tuple(sorted({*self.barred, *kinds})) if kinds else ())
+
+    def open(self, kind: str) -> None:
+        """A kind that we may read. What ended meanwhile is in the list that came first."""
+        self.tell(tuple(one for one in self.barred if one != kind))
+
+    def tell(self, barred: tuple[str, ...]) -> None:
+        """Says what is barred, where that is news."""
+        if barred != self.barred:
+            self.barred = barred
+            self.changed(barred)
+            for account in self.accounts.values():
+                account.changed.set()
 
     def listed(self, kind: str, items: list[Manifest], revision: int) -> None:
         """A list: what is missing vanished some time since the last event."""
@@ -261,7 +284,8 @@ class StrictAccounting:
         if known is not None and FROZEN in account.manifest["metadata"].get("annotations", {}):
             # Nobody else recounts here: the mark is of one that did not get to its end.
             await account.refunds.thaw(account.manifest)
-        if known is None or not books.leaked(account.book, self.exists(namespace), self.latest):
+        # Of a kind that we do not see nobody knows what exists, and the policy rests.
+        if known is None or self.barred or not books.leaked(account.book, self.exists(namespace), self.latest):
             account.leaking, account.restless = None, self.going(namespace)
             return
         account.restless = True

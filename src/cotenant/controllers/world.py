@@ -76,7 +76,7 @@ class World:
     until when and why; "" for none.
     `asks`: bare pods that wait for quota just now. `denials`: Events about workloads that a quota refused.
     `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked. `strict`: the
-    same of the policy of strict accounting.
+    same of the policy of strict accounting. `barred`: kinds that strict accounting counts and the operator may not read.
     """
 
     def __init__(self) -> None:
@@ -101,6 +101,7 @@ class World:
         self.glass = ""
         self.fenced: bool | None = True
         self.strict: bool | None = None
+        self.barred: tuple[str, ...] = ()
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():
             store.subscribe(self.bury)

@@ -15,6 +15,7 @@ from cotenant.model.limits import filled
 from cotenant.model.pool import fixed, floor, limits, quota, served, share, spelled, strict
 from cotenant.model.quantity import parse, same
 from cotenant.model.snapshot import TenantSnapshot, TenantView
+from cotenant.model.usage.objects import native
 
 COMPUTE = {
     "cpu": ("defaultRequest", "cpu"),
@@ -56,6 +57,17 @@ def available(found: TenantSnapshot) -> Finding | None:
     return Finding(
         "AccountingNotAvailable",
         "spec.quota.accounting is strict, and this installation counts natively; run: cotenant install --strict-accounting",
+    )
+
+
+def readable(found: TenantSnapshot) -> Finding | None:
+    """Nobody gives back what the operator may not read, so meanwhile it does not hold the quota controller back."""
+    if not found.barred:
+        return None
+    return Finding(
+        "AccountingNotAvailable",
+        f"the operator has no right to list and watch {', '.join(found.barred)}, so it gives nothing back and Kubernetes "
+        "counts as ever; run: cotenant install",
     )
 
 
@@ -230,12 +242,36 @@ def counted(found: TenantSnapshot) -> Finding | None:
     return None
 
 
+def beside(found: TenantSnapshot) -> Finding | None:
+    """What the operator never reads is limited as Kubernetes limits it."""
+    rules = found.view.rules if found.view else None
+    keys = {key for one in found.quotas for key in one.spec.hard} | (
+        {*rules.hard, *rules.space_max} if rules else set()
+    )
+    named = sorted(filter(native, keys))
+    return Finding("Strict", f"{GOOD.message}; {clause(named)}", "True") if named else None
+
+
+def clause(keys: list[str]) -> str:
+    """Which keys Kubernetes alone counts, as many of them as there is room for."""
+    shown = len(keys)
+    while len(", ".join(keys[:shown])) > NAMED:
+        shown -= 1
+    names = [*keys[:shown], *([f"{len(keys) - shown} more"] if shown < len(keys) else [])]
+    return f"counted by Kubernetes alone, as ever: {', '.join(names)}"
+
+
+GOOD = Finding("Strict", "what exists stays within the limit while an operator lives", "True")
+NAMED = 160
+"""Characters of keys that a message names; a key has 128 at most."""
 STRICT: Chain[TenantSnapshot] = Chain(
     "StrictAccounting",
     available,
+    readable,
     marked,
     seen_to_act,
-    good=Finding("Strict", "what exists stays within the limit while an operator lives", "True"),
+    beside,
+    good=GOOD,
 )
 SYNCED: Chain[TenantSnapshot] = Chain(
     "QuotaSynced",

@@ -56,7 +56,7 @@ REASONS: dict[str, str] = {
     "NoShare": "The other spaces of the tenant use, or are to keep, all there is. Free something there, or have spec.quota.hard raised; the space grows by itself then.",
     "QuotaExceeded": "A space uses more than it may since its quota was lowered. Nothing is evicted, nothing more is admitted.",
     "QuotaWithoutDefaults": "Pods that name no requests or limits for these keys will be refused: add spec.limits with defaults to the Tenant, or drop the keys from the Tenant, or from the Space whose own they are.",
-    "AccountingNotAvailable": "Run cotenant install --strict-accounting, or take spec.quota.accounting: strict back. Until then Kubernetes counts as ever.",
+    "AccountingNotAvailable": "Run cotenant install, with --strict-accounting where it was refused before, or take spec.quota.accounting: strict back. Until then Kubernetes counts as ever.",
     # StrictAccounting
     "Strict": "Nothing to do.",
     "AccountingPending": "Wait; a quota is marked within a second, and the policy tried as soon as one is.",

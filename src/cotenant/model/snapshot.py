@@ -107,6 +107,8 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """Whether the policies that make quotas strict were seen to act."""
     strict: bool | None = None
     """Whether the policy of strict accounting was seen to act; None while nobody has tried."""
+    barred: tuple[str, ...] = ()
+    """Kinds that strict accounting counts and the operator may not read."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
     """What we own in the home."""
     spaces_born: str = ""

@@ -28,7 +28,7 @@ PAUSE = 0.5
 """Seconds before the next attempt after an error."""
 
 
-CLOSED = 30.0
+CLOSED = 10.0
 """Seconds before the next knock where we may not look."""
 
 
@@ -44,6 +44,7 @@ class Feed:
     """`listed(items, revision)` at the beginning and after each gap, then `event(type, object)` for each one.
 
     Both are called in order from `run`, and must not wait. A watch that ends is resumed where it ended: that is no gap.
+    `barred` hears each time that we may not look, and each time that a watch is accepted.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class Feed:
         *,
         namespace: str | None = None,
         labels: str = "",
+        barred: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._client, self._resource = client, resource
-        self._listed, self._event = listed, event
+        self._listed, self._event, self._barred = listed, event, barred
         self._namespace, self._labels = namespace, labels
         self._version = ""
 
@@ -72,6 +74,7 @@ class Feed:
                 self._version = ""
             except Forbidden as error:
                 log.warning("feed closed", resource=str(self._resource), error=str(error))
+                self._barred(True)
                 await asyncio.sleep(CLOSED)
             except (ApiError, msgspec.DecodeError) as error:
                 log.warning("feed broken", resource=str(self._resource), error=str(error))
@@ -89,6 +92,7 @@ class Feed:
         stream = self._client.stream(self._resource, self._namespace, query=query, idle=SILENCE)
         async with aclosing(stream) as batches:  # type: ignore[type-var]  # an async generator
             async for lines in batches:
+                self._barred(False)
                 for line in lines:
                     self._take(_EVENT.decode(line))
 

@@ -2,6 +2,9 @@
 
 The policy of strict accounting takes it as its parameter. The leader's own Lease would not do: a standby waits until
 that has expired, and the policy should outlast the change of leaders, but not the last replica.
+
+Who leads and may not read what it should give back gives no sign, and says why in an annotation of the Lease: the
+standbys, which read nothing, rest as long as that stands. So native quota is what there is.
 """
 
 from __future__ import annotations
@@ -9,14 +12,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
+from cotenant.api.keys import BARRED
 from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists, ApiError, NotFound
 from cotenant.kube.resource import LEASES
 
 log = structlog.get_logger()
+Manifest = dict[str, Any]
 
 EVERY = 2.0
 """Seconds between two beats."""
@@ -34,9 +40,13 @@ class Heartbeat:
         identity: str,
         now: Callable[[], datetime],
         every: float = EVERY,
+        barred: Callable[[], str | None] = lambda: "",
     ) -> None:
+        """barred: why there is none to give, "" for no reason; None in a replica that does not lead."""
         self.client, self.namespace, self.name, self.identity = client, namespace, name, identity
-        self.now, self.every = now, every
+        self.now, self.every, self.barred = now, every, barred
+        self.resting = False
+        """Whether the leader was last seen to rest."""
 
     async def run(self) -> None:
         """A beat that fails is logged, and the next one tried in time."""
@@ -49,17 +59,36 @@ class Heartbeat:
             await asyncio.sleep(self.every)
 
     async def beat(self) -> None:
-        """One sign of life. Raises ApiError."""
+        """One sign of life, or word that there is none. Raises ApiError."""
+        barred = self.barred()
+        if barred is None and self.resting and await self.rested():
+            return
         stamp = self.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        spec = {"holderIdentity": self.identity, "renewTime": stamp}
+        lease: Manifest = {} if barred else {"spec": {"holderIdentity": self.identity, "renewTime": stamp}}
+        if barred is not None:
+            lease["metadata"] = {"annotations": {BARRED: barred or None}}
         try:
-            await self.client.merge(LEASES, self.name, {"spec": spec}, self.namespace)
+            self.resting = rests(await self.client.merge(LEASES, self.name, lease, self.namespace))
         except NotFound:
-            lease = {"metadata": {"name": self.name}, "spec": spec} | {
-                "apiVersion": LEASES.api_version,
-                "kind": LEASES.kind,
-            }
-            try:
-                await self.client.create(LEASES, lease, self.namespace)
-            except AlreadyExists:
-                log.debug("another replica was faster", lease=self.name)
+            await self.create(lease.get("spec", {}), barred)
+
+    async def rested(self) -> bool:
+        """Whether the leader still rests, read live. Raises ApiError."""
+        try:
+            return rests(await self.client.get(LEASES, self.name, self.namespace))
+        except NotFound:
+            return False
+
+    async def create(self, spec: Manifest, barred: str | None) -> None:
+        """The Lease, where there is none."""
+        metadata = {"name": self.name, "annotations": {BARRED: barred} if barred else {}}
+        lease = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata, "spec": spec}
+        try:
+            self.resting = rests(await self.client.create(LEASES, lease, self.namespace))
+        except AlreadyExists:
+            log.debug("another replica was faster", lease=self.name)
+
+
+def rests(lease: Manifest) -> bool:
+    """Whether the leader gives no sign of life."""
+    return BARRED in (lease["metadata"].get("annotations") or {})

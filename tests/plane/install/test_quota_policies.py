@@ -192,6 +192,36 @@ async def test_nobody_but_cotenant_writes_the_quota_of_a_space_or_adds_one(admin
     await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", {"metadata": {"annotations": {"note": "x"}}}, space)
 
 
+MARKS = {
+    "label": {"labels": {"cotenant.dev/accounting": "strict"}},
+    "refunded": {"annotations": {"cotenant.dev/refunded": "pods=999999999"}},
+    "frozen": {"annotations": {"cotenant.dev/frozen": "2026-01-01T00:00:00+00:00"}},
+}
+
+
+@pytest.mark.parametrize("mark", MARKS)
+async def test_marks_of_strict_accounting_are_set_and_taken_off_by_cotenant_alone(admin, operator, space, mark):
+    change = {"metadata": MARKS[mark]}
+    gone = {"metadata": {field: dict.fromkeys(found) for field, found in MARKS[mark].items()}}
+    await denied(admin.merge(resource.RESOURCE_QUOTAS, "cotenant", change, space), "COTENANT-QUOTA-4")
+    await operator.merge(resource.RESOURCE_QUOTAS, "cotenant", change, space)
+    await denied(admin.merge(resource.RESOURCE_QUOTAS, "cotenant", gone, space), "COTENANT-QUOTA-4")
+    note = {"metadata": {"annotations": {"note": "x"}, "labels": {"note": "x"}}}
+    await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", note, space)
+    # The quota controller, no stranger, goes on counting.
+    found = await admin.get(resource.RESOURCE_QUOTAS, "cotenant", space)
+    counter = admin.as_user("system:serviceaccount:kube-system:resourcequota-controller", ["system:masters"])
+    await counter.replace(resource.RESOURCE_QUOTAS, found, subresource="status")
+    await operator.merge(resource.RESOURCE_QUOTAS, "cotenant", gone, space)
+
+
+async def test_marks_on_a_quota_that_is_not_ours_mean_nothing_and_are_nobodys_business(admin, operator, space):
+    theirs = quota(space, "theirs", pods="9") | {"metadata": {"name": "theirs", "namespace": space}}
+    await operator.create(resource.RESOURCE_QUOTAS, theirs)
+    for found in MARKS.values():
+        await admin.merge(resource.RESOURCE_QUOTAS, "theirs", {"metadata": found}, space)
+
+
 async def test_a_namespace_with_its_quota_can_be_deleted(admin, space):
     from cotenant.kube.errors import NotFound
 

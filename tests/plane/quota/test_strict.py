@@ -14,6 +14,7 @@ import pytest
 
 from cotenant.api.keys import ACCOUNTING, FROZEN, HEARTBEAT, REFUNDED, STRICT
 from cotenant.kube.resource import (
+    CLUSTER_ROLES,
     DEPLOYMENTS,
     LEASES,
     PODS,
@@ -22,7 +23,7 @@ from cotenant.kube.resource import (
     SPACES,
     VALIDATING_POLICY_BINDINGS,
 )
-from cotenant.render.install.strict import DEAD, POLICY
+from cotenant.render.install.strict import DEAD, POLICY, RIGHTS
 from installation import Operator
 from plane.quota.churn import Field, Witness, churn, connect, trickle
 from soak.scene import Replica
@@ -367,6 +368,25 @@ def test_a_policy_that_does_not_act_is_told(field) -> None:
         expect_condition(field.team.tenant, "AccountingNotProven", "run: cotenant install", of="StrictAccounting")
     finally:
         wire.expect("PATCH", path, {"spec": {"validationActions": ["Deny"]}})
+    field.proven()
+
+
+def test_an_operator_that_may_not_read_pods_says_so_and_leaves_them_to_kubernetes(field) -> None:
+    field.proven()
+    cluster = field.cluster
+    role = cluster.there("ClusterRole", RIGHTS)
+    cluster.delete("ClusterRole", RIGHTS)
+    try:
+        cluster.operator.kill()
+        cluster.operator.start()
+        said = expect_condition(
+            field.team.tenant, "AccountingNotAvailable", "run: cotenant install", of="StrictAccounting", within=30
+        )
+        assert "no right to list and watch pods" in said
+        eventually(lambda: not waits(field), within=STALE + 30)
+    finally:
+        kept = {key: role["metadata"][key] for key in ("name", "labels", "annotations") if key in role["metadata"]}
+        cluster.plane.wire().expect("POST", CLUSTER_ROLES.path(), role | {"metadata": kept})
     field.proven()
 
 

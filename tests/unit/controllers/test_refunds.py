@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import structlog
 from cotenant.apply.refunds import COUNTED
 from cotenant.controllers import refunds
 from cotenant.controllers.refunds import StrictAccounting
-from cotenant.kube.errors import Conflict
+from cotenant.kube.errors import Conflict, Forbidden
 from cotenant.kube.resource import ALL, EVENTS
 from cotenant.model.platform import Platform
 from cotenant.render.install.rights import operator_rights
@@ -208,3 +209,79 @@ async def test_a_kind_that_is_left_to_kubernetes_is_told_once() -> None:
             strict.follow("crontabs.stable.example.com")
     assert strict.feeds == {}
     assert [one["resource"] for one in told] == ["secrets", "crontabs.stable.example.com"]
+
+
+class Locked(Cluster):
+    """Lists and watches what `allowed` names; a watch that was accepted stays silent until it is to end."""
+
+    def __init__(self, *allowed: str) -> None:
+        super().__init__(quota(10, "3"))
+        self.allowed, self.end = set(allowed), asyncio.Event()
+
+    def refuse(self, kind: Any, verb: str) -> None:
+        if f"{verb} {kind}" not in self.allowed:
+            raise Forbidden(403, "Forbidden", f"cannot {verb} {kind}")
+
+    async def list(self, kind: Any, *_: Any, **__: Any) -> Any:
+        self.refuse(kind, "list")
+        return SimpleNamespace(items=[], resource_version="10")
+
+    async def stream(self, kind: Any, *_: Any, **__: Any) -> Any:
+        self.refuse(kind, "watch")
+        yield []
+        await self.end.wait()
+        self.end.clear()
+
+
+@pytest.mark.looptime
+async def test_a_kind_that_may_not_be_read_is_told_until_it_may_be_listed_and_watched() -> None:
+    cluster, told = Locked("list services", "watch services"), []
+    work = StrictAccounting(cluster, lambda: NOW, changed=told.append)
+    for kind in ("services", "pods"):
+        work.follow(kind)
+    await asyncio.sleep(1)
+    assert told == [("pods",)]
+    cluster.allowed.add("list pods")
+    await asyncio.sleep(60)
+    assert told == [("pods",)]
+    cluster.allowed.add("watch pods")
+    await asyncio.sleep(60)
+    assert told == [("pods",), ()]
+    # Taken away under way: heard of when the watch ends.
+    cluster.allowed.discard("watch pods")
+    cluster.end.set()
+    await asyncio.sleep(60)
+    assert told == [("pods",), (), ("pods",)]
+    for task in work.feeds.values():
+        task.cancel()
+
+
+async def test_what_was_barred_is_forgotten_with_the_lead() -> None:
+    told: list[Any] = []
+    work = StrictAccounting(Locked(), lambda: NOW, changed=told.append)
+    running = asyncio.create_task(work.run())
+    await asyncio.sleep(0)
+    work.bar("pods")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert told == [("pods",), ()]
+
+
+@pytest.mark.looptime
+async def test_nothing_is_recounted_while_a_kind_may_not_be_read(played) -> None:
+    cluster, work = played
+    account, counted = work.accounts[SPACE], []
+
+    async def recount(*_: Any) -> bool:
+        counted.append(1)
+        return True
+
+    account.refunds.recount = recount
+    work.bar("pods")
+    cluster.stored = quota(11, "5")
+    work.quota("MODIFIED", cluster.stored)
+    await asyncio.sleep(20)
+    assert not counted
+    work.open("pods")
+    await asyncio.sleep(5)
+    assert counted

@@ -172,6 +172,35 @@ async def test_the_condition_says_whether_the_policy_was_seen_to_act(play: Play,
     assert condition(play) == ("", "")
 
 
+async def test_an_operator_that_may_not_read_pods_is_not_strict_and_says_what_is_missing(play: Play) -> None:
+    await play.opened(quota={"hard": HARD})
+    play.world.strict = True
+    await play.settle()
+    assert condition(play) == ("True", "Strict")
+    play.world.barred = ("pods",)
+    await play.one("tenant", "red")
+    assert condition(play) == ("False", "AccountingNotAvailable")
+    (said,) = [
+        one for one in play.cluster.there("Tenant", "red")["status"]["conditions"] if one["type"] == "StrictAccounting"
+    ]
+    assert "no right to list and watch pods" in said["message"]
+    assert "run: cotenant install" in said["message"]
+    play.world.barred = ()
+    await play.one("tenant", "red")
+    assert condition(play) == ("True", "Strict")
+
+
+async def test_what_kubernetes_alone_counts_is_named(play: Play) -> None:
+    await play.opened(quota={"hard": HARD | {"secrets": 3, "count/daemonsets.apps": 2}})
+    play.world.strict = True
+    await play.settle()
+    (said,) = [
+        one for one in play.cluster.there("Tenant", "red")["status"]["conditions"] if one["type"] == "StrictAccounting"
+    ]
+    assert (said["status"], said["reason"]) == ("True", "Strict")
+    assert said["message"].endswith("; counted by Kubernetes alone, as ever: count/daemonsets.apps, secrets")
+
+
 async def test_what_was_seen_holds_until_a_new_operator_has_looked(play: Play) -> None:
     await play.opened(quota={"hard": HARD})
     for seen, said in ((True, ("True", "Strict")), (False, ("False", "AccountingNotProven"))):

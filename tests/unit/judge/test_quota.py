@@ -7,7 +7,7 @@ import pytest
 
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.ledger import TenantLedger
-from cotenant.judge.quota import SYNCED, without_defaults
+from cotenant.judge.quota import SYNCED, beside, without_defaults
 from cotenant.model.escrow.units import limit_of
 from cotenant.model.finding import Finding
 from cotenant.model.platform import Platform
@@ -156,3 +156,18 @@ def test_a_key_that_plain_pods_must_fill_needs_a_default(key: str, limits: list[
     for quota_ in ({"hard": {key: "4"}}, {"space": {"max": {key: "4"}}}):
         rules = seen(tenant(quota=quota_, limits=limits)).rules
         assert without_defaults(rules, rules.hard | rules.space_max) == ([key] if missing else [])
+
+
+@pytest.mark.parametrize(("count", "length"), [(1, 20), (1, 128), (2, 128), (60, 40)])
+def test_keys_that_kubernetes_alone_counts_are_named_in_less_than_300_characters(count: int, length: int) -> None:
+    keys = [f"count/{number:02}".ljust(length, "x") for number in range(count)]
+    said = beside(found({"quota": {"hard": dict.fromkeys(keys, 1)}}))
+    assert said and said.status == "True"
+    assert len(said.message) < 300
+    named = sum(key in said.message for key in keys)
+    assert named
+    assert said.message.endswith(keys[-1] if named == count else f", {count - named} more")
+
+
+def test_who_limits_nothing_that_kubernetes_alone_counts_hears_nothing_of_it() -> None:
+    assert beside(found({"quota": {"hard": {"pods": 5, "requests.cpu": "1", "count/jobs.batch": 3}}})) is None

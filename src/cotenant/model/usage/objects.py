@@ -19,6 +19,27 @@ CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 ALIASES = ("configmaps", "secrets", "replicationcontrollers", "resourcequotas")
 """Core kinds whose count has a second, older key without `count/`."""
 COUNT = "count/"
+COUNTED = frozenset(
+    {
+        "pods",
+        "services",
+        "persistentvolumeclaims",
+        "resourcequotas",
+        "limitranges",
+        "deployments.apps",
+        "replicasets.apps",
+        "statefulsets.apps",
+        "jobs.batch",
+        "networkpolicies.networking.k8s.io",
+        "rolebindings.rbac.authorization.k8s.io",
+        "spaces.cotenant.dev",
+        "spacepolicies.cotenant.dev",
+        "tenantledgers.cotenant.dev",
+    }
+)
+"""Kinds that the operator counts and gives back, by the name that a quota key has for them: those that it has the right
+to read. What it may not read by design (secrets, configmaps, objects of others) the quota controller counts by itself.
+"""
 COMPUTE = ("cpu", "memory", "ephemeral-storage")
 DEVICES = (".deviceclass.resource.k8s.io/devices", "requests.deviceclass.resource.kubernetes.io/")
 
@@ -65,6 +86,13 @@ def claim(found: Manifest) -> dict[str, Fraction]:
         by_class = {key: charged[key] for key in ("persistentvolumeclaims", "requests.storage") if key in charged}
         charged |= {name + BY_CLASS + key: amount for key, amount in by_class.items()}
     return charged
+
+
+def native(key: str) -> bool:
+    """Whether a quota key counts objects that nobody but the quota controller counts, see COUNTED."""
+    if key.startswith(COUNT):
+        return key.removeprefix(COUNT) not in COUNTED
+    return key in ALIASES and key not in COUNTED
 
 
 def kind_of(key: str) -> str | None:

@@ -16,6 +16,11 @@ from cotenant.render.install.values import Manifest, manifest
 LAW, FIRST = "cotenant-quota-law", "cotenant-quota-first"
 CANARY = "cotenant-canary"
 """Name of the LimitRange that the operator tries to make, as a dry run: FIRST refuses it in a home."""
+OURS = {
+    "labels": (keys.MANAGED_BY, keys.TENANT, keys.SPACE, keys.ACCOUNTING),
+    "annotations": (keys.REFUNDED, keys.FROZEN),
+}
+"""What else of a ResourceQuota decides about limits. A mark of refunds from the future would switch them off."""
 _API = "admissionregistration.k8s.io/v1"
 _SERVER = "system:apiserver"
 _COUNTERS = [_SERVER, "system:serviceaccount:kube-system:resourcequota-controller", "system:kube-controller-manager"]
@@ -152,9 +157,10 @@ def _first(platform: Platform) -> Manifest:
 def _keep() -> list[Manifest]:
     """What strangers may not do."""
     ours = "oldObject.metadata.?labels[?'" + keys.MANAGED_BY + "'].orValue('') == '" + keys.COTENANT + "'"
-    labels = ".metadata.?labels.orValue({})"
     same = " && ".join(
-        f"object{labels}[?'{key}'] == oldObject{labels}[?'{key}']" for key in (keys.MANAGED_BY, keys.TENANT, keys.SPACE)
+        f"object.metadata.?{field}[?'{key}'] == oldObject.metadata.?{field}[?'{key}']"
+        for field, names in OURS.items()
+        for key in names
     )
     status = "request.?subResource.orValue('') == 'status'"
     return [

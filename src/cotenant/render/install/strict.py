@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from cotenant.api import keys
 from cotenant.model.platform import Platform
+from cotenant.model.usage.objects import ALIASES, COUNT, COUNTED, native
 from cotenant.render.install.members import READ, rule
 from cotenant.render.install.values import HEARTBEAT, Manifest, manifest
 
@@ -26,11 +27,13 @@ QUIET = "2s"
 """Times are whole seconds: this is at least one second without a write."""
 DEAD = "8s"
 """After so long without a sign of life nobody gives refunds. Four beats; a space that is full by then stays tight."""
-UNREAD = ["secrets", "count/secrets", "configmaps", "count/configmaps"]
-"""Keys of kinds that members write and the operator never reads, so never gives back: native, or a space in which pods come
-and go would not find the room of its Secrets again.
+HELD = [COUNT + kind for kind in sorted(COUNTED)]
+UNREAD = [key for key in ALIASES if native(key)]
+"""What the operator never reads it never gives back: such keys are native, or a space in which pods come and go would not
+find the room of its Secrets again. Of the keys of objects by kind those are held that it reads.
 """
 _API = "admissionregistration.k8s.io/v1"
+_HELD = f"(k.startsWith('{COUNT}') ? k in {HELD} : !(k in {UNREAD}))"
 _RBAC = "rbac.authorization.k8s.io"
 
 
@@ -56,7 +59,7 @@ def strict_rights(platform: Platform) -> list[Manifest]:
         reference = {"apiGroup": _RBAC, "kind": role, "name": RIGHTS}
         return manifest(f"{_RBAC}/v1", kind, RIGHTS, namespace, subjects=[subject], roleRef=reference)
 
-    # Kinds whose content is secret or large are not read: Secrets and ConfigMaps are counted natively, others wait for quiet.
+    # Kinds whose content is secret or large are not read: they are counted natively.
     counted = rule("", READ, "pods", "services", "persistentvolumeclaims")
     beat = rule("coordination.k8s.io", ("get", "update", "patch"), "leases", names=(HEARTBEAT,))
     return [
@@ -70,7 +73,7 @@ def strict_rights(platform: Platform) -> list[Manifest]:
 def _policy(platform: Platform, dead: str) -> Manifest:
     lowered = (
         "has(oldObject.status.used) && has(object.status.used) && oldObject.status.used.exists(k, "
-        f"k in object.status.used && !(k in {UNREAD}) && "
+        f"k in object.status.used && {_HELD} && "
         "quantity(object.status.used[k]).compareTo(quantity(oldObject.status.used[k])) < 0)"
     )
     # This write is the newest entry: no name of a manager has to be known.

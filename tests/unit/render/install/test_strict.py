@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from cotenant.apply.refunds import COUNTED
 from cotenant.model.platform import Platform
-from cotenant.model.usage.objects import kind_of
+from cotenant.model.usage.objects import kind_of, native
 from cotenant.render.install import InstallValues, optional, render, rights
-from cotenant.render.install.strict import strict, strict_rights
+from cotenant.render.install.strict import HELD, UNREAD, strict, strict_rights
 
 CHOSEN = Platform()
 NATIVE = Platform(strict_accounting=False)
@@ -61,9 +63,52 @@ def test_an_uninstall_takes_these_rights_too_whatever_was_chosen() -> None:
     assert named(strict_rights(NATIVE)) <= named(rights(InstallValues(platform=NATIVE)))
 
 
-def test_what_nobody_gives_back_does_not_wait_for_quiet() -> None:
+def held(key: str) -> bool:
+    """As the expression decides: of keys by kind those in its list, of others all but those in its other list."""
+    return key in HELD if key.startswith("count/") else key not in UNREAD
+
+
+def test_the_expression_asks_the_two_lists_and_nothing_else() -> None:
     (lowers,) = [one for one in strict(Platform())[0]["spec"]["variables"] if one["name"] == "lowers"]
-    for key in ("secrets", "count/secrets", "configmaps", "count/configmaps"):
-        assert f"'{key}'" in lowers["expression"]
-        assert kind_of(key) not in COUNTED
-    assert "'pods'" not in lowers["expression"]
+    expression = lowers["expression"]
+    assert f"(k.startsWith('count/') ? k in {HELD} : !(k in {UNREAD}))" in expression
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "secrets",
+        "count/secrets",
+        "configmaps",
+        "count/configmaps",
+        "replicationcontrollers",
+        "count/replicationcontrollers",
+        "count/daemonsets.apps",
+        "count/poddisruptionbudgets.policy",
+        "count/crontabs.stable.example.com",
+        "count/resourceclaims.resource.k8s.io",
+        "count/pods.metrics.k8s.io",
+    ],
+)
+def test_what_nobody_gives_back_does_not_wait_for_quiet(key: str) -> None:
+    assert not held(key)
+    assert native(key)
+    assert kind_of(key) not in COUNTED
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "pods",
+        "requests.cpu",
+        "limits.memory",
+        "services.nodeports",
+        "gold.storageclass.storage.k8s.io/requests.storage",
+        "resourcequotas",
+        *(f"count/{kind}" for kind in COUNTED),
+    ],
+)
+def test_what_the_operator_gives_back_waits_for_quiet(key: str) -> None:
+    assert held(key)
+    assert not native(key)
+    assert kind_of(key) in COUNTED
