@@ -55,7 +55,7 @@ def test_two_operators_that_are_killed_and_clients_at_the_limit_never_overshoot(
     # It was a soak: the limit was reached, and operators died.
     assert found.verdict.most_used["pods"] > LIMIT // 2
     assert found.counts["create 201"] > 20
-    assert found.starts > 3
+    assert found.starts > 2  # two of them, and at least one was killed
     if strict:
         assert found.verdict.most_real["pods"] > LIMIT // 2
 

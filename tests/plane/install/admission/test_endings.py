@@ -214,7 +214,7 @@ async def test_node_08_nor_is_it_tightened_afterwards_but_on_nodes_of_ones_own(s
     for change in ({"maxUnavailable": 0}, {"maxUnavailable": None}):
         refused(await strict.ask("poddisruptionbudgets", {"spec": change}, **how), "COTENANT-BUDGET-1")
     own = STRICT | {"nodes": {"pool": "gold", "dedicated": True}}
-    place = await ready(await make_place("admission-own-nodes", own), pooled=True)
+    place = await ready(await make_place("admission-own-endings", own), pooled=True)
     passes(await place.ask("poddisruptionbudgets", {"spec": SELECTOR | {"maxUnavailable": 0}}))
 
 
