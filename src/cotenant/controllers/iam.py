@@ -24,7 +24,7 @@ from cotenant.controllers.world import Mapped, World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import TENANTS
 from cotenant.model.finding import Finding
-from cotenant.model.iam.claims import tenants_of
+from cotenant.model.iam.claims import borrowed, tenants_of
 from cotenant.model.iam.entries import NO_MODE, Step
 from cotenant.model.iam.inforce import by_aws_auth, left_over
 from cotenant.model.iam.workloads import Holder, misgiven
@@ -74,12 +74,13 @@ class IamController:
         removing = not await self.guard.kind_leaves(TENANTS)
         found = await self.desk.settle(claims, removing=removing)
         trouble, auth, unread = found.trouble, self.aws_auth(), self.unread()
-        left: list[tuple[str, Finding]] = []
+        users = {one.user for view in views for one in view.tenant.spec.members or () if one.user}
+        left = [(one.tenant, said) for one, said in borrowed(claims, users)]
         if self.desk.mode in AWS_AUTH_READ and auth is not None:
             alone = self.desk.mode == NO_MODE
             sso = await self.desk.roles_of_sets(claims) if alone else self.desk.directory.sso()
             trouble = by_aws_auth(claims, auth, sso) if alone else trouble
-            left = list(left_over(claims, auth, sso))
+            left += left_over(claims, auth, sso)
         if self.desk.mode == NO_MODE and unread:
             trouble = {**dict.fromkeys(claims, unread), **(trouble if auth is not None else {})}
         mine = [(one.tenant, trouble[one]) for one in claims if one in trouble]

@@ -183,3 +183,17 @@ async def test_a_group_that_another_tool_gave_is_told_and_soon_no_more_once_it_i
     scene.rig.eks.update_access_entry(clusterName="cotenant-dev", principalArn=role, kubernetesGroups=["view"])
     scene.rig.clock.now += SOON
     assert await scene.look() == []
+
+
+@pytest.mark.parametrize(
+    ("username", "said"), [("blue:{{SessionName}}", ["UsernameConflict"]), ("red:{{SessionName}}", [])]
+)
+async def test_a_username_by_which_a_session_becomes_another_tenants_user_is_told(
+    scene: Scene, username: str, said: list[str]
+) -> None:
+    members = [{"role": "viewer", "iamRole": scene.rig.role("Dev"), "username": username}]
+    scene.cluster.put("Tenant", "red", spec={"members": members})
+    scene.cluster.put("Tenant", "blue", spec={"members": [{"role": "owner", "user": "blue:ann"}]})
+    scene.cluster.sync(scene.world)
+    await scene.look()
+    assert [one for one in await scene.look() if one != "IAMPending"] == said

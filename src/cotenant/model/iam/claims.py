@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -166,6 +166,18 @@ def two_names(one: Claim) -> Finding:
     """Two tenants call one principal by different names: it has one only, so it keeps that of EKS."""
     message = f"{one.target}: members elsewhere give it another username; a principal has one, now that of EKS"
     return Finding("UsernameConflict", message)
+
+
+def borrowed(found: Iterable[Claim], users: Iterable[str]) -> Iterator[tuple[Claim, Finding]]:
+    """Claims by whose username somebody can be a member who is a user: whoever assumes a role names the session."""
+    known = set(users)
+    for one in found:
+        pattern = "[^{}]*".join(map(re.escape, SHAPE.split(one.username)[::2]))
+        if one.username and any(re.fullmatch(pattern, name) for name in known):
+            text = (
+                f"{one.target}: its username {one.username} can be that of another member, a user; leave username out"
+            )
+            yield one, Finding("UsernameConflict", text)
 
 
 def tenants_of(groups: Iterable[str]) -> frozenset[str]:
