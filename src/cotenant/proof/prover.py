@@ -51,6 +51,7 @@ async def verify(client: Client, question: Question, progress: Progress = lambda
     tally = Tally(scene.parties, chosen)
     prover = Prover(calm, question, tally)
     await prover.introduce(scene)
+    tally.asked(scene.borrowed)
     total = sum(1 for _ in prover.attempts(scene))
     version = await calm.version()
     try:
