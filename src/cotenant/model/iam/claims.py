@@ -209,7 +209,7 @@ def borrowed(username: str, groups: Iterable[str], known: Sequence[Person]) -> I
 
 def somebodys(one: Claim) -> Finding:
     """The username can be that of a member who is a user; so the principal keeps that of EKS."""
-    message = f"{one.target}: its username {one.username} can be that of a member who is a user; it has that of EKS now"
+    message = f"{one.target}: its username {one.username} can be that of a member who is a user; that of EKS is written"
     return Finding("UsernameConflict", message)
 
 
