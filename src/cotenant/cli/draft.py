@@ -16,7 +16,7 @@ from cotenant.cli.settings_source import merged as settled
 from cotenant.cli.view.forecast import Forecast
 from cotenant.model.access import access
 from cotenant.model.arn import arn
-from cotenant.model.iam.claims import Claim, canonical, claims, merged
+from cotenant.model.iam.claims import Claim, Person, canonical, claims, guarded, merged, people
 from cotenant.model.iam.ways import ways
 from cotenant.model.platform import Platform
 from cotenant.model.rights import Grant, grants
@@ -62,12 +62,14 @@ def entered(found: Manifests, platform: Platform, principal: str) -> Resolved:
     """Whom the cluster would take a principal for; nobody where no tenant lists it."""
     now = datetime.now(UTC)
     wished: list[Claim] = []
+    users: list[Person] = []
     for one in found.tenants:
         name = one.metadata.name
         wished += claims(name, access(one.spec.members or [], platform, now, name))
+        users += people(name, one.spec.members or [])
     shape = arn(principal)
     role = shape.role if shape and shape.is_session else principal
-    for wish in merged(wished, [role]).wishes:
+    for wish in merged(guarded(wished, users), [role]).wishes:
         if wish.key == canonical(role):
             return Resolved(principal, wish.username, list(wish.groups), ENTRY, "cotenant")
     return Resolved(principal)

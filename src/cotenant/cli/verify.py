@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
 from msgspec.structs import replace
 
+from cotenant.api.tenant import Tenant
 from cotenant.aws.faults import Fault as Refusal
 from cotenant.cli import Failure
 from cotenant.cli.cluster.connect import Cluster, ask
@@ -22,9 +23,10 @@ from cotenant.cli.iam.workloads import look
 from cotenant.cli.settings_source import platform as platform_of
 from cotenant.cli.view.output import paint, say
 from cotenant.judge.isolation import table
-from cotenant.judge.isolation.outside import Beside, Outside
+from cotenant.judge.isolation.outside import Beside, Borrowed, Outside, borrows, users
 from cotenant.judge.isolation.report import Report
-from cotenant.model.iam.claims import tenants_of
+from cotenant.kube.resource import TENANTS
+from cotenant.model.iam.claims import Person, tenants_of
 from cotenant.model.iam.strays import Stray
 from cotenant.model.platform import Platform
 from cotenant.proof.prover import Progress
@@ -104,9 +106,12 @@ async def outside(cluster: Cluster, kubeconfig: str | None) -> Beside | None:
             unread.append(f"access policies: {error.message}")
         policies = [one for who in people for one in beside(who)]
         told = len(stores.unread)
-        lost = [one for who in await everybody(stores, policies=False) for one in unlisted(who)]
+        there = await everybody(stores, policies=False)
+        lost = [one for who in there for one in unlisted(who)]
+        tenants = (await stores.client.list(TENANTS, type=Tenant)).items
+        lent = [one for who in there for one in borrowing(who, users(tenants))]
         unread += stores.unread[told:]
-        return Beside(tuple(policies), tuple(found.faults), tuple(unread), tuple(lost))
+        return Beside(tuple(policies), tuple(found.faults), tuple(unread), tuple(lost), tuple(lent))
     finally:
         stores.close()
 
@@ -116,6 +121,13 @@ def unlisted(who: Resolved) -> Iterator[tuple[str, Stray]]:
     for tenant in sorted(tenants_of(who.astray)):
         groups = tuple(one for one in who.astray if tenant in tenants_of([one]))
         yield tenant, Stray(who.principal, groups, who.identity.store, who.identity.ours)
+
+
+def borrowing(who: Resolved, known: Sequence[Person]) -> Iterator[Borrowed]:
+    """Users who are members and whom a principal that cotenant mapped can be. An ARN is the name of EKS, nobody else's."""
+    if who.origin == "cotenant" and not who.username.startswith("arn:"):
+        for tenant in sorted(tenants_of(who.groups)):
+            yield from borrows(tenant, who.principal, who.username, who.groups, known)
 
 
 def beside(who: Resolved) -> Iterator[Outside]:

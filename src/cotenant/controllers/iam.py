@@ -24,7 +24,7 @@ from cotenant.controllers.world import Mapped, World
 from cotenant.kube.client import Client
 from cotenant.kube.resource import TENANTS
 from cotenant.model.finding import Finding
-from cotenant.model.iam.claims import tenants_of
+from cotenant.model.iam.claims import guarded, people, tenants_of
 from cotenant.model.iam.entries import NO_MODE, Step
 from cotenant.model.iam.inforce import by_aws_auth, left_over
 from cotenant.model.iam.workloads import Holder, misgiven
@@ -38,7 +38,7 @@ KEY = "entries"
 AWS_AUTH_READ = (NO_MODE, "API_AND_CONFIG_MAP")
 EVENTS = {"create": "EntryCreated", "update": "EntryChanged", "delete": "EntryDeleted"}
 """Reasons of events."""
-WARNED = {"AwsAuthDamaged", "AwsAuthUnread", "GroupWithoutMember", "ForeignRole"}
+WARNED = {"AwsAuthDamaged", "AwsAuthUnread", "GroupWithoutMember", "ForeignRole", "UsernameConflict"}
 """Reasons of a condition that is also an event: somebody did something to the tenant's identities."""
 
 
@@ -69,7 +69,9 @@ class IamController:
     async def reconcile(self, _: str) -> Result:
         """Gather → render → apply, for all tenants at once; their statuses are judged elsewhere."""
         views = list(self.views())
-        claims = [one for view in views for one in access.wishes(view)]
+        tenants = list(self.world.tenants.items())
+        users = [who for one in tenants for who in people(one.metadata.name, one.spec.members or ())]
+        claims = guarded((one for view in views for one in access.wishes(view)), users)
         # Tenants that vanish with their definition were deleted by nobody: losing all of ours loses no entry.
         removing = not await self.guard.kind_leaves(TENANTS)
         found = await self.desk.settle(claims, removing=removing)

@@ -28,7 +28,7 @@ REASONS: dict[str, str] = {
     "PrincipalRefused": "Name one IAM role or user of an account with 12 digits, as the message says.",
     "PrincipalNotFound": "Make the role or user in IAM, or correct its name and path. cotenant looks again every minute.",
     "PermissionSetNotFound": "Assign the permission set to somebody in that account, or correct its name.",
-    "UsernameConflict": "Give the principal one username in all tenants, or none. Its rights are in force.",
+    "UsernameConflict": "Give the principal one username in all tenants, which can be no user's who is a member, or none. Its rights are in force, under the name of EKS.",
     "EntryConflict": "The message names the access entry of somebody else: add the group there, or delete that entry and cotenant makes its own.",
     "EntryHeld": "The message says what stands in the way of changing the entry, and the command that removes it.",
     "GroupWithoutMember": "Somebody who is no member has a group of the tenant. Make him one, or take the group away by the command in the message.",

@@ -51,10 +51,12 @@ async def verify(client: Client, question: Question, progress: Progress = lambda
     tally = Tally(scene.parties, chosen)
     prover = Prover(calm, question, tally)
     await prover.introduce(scene)
+    tally.asked(scene.borrowed)
     total = sum(1 for _ in prover.attempts(scene))
     version = await calm.version()
     try:
         await prover.run(prover.attempts(scene), total, progress)
+        await prover.again(scene)
     except* ApiError as group:
         raise group.exceptions[0] from None
     beside = [EKS_NOTE] if question.outside is None else [EKS_READ, *tally.beside(question.outside)]
@@ -78,6 +80,7 @@ class Prover:
         self._silence = 0
         self._unseen = ""
         self._refusals: Refusals | None = None
+        self._stale = False
         self.notes: list[str] = []
 
     @property
@@ -144,12 +147,26 @@ class Prover:
         if await self._overlook() and self._question.outside is None:
             return
         try:
-            wide = await self._client.list(resource.CLUSTER_ROLE_BINDINGS)
-            local = await self._client.list(resource.ROLE_BINDINGS)
+            self._refusals = await self._look()
         except Forbidden as error:
             self.notes.append(f"who holds the same bindings is not known, so each was asked for: {error.message}")
+
+    async def _look(self) -> Refusals:
+        wide = await self._client.list(resource.CLUSTER_ROLE_BINDINGS)
+        local = await self._client.list(resource.ROLE_BINDINGS)
+        return Refusals(wide.items, local.items)
+
+    async def again(self, scene: Scene) -> None:
+        """Asks for whom bindings were made meanwhile: what was concluded for them holds no more."""
+        if self._refusals is None or not self._refusals.spared:
             return
-        self._refusals = Refusals(wide.items, local.items)
+        changed = self._refusals.outdated(await self._look())
+        if changed:
+            self._stale = True
+            tried = [one for one in self.attempts(scene) if one.means == "review" and one.identity in changed]
+            await self.run(iter(tried), len(tried), lambda _done, _total: None)
+            said = f"bindings were made for {len(changed)} identities while this ran"
+            self.notes.append(f"{said}: {len(tried):,} attempts were asked for again at the end")
 
     def spared(self) -> list[str]:
         """What was concluded instead of asked, in words."""
@@ -228,9 +245,9 @@ class Prover:
         self._tally.add(attempt, verdict, answer, asked, self._question.nowhere, decider)
 
     def _concluded(self, attempt: Attempt) -> Answer | None:
-        if attempt.means == "review" and self._refusals and self._refusals.covers(attempt.identity, attempt.action):
-            return Answer(201, allowed=False)
-        return None
+        if attempt.means != "review" or self._refusals is None or self._stale:
+            return None
+        return Answer(201, allowed=False) if self._refusals.covers(attempt.identity, attempt.action) else None
 
     async def _decider(self, attempt: Attempt, answer: Answer) -> str:
         if attempt.claim == "pod security":
@@ -256,7 +273,8 @@ class Prover:
         said = answer["status"]
         if attempt.means == "review":
             reason, allowed = said.get("reason", ""), bool(said.get("allowed"))
-            if self._refusals and not allowed and not reason:
+            # What is denied outright, RBAC did not refuse: another authorizer did, and perhaps to nobody else.
+            if self._refusals and not allowed and not reason and not said.get("denied"):
                 self._refusals.add(attempt.identity, attempt.action)
             return Answer(status, reason, allowed)
         unseen = said.get("incomplete") and not self._unseen

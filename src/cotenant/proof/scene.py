@@ -15,7 +15,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.judge.isolation import accounts
 from cotenant.judge.isolation.catalogue import GROUPS, Served, served
-from cotenant.judge.isolation.outside import Beside
+from cotenant.judge.isolation.outside import Beside, Borrowed, borrowing
 from cotenant.judge.isolation.parties import Party, accounted, party
 from cotenant.kube import resource
 from cotenant.kube.client import Client
@@ -48,6 +48,7 @@ class Scene(Struct, frozen=True):
     rules: Rules
     system: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    borrowed: tuple[Borrowed, ...] = ()
 
 
 class UnknownTenant(Exception):
@@ -79,6 +80,7 @@ async def gather(client: Client, question: Question) -> Scene:
         rules=await roles(client, {role for one in parties for who in one.identities for role in who.roles}),
         system=tuple(name for name in (*SYSTEM, question.platform.namespace) if name in present),
         notes=tuple(notes),
+        borrowed=tuple(borrowing(tenants.items, question.platform, question.now)),
     )
 
 

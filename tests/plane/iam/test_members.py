@@ -155,3 +155,22 @@ def test_the_operator_sees_within_a_look_that_somebody_broke_aws_auth(account: C
     assert "nobody in mapRoles can sign in" in account.cluster.operator.tail()
     written(mapRoles="[]")
     eventually(lambda: unread() == "0.0", within=40)
+
+
+def test_a_session_named_after_another_tenants_user_stays_out_of_that_tenant(account: Cloud) -> None:
+    role = account.role(fresh())
+    ann = f"{fresh()}:ann"
+    blue = given_tenant(account.cluster, "iam", spaces=["dev"], members=[{"role": "owner", "user": ann}])
+    borrowed = {"role": "viewer", "iamRole": role, "username": ann.replace("ann", "{{SessionName}}")}
+    red = given_tenant(account.cluster, "iam", spaces=["dev"], members=[borrowed])
+    synced(account, red.name, "False", "UsernameConflict")
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.rpartition('/')[2]}/ann"
+    assert entry(account, role)["username"] == session.replace("/ann", "/{{SessionName}}")
+    shell = entered(account, red.name, role)
+    assert json.loads(shell.kubectl("auth", "whoami", "-o", "json").out)["status"]["userInfo"]["username"] == session
+    assert shell.kubectl("get", "pods", "-n", red.namespace("dev")).ok
+    assert (
+        f'User "{session}" cannot list resource "pods"' in shell.kubectl("get", "pods", "-n", blue.namespace("dev")).err
+    )
+    red.change(members=[borrowed | {"username": f"{fresh()}:{{{{SessionName}}}}"}])
+    synced(account, red.name)

@@ -183,3 +183,20 @@ async def test_a_group_that_another_tool_gave_is_told_and_soon_no_more_once_it_i
     scene.rig.eks.update_access_entry(clusterName="cotenant-dev", principalArn=role, kubernetesGroups=["view"])
     scene.rig.clock.now += SOON
     assert await scene.look() == []
+
+
+@pytest.mark.parametrize("scene", ["API"], indirect=True)
+async def test_a_username_by_which_a_session_becomes_another_tenants_user_is_taken_back_and_told(scene: Scene) -> None:
+    role = scene.rig.role("Dev")
+    members = [{"role": "viewer", "iamRole": role, "username": "blue:{{SessionName}}"}]
+    scene.cluster.put("Tenant", "red", spec={"members": members})
+    scene.cluster.sync(scene.world)
+    await scene.look()
+    assert await scene.look() == []
+    assert scene.rig.entry(role)["username"] == "blue:{{SessionName}}"
+    scene.cluster.put("Tenant", "blue", spec={"members": [{"role": "owner", "user": "blue:ann"}]})
+    scene.cluster.sync(scene.world)
+    await scene.look()
+    assert await scene.look() == ["UsernameConflict"]
+    assert "assumed-role/Dev/" in scene.rig.entry(role)["username"]
+    assert [reason for reason, _ in scene.events.said] == ["EntryCreated", "UsernameConflict", "EntryChanged"]

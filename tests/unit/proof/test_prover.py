@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,6 +12,7 @@ from cotenant.judge.isolation.parties import anybody
 from cotenant.judge.isolation.report import Tally
 from cotenant.kube.client import Listing
 from cotenant.kube.errors import Forbidden
+from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.proof.prover import Prover
 from cotenant.proof.scene import Question, Scene, inhabited
 from unit.judge.isolation.samples import CATALOGUE, NOWHERE, blue, green, red
@@ -72,24 +74,25 @@ async def test_who_may_not_list_service_accounts_tries_any_of_each_space_and_say
 class Authorizer(Server):
     """Refuses everything that it is asked, and counts."""
 
-    def __init__(self, *, readable: bool = True, **more) -> None:
+    def __init__(self, *, readable: bool = True, denied: bool = False, **more) -> None:
         super().__init__(**more)
-        self.asked, self._readable = 0, readable
+        self.asked, self._readable, self._denied = 0, readable, denied
+        self.local: list[dict] = []
 
     async def raw(self, method, path, **more):
         if path.endswith("subjectaccessreviews"):
             self.asked += 1
-            return 201, msgspec.json.encode({"status": {"allowed": False}})
+            return 201, msgspec.json.encode({"status": {"allowed": False} | ({"denied": True} if self._denied else {})})
         return await super().raw(method, path, **more)
 
-    async def list(self, _resource):
+    async def list(self, asked):
         if not self._readable:
             raise Forbidden(403, "Forbidden", "no")
-        return Listing([], "1")
+        return Listing(self.local if asked is ROLE_BINDINGS else [], "1")
 
 
-async def proven(server: Authorizer, **more) -> tuple[int, list[str]]:
-    """How many checks were made of the server's refusals, and the notes."""
+async def proven(server: Authorizer, *, meanwhile: Sequence[dict] = (), **more) -> tuple[int, list[str]]:
+    """How many checks were made of the server's refusals, and the notes. meanwhile: RoleBindings made as it ran."""
     parties = (red(), blue(), green())
     tally = Tally(parties, choose([one.name for one in parties], 1))
     question = Question(nowhere=NOWHERE, seed=1, now=datetime.now(UTC), static=True, **more)
@@ -100,6 +103,8 @@ async def proven(server: Authorizer, **more) -> tuple[int, list[str]]:
     for one in attempts:
         await prover.prove(one)
     assert sum(cell.counts.get("DENIED by RBAC", 0) for cell in tally.cells.values()) == len(attempts)
+    server.local += meanwhile
+    await prover.again(scene)
     return len(attempts), [*prover.notes, *prover.spared()]
 
 
@@ -117,6 +122,27 @@ async def test_what_rbac_refused_to_one_is_not_asked_for_another_with_the_same_b
 async def test_without_a_look_at_rbac_or_beside_an_unknown_authorizer_everybody_is_asked_for(server, outside):
     checks, _ = await proven(server, outside=outside)
     assert server.asked == checks
+
+
+async def test_what_an_authorizer_denies_outright_is_asked_for_each_for_it_is_not_rbacs():
+    server = Authorizer(denied=True)
+    checks, _ = await proven(server)
+    assert server.asked == checks
+
+
+async def test_who_got_a_binding_while_the_proof_ran_is_asked_for_again():
+    made = {
+        "metadata": {"name": "b", "namespace": "green-dev", "uid": "1"},
+        "subjects": [{"kind": "User", "name": "bob"}],
+    }
+    calm, server = Authorizer(), Authorizer()
+    await proven(calm)
+    _, notes = await proven(server, meanwhile=[made])
+    assert server.asked > calm.asked
+    assert any(note.startswith("bindings were made for 1 identities while this ran") for note in notes)
+    elsewhere = Authorizer()
+    await proven(elsewhere, meanwhile=[made | {"subjects": [{"kind": "User", "name": "zoe"}]}])
+    assert elsewhere.asked == calm.asked
 
 
 async def test_the_authorizer_of_eks_tells_nobody_apart_in_a_review():

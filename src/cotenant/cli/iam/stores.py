@@ -27,7 +27,7 @@ from cotenant.kube.resource import CONFIG_MAPS, SELF_SUBJECT_REVIEWS, TENANTS
 from cotenant.model.access import access
 from cotenant.model.arn import arn
 from cotenant.model.iam import awsauth
-from cotenant.model.iam.claims import Claim, canonical, claims
+from cotenant.model.iam.claims import Claim, Person, canonical, claims, guarded, people
 from cotenant.model.platform import Platform
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -187,11 +187,13 @@ async def claimed(client: Client, platform: Platform, tenants: Collection[str] =
     if lost := sorted(one for one in tenants if one not in names):
         raise Failure(f"there is no tenant {lost[0]}; see: cotenant get tenants")
     found: list[Claim] = []
+    users: list[Person] = []
     for one in listed:
         name = one.metadata.name
+        users += people(name, one.spec.members or [])
         members = [] if one.metadata.deletion_timestamp else one.spec.members or []
         found += claims(name, access(members, platform, now, name))
-    return found
+    return guarded(found, users)
 
 
 def moment() -> str:

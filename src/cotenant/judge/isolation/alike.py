@@ -29,7 +29,9 @@ class Refusals:
         for one in (*cluster, *local):
             namespace = one["metadata"].get("namespace") or ""
             for each in one.get("subjects") or ():
-                self._held.setdefault((namespace, subject(each, namespace)), set()).add(one["metadata"]["name"])
+                # By its uid, for another of that name may bind to another role.
+                named = one["metadata"].get("uid") or one["metadata"]["name"]
+                self._held.setdefault((namespace, subject(each, namespace)), set()).add(named)
         self._known: OrderedDict[str, dict[Action, list[frozenset[Subject]]]] = OrderedDict()
         self._bindings: dict[tuple[Identity, str], frozenset[Subject] | None] = {}
         self.spared = 0
@@ -49,11 +51,16 @@ class Refusals:
             self._of(action.namespace).setdefault(action, []).append(held)
 
     def bindings(self, who: Identity, namespace: str) -> frozenset[Subject] | None:
-        """(namespace, name) of all that hold for somebody there; None for whom not RBAC alone decides."""
+        """(namespace, uid) of all that hold for somebody there; None for whom not RBAC alone decides."""
         key = (who, namespace)
         if key not in self._bindings:
             self._bindings[key] = self._find(who, namespace)
         return self._bindings[key]
+
+    def outdated(self, later: Refusals) -> set[Identity]:
+        """For whom other bindings hold by a later look than those by which was concluded. Who lost some is no matter."""
+        known = [(who, place, held) for (who, place), held in self._bindings.items() if held is not None]
+        return {who for who, place, held in known if not (later.bindings(who, place) or frozenset()) <= held}
 
     def _find(self, who: Identity, namespace: str) -> frozenset[Subject] | None:
         # system:masters and nodes have rights that are in no binding.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
+from cotenant.api.tenant import Tenant
 from cotenant.judge.isolation.parties import Party
+from cotenant.model.access import access
 from cotenant.model.iam.accesspolicies import TABLE, within
+from cotenant.model.iam.claims import Person, borrowed, claims, people, tenants_of
 from cotenant.model.iam.entries import Association
 from cotenant.model.iam.strays import Stray
 from cotenant.model.iam.workloads import Fault
+from cotenant.model.platform import Platform
 
 
 class Outside(Struct, frozen=True, order=True):
@@ -45,6 +50,22 @@ class Outside(Struct, frozen=True, order=True):
         )
 
 
+class Borrowed(Struct, frozen=True, order=True):
+    """A principal of a tenant under a username that can be a user's who is a member of another, or more in its own."""
+
+    tenant: str
+    principal: str
+    username: str
+    user: str
+    of: str
+    """The tenant of that user."""
+
+    @property
+    def text(self) -> str:
+        """What is wrong, in words."""
+        return f"{self.principal} of {self.tenant} under username {self.username} can be user {self.user} of {self.of}"
+
+
 class Beside(Struct, frozen=True):
     """What EKS and IAM give beside RBAC."""
 
@@ -55,6 +76,31 @@ class Beside(Struct, frozen=True):
     """What could not be read of it, in words."""
     strays: tuple[tuple[str, Stray], ...] = ()
     """(tenant, who): principals with groups of a tenant that does not list them."""
+    borrowed: tuple[Borrowed, ...] = ()
+    """Usernames in force by which somebody can be a member who is a user."""
+
+
+def borrowing(tenants: Sequence[Tenant], platform: Platform, now: datetime) -> Iterator[Borrowed]:
+    """What Tenants ask for of that; cotenant writes no such username, an older aws-auth may have it."""
+    known = users(tenants)
+    for one in tenants:
+        name = one.metadata.name
+        for each in claims(name, access(one.spec.members or (), platform, now, name)):
+            yield from borrows(name, each.target, each.username, [each.group], known)
+
+
+def users(tenants: Iterable[Tenant]) -> list[Person]:
+    """The members of all tenants who are users, sorted."""
+    return sorted(who for one in tenants for who in people(one.metadata.name, one.spec.members or ()))
+
+
+def borrows(
+    tenant: str, principal: str, username: str, groups: Sequence[str], known: Sequence[Person]
+) -> Iterator[Borrowed]:
+    """Whom one principal can be by its username. known: sorted."""
+    for user, group in borrowed(username, groups, known):
+        for of in tenants_of([group]):
+            yield Borrowed(tenant, principal, username, user, of)
 
 
 def crossing(

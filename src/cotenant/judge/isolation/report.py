@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from cotenant.api.keys import POD_SECURITY
 from cotenant.judge.isolation.claims import Attempt
-from cotenant.judge.isolation.outside import Beside, Outside, crossing, remarks
+from cotenant.judge.isolation.outside import Beside, Borrowed, Outside, crossing, remarks
 from cotenant.judge.isolation.pairs import Chosen, Pair
 from cotenant.judge.isolation.parties import Lax, Party
 from cotenant.judge.isolation.request import Request, reproduction
@@ -164,8 +164,20 @@ class Tally:
         for tenant, stray in found.strays:
             if tenant in self.tried:
                 self._hole(self.cells[tenant, tenant], _stray(stray))
+        for lent in found.borrowed:
+            if cell := self._cell(lent):
+                self._hole(cell, _username(lent))
         amiss = [f"{one.tenant}: {one.text}: {one.role}" for one in faults if not one.breach]
         return [*remarks(found.policies, self.parties), *amiss, *(f"not read: {one}" for one in found.unread)]
+
+    def asked(self, found: Iterable[Borrowed]) -> None:
+        """Usernames that Tenants ask for and cotenant does not write: what the cluster has of them nobody tried."""
+        for one in found:
+            if cell := self._cell(one):
+                cell.worsen("INCOMPLETE", f"{one.text}, unless it has the name of EKS; leave username out")
+
+    def _cell(self, one: Borrowed) -> Cell | None:
+        return self.cells.get((one.tenant, one.of)) or self.cells.get((one.tenant, one.tenant))
 
     @staticmethod
     def _hole(cell: Cell, evidence: Evidence) -> None:
@@ -332,6 +344,21 @@ def _stray(found: Stray) -> Evidence:
         answer=found.text,
         outcome="ALLOWED",
         reproduce=found.remedy,
+    )
+
+
+def _username(found: Borrowed) -> Evidence:
+    return Evidence(
+        claim="username",
+        member=found.principal,
+        user=found.user,
+        groups=(),
+        action="sign in as another member",
+        request="DescribeAccessEntry, get configmap aws-auth",
+        status=200,
+        answer=found.text,
+        outcome="ALLOWED",
+        reproduce=f"cotenant iam plan {found.tenant}",
     )
 
 

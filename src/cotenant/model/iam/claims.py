@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cotenant.api.keys import IAM_GROUPS
 from cotenant.api.member import Member
@@ -15,6 +17,8 @@ from cotenant.model.finding import Finding
 
 SETS = "permission-set "
 """What a target begins with that is found by name: `permission-set 111122223333/TeamA`."""
+Person = tuple[str, str]
+"""A member who is a user: its name, and the group of its tenant and role."""
 
 
 class Claim(Struct, frozen=True, order=True):
@@ -26,6 +30,8 @@ class Claim(Struct, frozen=True, order=True):
     group: str
     username: str = ""
     """"" for the name that EKS gives."""
+    borrows: bool = False
+    """Whether that username can be a user's who is a member: `guarded` finds it, of the members of all tenants."""
 
 
 class Wish(Struct, frozen=True, order=True):
@@ -133,10 +139,14 @@ def merged(found: Sequence[Claim], directory: Iterable[str] | None) -> Merged:
         if len(names) > 1:
             for one, _ in mine:
                 trouble.setdefault(one, two_names(one))
+        taken = any(one.borrows for one, _ in mine)
+        for one, _ in mine if taken else ():
+            if one.username:
+                trouble.setdefault(one, somebodys(one))
         wishes.append(
             Wish(
                 principal,
-                names[0] if len(names) == 1 else default_username(shape),
+                names[0] if len(names) == 1 and not taken else default_username(shape),
                 tuple(sorted({one.group for one, _ in mine})),
                 tuple(sorted({one.tenant for one, _ in mine})),
             )
@@ -168,12 +178,49 @@ def two_names(one: Claim) -> Finding:
     return Finding("UsernameConflict", message)
 
 
+def people(tenant: str, members: Iterable[Member]) -> Iterator[Person]:
+    """The users among a tenant's members; also those who have no rights now, for they may have them again."""
+    return ((one.user, group_of(tenant, one.role)) for one in members if one.user)
+
+
+def guarded(found: Iterable[Claim], known: Iterable[Person]) -> list[Claim]:
+    """The claims, those marked whose username can be that of a user. known: the people of all tenants."""
+    held = sorted(set(known))
+    return [replace(one, borrows=any(borrowed(one.username, (one.group,), held))) for one in found]
+
+
+def borrowed(username: str, groups: Iterable[str], known: Sequence[Person]) -> Iterator[Person]:
+    """Who of some people somebody with this user name can be: whoever assumes a role names the session.
+
+    known: sorted. Who has the group already that it is about gains nothing by the name.
+    """
+    if not username:
+        return
+    literal, *rest = SHAPE.split(username)
+    fills = [FILL.get(one, ".*") if at % 2 == 0 else re.escape(one) for at, one in enumerate(rest)]
+    shape, mine = re.compile(re.escape(literal) + "".join(fills), re.DOTALL), set(groups)
+    for at in range(bisect_left(known, (literal, "")), len(known)):
+        name, group = known[at]
+        if not name.startswith(literal):
+            return
+        if group not in mine and shape.fullmatch(name):
+            yield known[at]
+
+
+def somebodys(one: Claim) -> Finding:
+    """The username can be that of a member who is a user; so the principal keeps that of EKS."""
+    message = f"{one.target}: its username {one.username} can be that of a member who is a user; that of EKS is written"
+    return Finding("UsernameConflict", message)
+
+
 def tenants_of(groups: Iterable[str]) -> frozenset[str]:
     """The tenants whose groups these are: `cotenant:<tenant>:<role>`."""
     return frozenset(one.removeprefix(IAM_GROUPS).partition(":")[0] for one in groups if one.startswith(IAM_GROUPS))
 
 
 SHAPE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+FILL = {"SessionName": r"[\w+=,.@-]*", "SessionNameRaw": r"[\w+=,.@-]*", "AccountID": r"\d{12}"}
+"""What may stand for a name in braces; for one that is not here, anything."""
 
 
 def who(template: str, session: str, account: str = "") -> str:

@@ -8,6 +8,7 @@ by EKS Pod Identity"; IAM JSON policy elements.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -21,7 +22,8 @@ AUDIENCE = "sts.amazonaws.com"
 SUBJECT = "system:serviceaccount:"
 LONGEST = 2048
 """Characters of a trust policy, unless the account's quota was raised."""
-NAMESPACE, ACCOUNT = "aws:requesttag/kubernetes-namespace", "aws:requesttag/kubernetes-service-account"
+TAGS = "aws:requesttag/"
+NAMESPACE, ACCOUNT = f"{TAGS}kubernetes-namespace", f"{TAGS}kubernetes-service-account"
 LIMITS = {"StringEquals", "StringLike", "StringEqualsIgnoreCase", "ArnEquals", "ArnLike"}
 """Operators that say whom a statement is for; what others say is not counted."""
 
@@ -115,9 +117,10 @@ def admitted(statement: Document, place: Place) -> Iterator[Admission]:
         for subject in narrowed(said.get(f"{place.issuer}:sub".lower())):
             namespace, _, account = subject.removeprefix(SUBJECT).partition(":")
             if subject.startswith(SUBJECT) or "*" in subject or "?" in subject:
-                # A star before the colon reaches over it.
+                # Without its colon, the first star or question mark may stand for it.
                 wide = not subject.startswith(SUBJECT) or not account
-                yield Admission("IRSA", "*" if not subject.startswith(SUBJECT) else namespace, "*" if wide else account)
+                reach = re.split(r"[*?]", namespace)[0] + "*" if wide else namespace
+                yield Admission("IRSA", reach if subject.startswith(SUBJECT) else "*", "*" if wide else account)
     if names(statement, "Service", AGENT) and acts(statement, "sts:AssumeRole"):
         sources = narrowed(said.get("aws:sourcearn"))
         if any(fnmatchcase(place.arn, plain(one)) for one in sources):
@@ -150,9 +153,11 @@ def conditions(found: Document) -> dict[str, list[list[str]]]:
         quantifier, _, plain_operator = operator.rpartition(":")
         # What holds of an absent key, too, limits nothing where the key can be left out.
         if plain_operator in LIMITS and quantifier != "ForAllValues" and isinstance(keys, Mapping):
-            exact = plain_operator.startswith("StringEquals")
+            exact, caseless = plain_operator.startswith("StringEquals"), plain_operator.endswith("IgnoreCase")
             for key, values in keys.items():
                 listed = [str(one) for one in many(values)]
+                if caseless and (key.lower().startswith(TAGS) or key.lower().endswith(":sub")):
+                    listed = [one.lower() for one in listed]  # as all names of namespaces and ServiceAccounts are
                 made.setdefault(key.lower(), []).append([literal(one) for one in listed] if exact else listed)
     return made
 
@@ -161,9 +166,40 @@ def narrowed(lists: list[list[str]] | None) -> list[str]:
     """What matches one of each list; everything where there is none."""
     left = ["*"]
     for one in lists or ():
-        both = [text for text in left if any(fnmatchcase(text, plain(each)) for each in one)]
-        left = list(dict.fromkeys([*both, *(each for each in one if any(fnmatchcase(each, plain(p)) for p in left))]))
+        left = list(dict.fromkeys(both for each in one for text in left for both in common(text, each)))
     return left
+
+
+def common(one: str, other: str) -> Iterator[str]:
+    """What matches two patterns. Where neither holds the other that is the first: too much rather than too little."""
+    if fnmatchcase(other, plain(one)):
+        yield other
+    elif fnmatchcase(one, plain(other)) or meet(one, other):
+        yield one
+
+
+def meet(one: str, other: str) -> bool:
+    """Whether there is a text that two patterns match. Of what is no pattern only its equal is said."""
+    if not (wild(one) and wild(other)):
+        return one == other
+    # For each rest of `one`: which rests of `other` it can meet, the empty ones first.
+    before = [not other[at:].strip("*") for at in range(len(other) + 1)]
+    for sign in reversed(one):
+        now = [sign == "*" and before[-1]]
+        for at in range(len(other) - 1, -1, -1):
+            if sign == "*":
+                now.append(before[at] or now[-1])
+            elif other[at] == "*":
+                now.append(now[-1] or before[at])
+            else:
+                now.append((sign == other[at] or "?" in (sign, other[at])) and before[at + 1])
+        before = now[::-1]
+    return before[0]
+
+
+def wild(text: str) -> bool:
+    """Whether it is a pattern."""
+    return "*" in text or "?" in text
 
 
 def plain(pattern: str) -> str:

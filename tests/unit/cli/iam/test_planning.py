@@ -143,3 +143,25 @@ async def test_the_remedy_for_an_item_of_nobody_adds_nobody_else_to_aws_auth(des
     assert told(await desk.ask(forecast, "aws-auth", adding=False)) == [("change", "Dev"), ("remove", "Old")]
     await desk.ask(carry_out, "aws-auth", adding=False)
     assert desk.groups() == {"dev": ("cotenant:back:owner",)}
+
+
+@pytest.mark.parametrize("store", ["entries", "aws-auth"])
+async def test_a_username_that_can_be_another_tenants_user_is_told_and_taken_back_in_either_store(
+    desk: Desk, store: str
+) -> None:
+    role = desk.rig.role("Dev")
+    member = {"role": "viewer", "iamRole": role, "username": "blue:{{SessionName}}"}
+    desk.aws_auth("")
+    desk.cluster.put("Tenant", "red", spec={"members": [member]})
+    before = await desk.ask(carry_out, store)
+    assert [one.after for one in before.lines] == ["blue:{{SessionName}} in cotenant:red:viewer"]
+    desk.cluster.put("Tenant", "blue", spec={"members": [{"role": "owner", "user": "blue:ann"}]})
+    for _ in range(2):
+        desk.rig.clock.now += 60
+        after = await desk.ask(carry_out, store, "red")
+        assert ("conflict", "Dev") in told(after)
+    if store == "entries":
+        assert "assumed-role/Dev/" in desk.rig.entry(role)["username"]
+    else:
+        [one] = read(desk.cluster.there("ConfigMap", NAME, NAMESPACE)["data"]).identities().values()
+        assert "assumed-role/Dev/" in one.username

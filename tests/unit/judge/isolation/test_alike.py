@@ -76,6 +76,25 @@ def test_nothing_is_concluded_for_groups_that_have_rights_without_a_binding(name
     assert not refused(RED).covers(Identity("x", (name,), "group x", ()), SECRETS)
 
 
+def test_who_got_a_binding_since_is_outdated_and_who_lost_one_or_holds_it_elsewhere_is_not():
+    bound = binding("b", {"kind": "User", "name": "bob"}, namespace="green-dev")
+    before, after = refused(RED), refused(RED, bound)
+    assert before.covers(BLUE, SECRETS)
+    assert before.outdated(after) == {BLUE}
+    assert after.covers(RED, SECRETS)
+    assert after.outdated(before) == set()
+
+
+def test_a_binding_made_anew_under_its_name_is_another():
+    def bound(uid: str) -> dict:
+        made = binding("b", {"kind": "User", "name": "bob"}, namespace="green-dev")
+        return made | {"metadata": made["metadata"] | {"uid": uid}}
+
+    before = refused(BLUE, bound("1"))
+    assert before.outdated(refused(BLUE, bound("1"))) == set()
+    assert before.outdated(refused(BLUE, bound("2"))) == {BLUE}
+
+
 def test_memory_is_bounded():
     found = refused(RED)
     for number in range(REMEMBERED):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from cotenant.api.tenant import Tenant
+from cotenant.cli.iam.resolution import Resolved
+from cotenant.cli.verify import borrowing as by_username
 from cotenant.judge.isolation import table
-from cotenant.judge.isolation.outside import Beside, Outside
+from cotenant.judge.isolation.outside import Beside, Borrowed, Outside, borrowing, users
 from cotenant.local.eks.accesspolicies import ARN
 from cotenant.model.iam.entries import Association
 from cotenant.model.iam.strays import Stray
 from cotenant.model.iam.workloads import Fault
 from unit.judge.isolation.samples import attempt, refusal
 from unit.judge.isolation.test_report import add, cell, report, tally, works
+from unit.specimens import NOW, PLATFORM
 
 ROLE = "arn:aws:iam::111122223333:role/Dev"
 
@@ -77,3 +82,41 @@ def test_somebody_with_a_group_of_a_tenant_that_does_not_list_him_breaks_it():
     assert (cell(found, "red", "red").state, cell(found, "blue", "blue").state) == ("BROKEN", "PROVEN")
     assert f"{ROLE}, sign in with groups of the tenant" in table.text(found)
     assert "cotenant iam apply --store aws-auth" in table.text(found)
+
+
+def tenant(name, *members):
+    return msgspec.convert({"metadata": {"name": name}, "spec": {"members": list(members)}}, Tenant)
+
+
+LENT = {"role": "viewer", "iamRole": ROLE, "username": "blue:{{SessionName}}"}
+TENANTS = [tenant("red", LENT), tenant("blue", {"role": "owner", "user": "blue:ann"})]
+
+
+def test_a_tenant_that_asks_for_another_ones_user_by_a_username_is_not_proven_apart_from_it():
+    [one] = borrowing(TENANTS, PLATFORM, NOW)
+    assert one == Borrowed("red", ROLE, "blue:{{SessionName}}", "blue:ann", "blue")
+    to = tally()
+    works(to)
+    add(to, attempt(), refusal(attempt()))
+    to.asked([one])
+    found = report(to)
+    assert (found.verdict, cell(found, "red", "blue").state) == ("INCOMPLETE", "INCOMPLETE")
+    assert "leave username out" in table.text(found)
+    assert list(borrowing([tenant("red", LENT | {"username": "red:{{SessionName}}"}), TENANTS[1]], PLATFORM, NOW)) == []
+
+
+def test_a_username_in_force_by_which_a_session_is_another_ones_user_breaks_that_pair():
+    groups = ["cotenant:red:viewer"]
+    who = Resolved(ROLE, "blue:{{SessionName}}", groups, "access entry", "cotenant")
+    [one] = by_username(who, users(TENANTS))
+    to = tally()
+    works(to)
+    add(to, attempt(), refusal(attempt()))
+    to.beside(Beside(borrowed=(one,)))
+    found = report(to)
+    assert (cell(found, "red", "blue").state, cell(found, "blue", "red").state) == ("BROKEN", "PROVEN")
+    assert "can be user blue:ann of blue" in found.json().decode()
+    named = Resolved(
+        ROLE, "arn:aws:sts::111122223333:assumed-role/Dev/{{SessionName}}", groups, "access entry", "cotenant"
+    )
+    assert list(by_username(named, [(named.username.replace("{{SessionName}}", "ann"), "cotenant:blue:owner")])) == []

@@ -7,7 +7,7 @@ import pytest
 
 from cotenant.api.member import Member
 from cotenant.model.access import access
-from cotenant.model.iam.claims import Claim, Merged, claims, merged, who
+from cotenant.model.iam.claims import Claim, Merged, claims, guarded, merged, people, who
 from unit.specimens import NOW, PLATFORM
 
 ACCOUNT = "arn:aws:iam::111122223333"
@@ -60,6 +60,52 @@ def test_two_user_names_for_one_principal_are_told_and_neither_is_taken() -> Non
     assert "assumed-role/Dev/" in found.wishes[0].username
     assert {one.reason for one in found.trouble.values()} == {"UsernameConflict"}
     assert all("red" not in one.message and "blue" not in one.message for one in found.trouble.values())
+
+
+ANN = {"role": "owner", "user": "blue:ann"}
+
+
+def beside_blue(username: str, *blue: Any, role: str = "viewer") -> Merged:
+    """What becomes of a role that red lists under a username, where blue has these members."""
+    known = [msgspec.convert(one, Member) for one in blue]
+    mine = claimed("red", {"role": role, "iamRole": f"{ACCOUNT}:role/Dev", "username": username})
+    return together(*guarded(mine, people("blue", known)))
+
+
+@pytest.mark.parametrize(
+    "username", ["blue:{{SessionName}}", "blue:{{ SessionNameRaw }}", "blue:ann", "blue:a{{SessionName}}n"]
+)
+def test_a_username_by_which_a_session_can_be_another_tenants_user_gives_way_to_the_name_of_eks(username: str) -> None:
+    found = beside_blue(username, {"role": "viewer", "user": "zoe"}, ANN)
+    assert [one.username for one in found.wishes] == ["arn:aws:sts::111122223333:assumed-role/Dev/{{SessionName}}"]
+    [said] = found.trouble.values()
+    assert said.reason == "UsernameConflict"
+    assert "ann" not in said.message.replace(username, "")
+
+
+@pytest.mark.parametrize(
+    "username", ["red:{{SessionName}}", "blue:ann.{{SessionName}}", "blue:an", "blue:annie", "blue"]
+)
+def test_a_username_that_can_be_nobodys_stays(username: str) -> None:
+    found = beside_blue(username, ANN, {"role": "owner", "group": "blue:ann"})
+    assert ([one.username for one in found.wishes], found.trouble) == ([username], {})
+
+
+def test_a_session_holds_no_colon_so_a_name_with_one_is_not_its() -> None:
+    assert not beside_blue("blue:{{SessionName}}", ANN | {"user": "blue:x:ann"}).trouble
+
+
+def test_nor_may_a_viewer_become_the_owner_of_its_own_tenant_and_an_owner_gains_nothing_by_it() -> None:
+    mine = [msgspec.convert({"role": "owner", "user": "red:ann"}, Member)]
+    for role, told in (("viewer", 1), ("owner", 0)):
+        asked = {"role": role, "iamRole": f"{ACCOUNT}:role/Dev", "username": "red:{{SessionName}}"}
+        found = together(*guarded(claimed("red", asked), people("red", mine)))
+        assert len(found.trouble) == told
+        assert ("assumed-role" in found.wishes[0].username) == bool(told)
+
+
+def test_a_user_who_has_expired_is_guarded_too_for_time_can_be_given_back() -> None:
+    assert beside_blue("blue:ann", ANN | {"expires": "2020-01-01T00:00:00Z"}).trouble
 
 
 def test_who_has_expired_or_has_a_role_that_is_refused_claims_nothing() -> None:

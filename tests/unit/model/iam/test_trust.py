@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -50,14 +52,24 @@ def test_what_is_written_lets_in_the_tenants_pods_and_no_others(accounts):
         assert not any(one.wide for one in told)
 
 
-PARTS = some.sampled_from(["red", "red-dev", "blue-dev", "*", "red-*", "r?d", "app", "a*"])
+PARTS = some.sampled_from(["red", "red-dev", "blue-dev", "*", "red-*", "*-dev", "r?d", "app", "a*", "*p", "RED", "App"])
 SUBJECTS = some.one_of(
     some.builds("system:serviceaccount:{}:{}".format, PARTS, PARTS),
-    some.sampled_from(["*", "system:*", "system:serviceaccount:*", "system:serviceaccount:red*", "system:node:a"]),
+    some.sampled_from(
+        [
+            "*",
+            "system:*",
+            "system:serviceaccount:*",
+            "system:serviceaccount:red*",
+            "system:serviceaccount:red*p",
+            "system:node:a",
+        ]
+    ),
 )
 LISTS = some.lists(SUBJECTS, min_size=1, max_size=3)
 OPERATORS = ["StringEquals", "StringLike"]
-CONDITIONS = some.dictionaries(some.sampled_from(OPERATORS), some.dictionaries(some.just(SUB), LISTS, max_size=1))
+ALL = [*OPERATORS, "ForAnyValue:StringLike", "StringEqualsIgnoreCase"]
+CONDITIONS = some.dictionaries(some.sampled_from(ALL), some.dictionaries(some.just(SUB), LISTS, max_size=1))
 
 
 @given(CONDITIONS, some.sampled_from(["sts:AssumeRoleWithWebIdentity", "sts:*", "*", "sts:AssumeRole"]))
@@ -114,6 +126,39 @@ def test_what_the_tags_of_pod_identity_narrow(condition, told):
     assert (
         admissions(trust.document({"Service": AGENT}, ["sts:AssumeRole", "sts:TagSession"], condition), PLACE) == told
     )
+
+
+@pytest.mark.parametrize(
+    ("condition", "lets_in"),
+    [
+        ({"StringEqualsIgnoreCase": {SUB: "system:serviceaccount:RED-dev:App"}}, True),
+        ({"StringEquals": {SUB: "system:serviceaccount:RED-dev:App"}}, False),
+        ({"StringLike": {SUB: "system:serviceaccount:*dev:app"}, "ForAnyValue:StringLike": {SUB: "system:serviceaccount:red*:app"}}, True),
+        ({"StringLike": {SUB: "system:serviceaccount:*dev:app"}, "ForAnyValue:StringLike": {SUB: "system:serviceaccount:red*:web"}}, False),
+        ({"StringLike": {SUB: "system:serviceaccount:red*p"}}, True),
+    ],
+)  # fmt: skip
+def test_a_limit_in_other_letters_or_of_two_patterns_is_read_as_iam_reads_it(condition, lets_in):
+    document = trust.document({"Federated": PLACE.provider}, "sts:AssumeRoleWithWebIdentity", condition)
+    assert irsa_lets_in(document, "red-dev", "app") is lets_in
+    assert any(one.admits("red-dev", "app") for one in admissions(document, PLACE)) is lets_in
+
+
+def test_a_tag_of_pod_identity_in_other_letters_is_the_same_namespace():
+    condition = {"StringEqualsIgnoreCase": {"aws:RequestTag/kubernetes-namespace": "RED-dev"}}
+    document = trust.document({"Service": AGENT}, ["sts:AssumeRole", "sts:TagSession"], condition)
+    assert agent_lets_in(document, "red-dev", "app")
+    assert admissions(document, PLACE) == [Admission("Pod Identity", "red-dev", "*")]
+
+
+SIGNS = some.text("ab*?", max_size=5)
+
+
+@given(SIGNS, SIGNS)
+def test_two_patterns_meet_exactly_where_a_text_matches_both(one, other):
+    if trust.wild(one) and trust.wild(other):
+        texts = ("".join(each) for length in range(11) for each in product("ab", repeat=length))
+        assert trust.meet(one, other) == any(fnmatchcase(text, one) and fnmatchcase(text, other) for text in texts)
 
 
 def test_people_come_in_under_their_own_name():
