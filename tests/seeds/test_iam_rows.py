@@ -41,10 +41,10 @@ def test_s2_03_s4_05_the_installation_is_one_step_and_what_cannot_be_done_does_n
     again = admin.cotenant("install", "--no-operator")
     assert again.ok, again
     assert "installed: " in again.err
-    before = admin.kubectl("get", "deployments", "-A", "-o", "name").out
+    before = admin.kubectl("get", "deployments", "-n", "cotenant-system", "-o", "name").out
     refused = admin.cotenant("install")
     assert refused.code == 2 and "Nothing was done" in refused.err
-    assert admin.kubectl("get", "deployments", "-A", "-o", "name").out == before
+    assert admin.kubectl("get", "deployments", "-n", "cotenant-system", "-o", "name").out == before
 
 
 def test_s2_04_users_without_permissions_have_tokens_and_cannot_look_at_the_cluster(account: Cloud) -> None:
