@@ -29,9 +29,14 @@ def admin(account: Cloud) -> Shell:
 @pytest.fixture
 def mapped(admin: Shell) -> Iterator[Shell]:
     """With an aws-auth that a managed node group made."""
+    unmapped(admin)
     manifest = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": AWS_AUTH, "namespace": NAMESPACE}, "data": {"mapRoles": NODES}})  # fmt: skip
     assert admin.kubectl("create", "-f", "-", stdin=manifest).ok
     yield admin
+    unmapped(admin)
+
+
+def unmapped(admin: Shell) -> None:
     for name in (AWS_AUTH, HISTORY):
         admin.kubectl("delete", "configmap", name, "-n", NAMESPACE, "--ignore-not-found")
 
