@@ -95,7 +95,7 @@ class Prover:
         everybody = members.union(*(one.accounts for one in tried))
         if self._question.static:
             self.notes.append("static: asked by SubjectAccessReview only, nothing was tried")
-            await self._compare()
+            await self._compare(await self._overlook())
             return
         refused = ""
         for who in sorted(everybody, key=lambda one: one.user):
@@ -123,7 +123,7 @@ class Prover:
                 f"SubjectAccessReview: {', '.join(accounts.ASKED)}"
             )
         if everybody - self._spoken.keys():
-            await self._compare()
+            await self._compare(self._unseen)
 
     async def _overlook(self) -> str:
         """Why not all rules are listed, "" where they are. A webhook lists none (EKS), so what it may give is asked for."""
@@ -139,12 +139,12 @@ class Prover:
             return ""
         return status.get("evaluationError") or "an authorizer does not list its rules"
 
-    async def _compare(self) -> None:
-        """One look at RBAC, so that who holds the same bindings is asked for once.
+    async def _compare(self, unseen: str) -> None:
+        """One look at RBAC, so that who holds the same bindings is asked for once. `unseen`: why not all rules are listed.
 
         Not where another authorizer may tell them apart; that of EKS does so by the IAM principal, which no review carries.
         """
-        if await self._overlook() and self._question.outside is None:
+        if unseen and self._question.outside is None:
             return
         try:
             self._refusals = await self._look()
