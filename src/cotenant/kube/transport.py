@@ -10,10 +10,11 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from cotenant.kube.errors import ApiError, ConfigurationError, Unavailable, from_response
 from cotenant.kube.library import lean
@@ -25,6 +26,8 @@ IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 REFRESH_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 IDLE_POOL_SECONDS = 60.0
+TURNS = 100
+"""Of the event loop, that closing takes at most; two or three do."""
 # Load balancers before EKS endpoints forget idle flows after ~350 s: probe earlier, and notice a dead peer.
 SOCKET_OPTIONS = (
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
@@ -71,7 +74,8 @@ class Transport:
         self._loader = loader
         self._refreshed = time.monotonic()
         self._refreshing = asyncio.Lock()
-        self._rest, self._session = _open(configuration)
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._rest, self._session = _open(configuration, self._socket)
         self._alone: aiohttp.ClientSession | None = None
         self._extra: dict[str, Any] = {}
         if configuration.tls_server_name:
@@ -168,12 +172,20 @@ class Transport:
             raise _unreachable(self.host, error) from error
 
     async def close(self) -> None:
-        """Closes every connection."""
+        """Closes every connection. It waits for no server: one that says no goodbye is left without."""
         if self._alone is not None:
             await self._alone.close()
         await self._session.close()
         await self._rest.close()
-        await asyncio.sleep(0)  # what was aborted is closed in the next turn of the loop
+        # The library forgets a connection when its goodbye is sent; over TLS it is open until the server's came.
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+            left = [each for each in self._sockets if each.fileno() >= 0]
+            for each in left:
+                with suppress(OSError):  # never connected, or ended by the server
+                    each.shutdown(socket.SHUT_RDWR)
+            if not left:
+                return
 
     async def _once(
         self, method: str, target: str, headers: Headers, body: bytes | None, limit: aiohttp.ClientTimeout
@@ -204,10 +216,15 @@ class Transport:
             import aiohttp
 
             connector = aiohttp.TCPConnector(
-                limit=0, ssl=self._rest.ssl_context, socket_factory=_socket, force_close=True, ttl_dns_cache=30
+                limit=0, ssl=self._rest.ssl_context, socket_factory=self._socket, force_close=True, ttl_dns_cache=30
             )
             self._alone = aiohttp.ClientSession(connector=connector, trust_env=False)
         return self._alone
+
+    def _socket(self, address: Any) -> socket.socket:
+        made = _socket(address)
+        self._sockets.add(made)
+        return made
 
     async def _signed(self, headers: Headers) -> Headers:
         if self._loader is not None and time.monotonic() - self._refreshed > REFRESH_SECONDS:
@@ -267,7 +284,7 @@ def _configuration() -> Any:
     return Configuration(client_session_kwargs={"trust_env": False}, connection_pool_maxsize=0)
 
 
-def _open(configuration: Any) -> tuple[Any, aiohttp.ClientSession]:
+def _open(configuration: Any, made: Callable[[Any], socket.socket]) -> tuple[Any, aiohttp.ClientSession]:
     import aiohttp
 
     with lean():
@@ -278,7 +295,7 @@ def _open(configuration: Any) -> tuple[Any, aiohttp.ClientSession]:
             return aiohttp.TCPConnector(
                 limit=self.maxsize,
                 ssl=self.ssl_context,
-                socket_factory=_socket,
+                socket_factory=made,
                 keepalive_timeout=IDLE_POOL_SECONDS,
                 ttl_dns_cache=30,
             )
