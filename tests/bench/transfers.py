@@ -16,11 +16,11 @@ from cotenant.model import pool
 
 Manifest = dict[str, Any]
 KEYS = {
-    "pods": "1000",
-    "requests.cpu": "100",
-    "requests.memory": "100Gi",
-    "limits.cpu": "500",
-    "limits.memory": "200Gi",
+    "pods": "4000",
+    "requests.cpu": "400",
+    "requests.memory": "400Gi",
+    "limits.cpu": "2000",
+    "limits.memory": "800Gi",
 }
 LIMITS = [
     {

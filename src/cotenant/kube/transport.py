@@ -1,6 +1,6 @@
 """Authenticated HTTP to one cluster: kubeconfig, exec plugins, OIDC, tokens, TLS and sockets of the official client.
 
-Nothing else but runtime/leader.py may import `kubernetes`, and only inside functions: it costs 0.4 s.
+Nothing else may import `kubernetes`, and here only functions do: it costs 0.4 s.
 """
 
 from __future__ import annotations
