@@ -50,6 +50,27 @@ def account(control_plane_eks, tmp_path_factory):
     found.close()
 
 
+@pytest.fixture(scope="session")
+def administrator(account):
+    """Who entered by IAM and prepares things: signed in once."""
+    shell = account.shell("administrator")
+    assert shell.login().ok
+    shell.keep_token()
+    return shell
+
+
+@pytest.fixture
+def mapped(account):
+    """With an aws-auth that a managed node group made, and no revision of it; gone afterwards."""
+    from cloud import AwsAuth
+
+    made = AwsAuth(account.cluster)
+    made.clear()
+    made.of_nodes()
+    yield made
+    made.clear()
+
+
 def pytest_runtest_setup(item):
     found = item.config.stash.get(_CLUSTER, None)
     if found is not None and found.operator.log.exists():
