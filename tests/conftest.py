@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from installation import Cluster
+from workers import TOGETHER, together
 
 # A busy machine is no reason to fail: what is slow is measured by the benches.
 settings.register_profile("cotenant", settings.default, deadline=None)
@@ -69,6 +70,24 @@ def mapped(account):
     made.of_nodes()
     yield made
     made.clear()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: together(item.nodeid) not in TOGETHER)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByPlane(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(nodeid)
+
+    return ByPlane(config, log)
 
 
 def pytest_runtest_setup(item):

@@ -29,11 +29,11 @@ def test_s2_01_s2_02_the_nodes_are_ready_and_a_namespace_is_made(administrator: 
 
 
 def test_s2_03_s4_05_the_installation_is_one_step_and_what_cannot_be_done_does_nothing(administrator: Shell) -> None:
-    again = administrator.cotenant("install", "--no-operator")
+    again = administrator.run("cotenant", "install", "--no-operator")
     assert again.ok, again
     assert "installed: " in again.err
     before = administrator.kubectl("get", "deployments", "-n", "cotenant-system", "-o", "name").out
-    refused = administrator.cotenant("install")
+    refused = administrator.run("cotenant", "install")
     assert refused.code == 2 and "Nothing was done" in refused.err
     assert administrator.kubectl("get", "deployments", "-n", "cotenant-system", "-o", "name").out == before
 
