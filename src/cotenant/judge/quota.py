@@ -14,7 +14,7 @@ from cotenant.model.finding import Finding
 from cotenant.model.limits import filled
 from cotenant.model.pool import fixed, floor, limits, quota, served, share, spelled, strict
 from cotenant.model.quantity import parse, same
-from cotenant.model.snapshot import TenantSnapshot, TenantView
+from cotenant.model.snapshot import PLUGIN, TenantSnapshot, TenantView, on_servers
 from cotenant.model.usage.objects import native
 
 COMPUTE = {
@@ -91,8 +91,8 @@ def seen_to_act(found: TenantSnapshot) -> Finding | None:
         return Finding("AccountingPending", "whether the policy cotenant-strict acts has not been tried yet", "Unknown")
     return Finding(
         "AccountingNotProven",
-        "the policy cotenant-strict was not seen to act, so real objects may exceed the limit; run: cotenant install; if its "
-        "binding was ever deleted, the API servers have to be restarted",
+        f"the policy cotenant-strict was not seen to act on {on_servers(found.unstrict)}, so real objects may exceed the "
+        f"limit; run: cotenant install; if its binding was ever deleted, the API servers have to be restarted; else {PLUGIN}",
     )
 
 
@@ -114,8 +114,8 @@ def policies_act(found: TenantSnapshot) -> Finding | None:
         return None
     return Finding(
         "QuotaNotStrict",
-        "the policies cotenant-quota-* were not seen to act on every API server: no new space is opened; if that stays, run: "
-        "cotenant install",
+        f"the policies cotenant-quota-* were not seen to act on {on_servers(found.unfenced)}: no new space is opened; if that "
+        f"stays, run: cotenant install; else {PLUGIN}",
     )
 
 
