@@ -142,10 +142,11 @@ def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
             asked = floor(found.view, one, key) if found.view else 0
             ceiling = share(found.view, one, key).ceiling if found.view else None
             if ceiling is not None and asked > ceiling:
+                own = one.spec.quota and key in (one.spec.quota.min or {})
                 return Finding(
                     "FloorAboveCeiling",
-                    f"space {one.metadata.name}: quota.space.min {key} {spelled(key, asked)} is above its ceiling "
-                    f"{spelled(key, ceiling)}, so it keeps {spelled(key, ceiling)}; lower min or raise what limits it",
+                    f"space {one.metadata.name}: {'its quota.min' if own else 'quota.space.min'} {key} {spelled(key, asked)} is above "
+                    f"its ceiling {spelled(key, ceiling)}, so it keeps {spelled(key, ceiling)}; lower min or raise what limits it",
                 )
     return None
 
@@ -153,10 +154,13 @@ def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
 def room_in_ledger(found: TenantSnapshot) -> Finding | None:
     """A ledger has an end."""
     for key, one in sorted(found.ledgers.items()):
-        if len(one.spec.entries) >= MOST and len(found.quotas) > MOST:
+        entries = {entry.space for entry in one.spec.entries}
+        without = [there.metadata.namespace for there in found.quotas if there.metadata.namespace not in entries]
+        if len(entries) >= MOST and without:
             return Finding(
                 "LedgerFull",
-                f"{key}: {len(found.quotas)} namespaces, and a ledger has {MOST} entries; those without one get no quota",
+                f"{key}: its ledger has {MOST} entries, the most there can be, and namespace {without[0]} has none: it gets no "
+                "quota until a space is deleted and its namespace gone",
             )
     return None
 
