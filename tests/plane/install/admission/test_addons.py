@@ -177,6 +177,26 @@ async def test_nor_is_it_changed_into_one_afterwards(place):
     passes(await place.ask("applications", {"metadata": {"labels": {"a": "b"}}}, **how))
 
 
+async def test_row_19_nor_does_a_member_take_off_what_stands_for_something_in_the_account(place, admin):
+    plural, spec, *_ = BAD["the traffic of others"]
+    about = {"metadata": {"name": "held", "finalizers": ["elbv2.k8s.aws/resources"]}}
+    passes(await place.ask(plural, body(plural, spec) | about, by=admin, dry=False))
+    how = {"name": "held", "method": "PATCH", "content_type": "application/merge-patch+json"}
+    off = {"metadata": {"finalizers": None}}
+
+    refused(await place.ask(plural, off, **how), "COTENANT-OBJECT-2", "elbv2.k8s.aws/resources")
+    passes(await place.ask(plural, {"metadata": {"labels": {"a": "b"}}}, **how))
+    passes(await place.ask(plural, off, by=admin, dry=False, **how))
+    # What its author put there, as the manual of Argo CD says, is the author's.
+    cascade = {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}
+    passes(
+        await place.ask(
+            "applications", body("applications", application()) | {"metadata": {"name": "own", **cascade}}, dry=False
+        )
+    )
+    passes(await place.ask("applications", off, **(how | {"name": "own"}), dry=False))
+
+
 async def test_the_controllers_make_what_is_theirs(place, admin):
     for case in ("names that nobody can read", "the traffic of others", "RBAC-20 an association"):
         plural, spec, *_ = BAD[case]
