@@ -324,7 +324,8 @@ def test_every_kind_gives_back_what_it_was_charged(cluster) -> None:
 
 def test_what_nobody_but_the_quota_controller_reads_comes_back_beside_pods_that_come_and_go(cluster) -> None:
     devices = "gpu.deviceclass.resource.k8s.io/devices"
-    with closing(Field(cluster, {"pods": "5", "secrets": "5", devices: "5"})) as field:
+    shared = {"shared": ["DeviceClass/gpu"]}
+    with closing(Field(cluster, {"pods": "5", "secrets": "5", devices: "5"}, addons=shared)) as field:
         path = f"{CLAIMS}/namespaces/{field.name}/resourceclaims"
         made = {SECRETS.path(field.name): {"metadata": {"name": "x"}}}
         if field.wire.json("GET", CLAIMS)[0] == 200:
