@@ -16,7 +16,7 @@ from cotenant.model.finding import Finding
 from cotenant.model.limits import filled
 from cotenant.model.pool import Reckoned, fixed, floor, limits, quota, served, share, spelled, strict
 from cotenant.model.quantity import parse, same
-from cotenant.model.snapshot import TenantSnapshot, TenantView
+from cotenant.model.snapshot import PLUGIN, TenantSnapshot, TenantView, on_servers
 from cotenant.model.usage.objects import native
 
 COMPUTE = {
@@ -93,8 +93,8 @@ def seen_to_act(found: TenantSnapshot) -> Finding | None:
         return Finding("AccountingPending", "whether the policy cotenant-strict acts has not been tried yet", "Unknown")
     return Finding(
         "AccountingNotProven",
-        "the policy cotenant-strict was not seen to act, so real objects may exceed the limit; run: cotenant install; if its "
-        "binding was ever deleted, the API servers have to be restarted",
+        f"the policy cotenant-strict was not seen to act on {on_servers(found.unstrict)}, so real objects may exceed the "
+        f"limit; run: cotenant install; if its binding was ever deleted, the API servers have to be restarted; else {PLUGIN}",
     )
 
 
@@ -116,8 +116,8 @@ def policies_act(found: TenantSnapshot) -> Finding | None:
         return None
     return Finding(
         "QuotaNotStrict",
-        "the policies cotenant-quota-* were not seen to act on every API server: no new space is opened; if that stays, run: "
-        "cotenant install",
+        f"the policies cotenant-quota-* were not seen to act on {on_servers(found.unfenced)}: no new space is opened; if that "
+        f"stays, run: cotenant install; else {PLUGIN}",
     )
 
 
@@ -147,10 +147,11 @@ def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
         for one in found.spaces:
             least, ceiling = asked(one), allowed(one).ceiling
             if ceiling is not None and least > ceiling:
+                own = one.spec.quota and key in (one.spec.quota.min or {})
                 return Finding(
                     "FloorAboveCeiling",
-                    f"space {one.metadata.name}: quota.space.min {key} {spelled(key, least)} is above its ceiling "
-                    f"{spelled(key, ceiling)}, so it keeps {spelled(key, ceiling)}; lower min or raise what limits it",
+                    f"space {one.metadata.name}: {'its quota.min' if own else 'quota.space.min'} {key} {spelled(key, least)} is above "
+                    f"its ceiling {spelled(key, ceiling)}, so it keeps {spelled(key, ceiling)}; lower min or raise what limits it",
                 )
     return None
 
@@ -158,10 +159,13 @@ def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
 def room_in_ledger(found: TenantSnapshot) -> Finding | None:
     """A ledger has an end."""
     for key, one in sorted(found.ledgers.items()):
-        if len(one.spec.entries) >= MOST and len(found.quotas) > MOST:
+        entries = {entry.space for entry in one.spec.entries}
+        without = [there.metadata.namespace for there in found.quotas if there.metadata.namespace not in entries]
+        if len(entries) >= MOST and without:
             return Finding(
                 "LedgerFull",
-                f"{key}: {len(found.quotas)} namespaces, and a ledger has {MOST} entries; those without one get no quota",
+                f"{key}: its ledger has {MOST} entries, the most there can be, and namespace {without[0]} has none: it gets no "
+                "quota until a space is deleted and its namespace gone",
             )
     return None
 

@@ -189,7 +189,8 @@ def _keep() -> list[Manifest]:
         _denial(
             f"!variables.stranger || request.operation != 'DELETE' || !({ours}) || "
             "has(namespaceObject.metadata.deletionTimestamp)",
-            "'COTENANT-QUOTA-5: ResourceQuota ' + request.name + ' is what limits namespace ' + request.namespace + "
+            # Of a deletion of many the request has no name.
+            "'COTENANT-QUOTA-5: ResourceQuota ' + oldObject.metadata.name + ' is what limits namespace ' + request.namespace + "
             "'; without it nothing does. It goes with the namespace, or when that is released'",
         ),
     ]
