@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from statistics import median
 from typing import Any
 
 from tests.bench.plane import Bench
+from tests.bench.turns import Cost, by_turns, unleashed
 
 from cotenant.api import keys
 from cotenant.kube.errors import Forbidden
 from cotenant.kube.resource import (
     LIMIT_RANGES,
     NAMESPACES,
-    PODS,
     RESOURCE_QUOTAS,
     SERVICE_ACCOUNTS,
     SERVICES,
@@ -26,7 +25,7 @@ from cotenant.kube.resource import (
 )
 
 Manifest = dict[str, Any]
-PAIRS = 400
+PODS = 400
 SPACE, POOL, NATIVE = "admission-space", "admission-pool", "admission-native"
 MARKS = {keys.TENANT: "acme", keys.SPACE: "dev"}
 RULES: Manifest = {
@@ -47,7 +46,7 @@ RULES: Manifest = {
 }
 
 
-def pod(namespace: str) -> Manifest:
+def pod() -> Manifest:
     """A usual pod: two containers, an init container, a volume and a toleration."""
     one = {"name": "main", "image": "registry.example/acme/main:1", "resources": {"limits": {"cpu": "1"}}}
     spec = {
@@ -58,8 +57,7 @@ def pod(namespace: str) -> Manifest:
         # Nobody schedules them: only their admission is of interest.
         "schedulingGates": [{"name": "example.com/never"}],
     }
-    metadata = {"generateName": "p-", "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "p-"}, "spec": spec}
 
 
 async def made(bench: Bench, namespace: str, *, space: bool, nodes: Manifest | None = None) -> None:
@@ -88,17 +86,16 @@ async def made(bench: Bench, namespace: str, *, space: bool, nodes: Manifest | N
             await asyncio.sleep(0.05)
 
 
-async def pod_creates(bench: Bench, pairs: int = PAIRS) -> tuple[float, float, float]:
-    """Medians in ms: of a space, of one with nodes of its own, and of the native namespace; created in turns."""
+async def pod_creates(bench: Bench, pods: int = PODS) -> list[Cost]:
+    """Of a pod in a space, in one with nodes of its own, and in the native namespace."""
     await made(bench, SPACE, space=True)
     await made(bench, POOL, space=True, nodes={"pool": "gold", "dedicated": True})
     await made(bench, NATIVE, space=False)
-    await asyncio.sleep(3)
-    ours, pooled, native = await by_turns(bench, (SPACE, POOL, NATIVE), pairs)
-    return ours, pooled, native
+    async with unleashed(bench, NATIVE):
+        return await by_turns(bench, (SPACE, POOL, NATIVE), pod, pods)
 
 
-async def crowded(bench: Bench, spaces: int, pairs: int = PAIRS) -> tuple[float, float]:
+async def crowded(bench: Bench, spaces: int, pods: int = PODS) -> list[Cost]:
     """The same of a space and the native namespace, among so many other spaces with a SpacePolicy each."""
     names = iter(range(spaces))
 
@@ -111,22 +108,8 @@ async def crowded(bench: Bench, spaces: int, pairs: int = PAIRS) -> tuple[float,
 
     await asyncio.gather(*(work() for _ in range(8)))
     await asyncio.sleep(5)
-    ours, native = await by_turns(bench, (SPACE, NATIVE), pairs)
-    return ours, native
-
-
-async def by_turns(bench: Bench, order: tuple[str, ...], pairs: int) -> list[float]:
-    """Median of the creates in each namespace, ms."""
-    times: dict[str, list[float]] = {name: [] for name in order}
-    for number in range(pairs + 20):
-        at = number % len(order)
-        for namespace in (*order[at:], *order[:at]):
-            body = pod(namespace)
-            began = time.perf_counter()
-            await bench.client.create(PODS, body)
-            if number >= 20:
-                times[namespace].append(1000 * (time.perf_counter() - began))
-    return [median(times[name]) for name in order]
+    async with unleashed(bench, NATIVE):
+        return await by_turns(bench, (SPACE, NATIVE), pod, pods)
 
 
 async def changes(bench: Bench, times: int = 200) -> list[float]:

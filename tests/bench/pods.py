@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from statistics import median
 from typing import Any
 
 from tests.bench.plane import Bench
 from tests.bench.transfers import deployment as workload
 from tests.bench.transfers import in_force, release
+from tests.bench.turns import Cost, by_turns, unleashed
 
 from cotenant.kube.errors import ApiError
 from cotenant.kube.resource import (
@@ -64,21 +64,15 @@ async def native(bench: Bench, name: str, like: str) -> None:
         await asyncio.sleep(0.02)
 
 
-async def paired(bench: Bench, pairs: int) -> tuple[float, int]:
-    """Median create in a space over that in the native namespace, in turns; and the webhook calls of all of them."""
-    await given(bench, "calm", {"pods": 20 * pairs, "requests.cpu": "1000"})
+async def paired(bench: Bench, pods: int) -> tuple[Cost, int]:
+    """A create in a space over that in the native namespace; and the webhook calls of all of them."""
+    await given(bench, "calm", {"pods": 20 * pods, "requests.cpu": "1000"})
     await native(bench, "plain", "calm-a")
-    for namespace in ("plain", "calm-a"):  # the first pod of a namespace pays for caches
-        await bench.client.create(PODS, body(), namespace)
     before = bench.plane.metrics()
-    times: dict[str, list[float]] = {"plain": [], "calm-a": []}
-    for number in range(pairs):
-        for namespace in ("plain", "calm-a")[:: 1 if number % 2 else -1]:
-            began = time.monotonic()
-            await bench.client.create(PODS, body(), namespace)
-            times[namespace].append(time.monotonic() - began)
+    async with unleashed(bench, "plain"):
+        plain, calm = await by_turns(bench, ("plain", "calm-a"), body, pods)
     calls = bench.plane.metrics().delta(before).sum("apiserver_admission_webhook_request_total")
-    return median(times["calm-a"]) / median(times["plain"]), int(calls)
+    return calm.over(plain), int(calls)
 
 
 async def falsely_refused(bench: Bench, pods: int = 200) -> tuple[int, float]:

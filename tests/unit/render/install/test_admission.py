@@ -14,7 +14,8 @@ from cotenant.model.platform import Platform
 from cotenant.render.install import deny
 from cotenant.render.install.admission import admission_policies
 from cotenant.render.install.admission.catalogue import catalogue, rule, rules
-from cotenant.render.install.admission.rule import manifests, short, told
+from cotenant.render.install.admission.pools import forced
+from cotenant.render.install.admission.rule import manifests, short, told, written
 
 MANIFESTS = [one for one in deny(Platform()) if one["kind"] == "ValidatingAdmissionPolicy"]
 BINDINGS = [one for one in deny(Platform()) if one["kind"] == "ValidatingAdmissionPolicyBinding"]
@@ -96,6 +97,22 @@ def test_the_audit_log_gets_tenant_space_and_rule_of_what_breaks_one():
         keys = [one["key"] for one in spec["auditAnnotations"]]
         mode = ["mode", "breakglass"] if policy.breakable else ["mode"] if policy.parameters else []
         assert keys == ["tenant", "space", "rule", *mode]
+
+
+@pytest.mark.parametrize("policy", admission_policies(Platform()), ids=lambda one: one.name)
+def test_what_keeps_every_rule_is_let_go_by_the_condition_which_is_looked_at_once(policy):
+    [condition] = manifests(policy, Platform())[0]["spec"]["matchConditions"]
+    kept = [f"({written(policy, rule.holds)})" for rule in policy.rules]
+
+    assert condition["expression"].endswith(f"!({' && '.join(kept)})")
+    assert "variables." not in condition["expression"]  # the API server knows none there
+
+
+def test_the_pool_is_written_by_the_space_policy_that_has_one_and_by_none_of_its_copies():
+    _, binding = forced(Platform())
+
+    chosen = {one["key"]: one["operator"] for one in binding["spec"]["paramRef"]["selector"]["matchExpressions"]}
+    assert chosen == {"cotenant.dev/pool": "Exists", "cotenant.dev/enforcement": "DoesNotExist"}
 
 
 def test_a_sentence_becomes_an_expression_in_which_quotes_are_safe():
