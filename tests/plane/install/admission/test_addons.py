@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cotenant.cli.cluster.trial import tried
 from cotenant.kube import resource
 from plane.install.admission.conftest import STRICT
 from plane.install.admission.place import GROUPS, Manifest, definition, passes, refused
@@ -247,6 +248,34 @@ async def test_nor_is_it_changed_into_one_afterwards(place):
         await place.ask("applications", {"spec": {"destination": {"namespace": "tenant-b"}}}, **how), "COTENANT-ADDON-4"
     )
     passes(await place.ask("applications", {"metadata": {"labels": {"a": "b"}}}, **how))
+
+
+async def test_what_is_no_longer_shared_is_named_before_anybody_stumbles_over_it(place, make_place, admin):
+    """As `cotenant policies check` and `cotenant plan` ask: of every kind that the cluster serves and the rules look at."""
+    space = "admission-trial"
+    there = await make_place(space, STRICT | {"addons": {"shared": SHARED}})
+    made = (
+        ("externalsecrets", {"secretStoreRef": store("ClusterSecretStore", "acme")}),
+        ("certificates", certificate("app.acme.example.com")),
+        ("applications", application(space)),
+        ("issuers", {"selfSigned": {}}),
+    )
+    async with asyncio.timeout(20):
+        for plural, spec in made:
+            while not (await there.ask(plural, body(plural, spec), dry=False)).ok:
+                await asyncio.sleep(0.1)
+        less = {"name": "policy", "method": "PATCH", "content_type": "application/merge-patch+json", "dry": False}
+        passes(await there.ask("spacepolicies", {"spec": {"addons": None}}, by=there.operator, **less))
+        again = body(*made[0]) | {"metadata": {"name": "again"}}
+        while (await there.ask("externalsecrets", again)).ok:
+            await asyncio.sleep(0.1)
+
+    trial = await tried(admin, ["acme"])
+
+    assert not trial.unasked
+    assert {(one.kind, one.rule) for one in trial.refused if one.namespace == space} == {
+        (kind, "COTENANT-ADDON-1") for kind in ("ExternalSecret", "Certificate", "Application")
+    }
 
 
 async def test_row_19_nor_does_a_member_take_off_what_stands_for_something_in_the_account(place, admin):
