@@ -67,6 +67,8 @@ CANARY = f"{GROUP}/canary"
 """On the namespace in which an installation tries its policies, and which goes with that."""
 ENFORCEMENT = f"{GROUP}/enforcement"
 """On a SpacePolicy beside it: what the API server does by it, warn or observe."""
+POOLED = f"{GROUP}/pool"
+"""On a SpacePolicy with nodes.pool, its name: without it the API server writes no pool into pods."""
 
 
 def home_of(tenant: str) -> str:

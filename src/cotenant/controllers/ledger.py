@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from cotenant.api.keys import COTENANT, SPACE, home_of
 from cotenant.api.ledger import TenantLedger
-from cotenant.api.limits import LimitItem
 from cotenant.api.space import Space
 from cotenant.api.workload import Workload
 from cotenant.apply.escrow import Books, Deed, Escrow, Moot
@@ -66,6 +67,8 @@ class Holdings(Struct):
     gone: frozenset[str]
     expected: int
     """How many spaces there are or are about to be."""
+    counted: frozenset[str]
+    """Those whose quota is counted and not held down by a recount."""
     coming: dict[str, list[Coming]]
     """What workloads are about to create, by namespace."""
     ages: dict[str, float | None]
@@ -169,7 +172,10 @@ class LedgerController:
         count = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
         ages = {space: self.pulse.age(books, space) for space in spaces}
         source = pool.revision(tenant, profile)
-        return Holdings(view, source, limits, books, spaces, gone, count, self.coming(spaces), ages)
+        # Without a count nothing can be said about it, and nothing may run there; its first one would only be a conflict.
+        # One that is being recounted is left alone: that takes two seconds, and what it held comes back then.
+        counted = frozenset(space for space, one in quotas.items() if one.status.used and not pool.frozen(one))
+        return Holdings(view, source, limits, books, spaces, gone, count, counted, self.coming(spaces), ages)
 
     def coming(self, spaces: Iterable[str]) -> dict[str, list[Coming]]:
         """What workloads are about to create, by namespace; nothing for those that want nothing more."""
@@ -194,12 +200,10 @@ class LedgerController:
         """What to do next about one key: repairs first, then transfers; what waits for a drain waits for the next look."""
         books, limit = found.books, Limit(found.limits[key], found.source)
         ledger = books.ledger(key)
-        # Without a count nothing can be said about it, and nothing may run there; its first one would only be a conflict.
-        # One that is being recounted is left alone: that takes two seconds, and what it held comes back then.
         quotas = {
             space: books.readings.quota(there, key)
             for space, there in books.quotas.items()
-            if key in there.spec.hard and there.status.used and not pool.frozen(there)
+            if space in found.counted and key in there.spec.hard
         }
         intents = self.uncounted(found, quotas, plan_repairs(ledger, quotas, limit, found.gone))
         newcomers = {one.space for one in intents if isinstance(one, Grow) and one.admit}
@@ -246,26 +250,21 @@ class LedgerController:
         within = found.limits[key]
         limits, asks = found.view.rules.limits, self.world.asks
         pulses = {space: Pulse(age=found.ages[space]) for space in quotas}
-        for space in (found.coming.keys() | asks.known.keys()) & quotas.keys():
-            pods = found.coming.get(space, ())
-            pulses[space] = expected(pods, key, limits, found.ages[space], asks.wanted(space, key))
-        ahead = (largest(one, key, limits) for one in found.coming.values())
+        charges = {
+            space: [Charged(one.pods, one.charge(key, limits), one.refused) for one in pods]
+            for space, pods in found.coming.items()
+        }
+        for space in (charges.keys() | asks.known.keys()) & quotas.keys():
+            pulses[space] = expected(charges.get(space, ()), found.ages[space], asks.wanted(space, key))
+        ahead = (one.each for pods in charges.values() for one in pods)
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
         return plan_transfers(ledger, quotas, wanted, self.shares(found, key, quotas), within)
 
     def shares(self, found: Holdings, key: str, spaces: Iterable[str]) -> dict[str, Share]:
-        """Floors and ceilings of one key. Spaces that say nothing of their own have the same: of many, it is counted once."""
-        usual: Share | None = None
-        shares = {}
-        for name in spaces:
-            space = found.spaces[name]
-            if space is None or space.spec.quota is not None:
-                shares[name] = pool.share(found.view, space, key)
-            else:
-                usual = usual or pool.share(found.view, space, key)
-                shares[name] = usual
-        return shares
+        """Floors and ceilings of one key."""
+        of = pool.Reckoned[Share](partial(pool.share, found.view, key=key))
+        return {name: of(space) if (space := found.spaces[name]) else Share() for name in spaces}
 
     def unguarded(self, intent: Intent) -> Intent:
         """Drains wait for status.hard themselves while the policy that binds charges is not proven."""
@@ -331,16 +330,19 @@ def grown(deed: Deed) -> bool:
     return isinstance(deed.intent, Grow) and not deed.intent.admit and deed.outcome is Outcome.DONE
 
 
-def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: float | None, asked: int = 0) -> Pulse:
+class Charged(NamedTuple):
+    """Pods that are about to come, and what each is charged of one key."""
+
+    pods: int
+    each: int
+    refused: bool
+
+
+def expected(pods: Iterable[Charged], age: float | None, asked: int = 0) -> Pulse:
     """What a space is about to take of a key. `asked`: for pods that wait, which are as good as refused."""
-    refused = asked + sum(one.pods * one.charge(key, limits) for one in pods if one.refused)
-    ahead = sum(one.pods * one.charge(key, limits) for one in pods if not one.refused)
+    refused = asked + sum(one.pods * one.each for one in pods if one.refused)
+    ahead = sum(one.pods * one.each for one in pods if not one.refused)
     return Pulse(refused=refused, ahead=ahead, age=age)
-
-
-def largest(pods: Iterable[Coming], key: str, limits: list[LimitItem]) -> int:
-    """The largest pod that is about to come."""
-    return max((one.charge(key, limits) for one in pods), default=0)
 
 
 class Company:

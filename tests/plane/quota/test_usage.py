@@ -16,6 +16,7 @@ from cotenant.kube.resource import PERSISTENT_VOLUME_CLAIMS, PODS, RESOURCE_QUOT
 from cotenant.model.quantity import parse
 from cotenant.model.usage.amounts import added, of, read
 from cotenant.model.usage.objects import kind_of, usage
+from installation import Manifest
 
 pytestmark = pytest.mark.cluster
 KEYS = [
@@ -196,6 +197,33 @@ def test_services_claims_and_secrets_are_charged_what_we_reckon(place) -> None:
         after = charged(wire, name)
         assert {key: after[key] - before[key] for key in KEYS} == of(usage(kinds[resource], made, now()), KEYS)
     assert recount(wire, name) == ours(wire, name)
+
+
+def test_a_claim_whose_expansion_failed_is_charged_what_we_reckon(place) -> None:
+    """At each step of a recovery. What the resizer writes is charged by the status, without regard to the limit."""
+    wire, name = place
+    body = {"metadata": {"name": "wide"}, "provisioner": "example.com/x", "allowVolumeExpansion": True}
+    wire.json("POST", "/apis/storage.k8s.io/v1/storageclasses", body)
+    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": "wide", "resources": {"requests": {"storage": "1Gi"}}}
+    claim = f"o{next(numbers)}"
+    wire.expect("POST", PERSISTENT_VOLUME_CLAIMS.path(name), {"metadata": {"name": claim}, "spec": spec})
+    asked: Manifest = {"resources": {"requests": {"storage": "5Gi"}}}
+    less: Manifest = {"resources": {"requests": {"storage": "2Gi"}}}
+    steps: list[tuple[str | None, Manifest, int]] = [
+        ("status", {"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}, 1),
+        (None, {"spec": asked}, 5),
+        ("status", {"status": {"allocatedResources": {"storage": "5Gi"}}}, 5),
+        (None, {"spec": less}, 5),
+        ("status", {"status": {"allocatedResources": {"storage": "2Gi"}}}, 2),
+        ("status", {"status": {"allocatedResources": {"storage": "4Gi"}}}, 4),
+    ]
+    key = "requests.storage"
+    others = ours(wire, name)[key] - 2**30
+    for part, patch, size in steps:
+        before = charged(wire, name)[key]
+        wire.expect("PATCH", PERSISTENT_VOLUME_CLAIMS.path(name, claim, part), patch)
+        assert charged(wire, name)[key] >= max(before, others + size * 2**30)
+        assert recount(wire, name)[key] == ours(wire, name)[key] == others + size * 2**30, patch
 
 
 def test_an_update_charges_more_and_never_less(place) -> None:

@@ -100,18 +100,22 @@ def largest() -> Manifest:
 
 
 def multiplied(policy: Manifest, times: int) -> Manifest:
-    """The policy with each expression evaluated so many times, its variables included; what asks the authorizer is left out."""
+    """The policy with what decides evaluated so many times: its condition, and its verdict with the variables written out.
+
+    What asks the authorizer is left out.
+    """
     found = copy.deepcopy(policy)
     spec = found["spec"]
     values: dict[str, str] = {}
     for one in spec["variables"]:
         values[one["name"]] = inlined(one["expression"], values)
     often = ", ".join(map(str, range(times)))
-    broken = values["broken"]
+    decisions = (spec.pop("matchConditions")[0]["expression"], f"({values['broken']}) == ''")
     spec["variables"] = []
     spec["auditAnnotations"] = []
     spec["validations"] = [
-        {"expression": f"[{often}].all(turn, ({broken}) == '' || turn >= 0)", "reason": "Forbidden", "message": "never"}
+        {"expression": f"[{often}].all(turn, ({one}) || turn >= 0)", "reason": "Forbidden", "message": "never"}
+        for one in decisions
     ]
     return found
 
