@@ -17,9 +17,6 @@ from cotenant.kube.resource import (
     CLUSTER_ROLES,
     DEPLOYMENTS,
     LEASES,
-    PODS,
-    SECRETS,
-    SERVICES,
     SPACES,
     VALIDATING_POLICY_BINDINGS,
 )
@@ -33,7 +30,6 @@ pytestmark = pytest.mark.cluster
 LIMIT = 10
 HARD = {"pods": str(LIMIT)}
 HOME = "cotenant-system"
-CLAIMS = "/apis/resource.k8s.io/v1"
 PATIENCE = 60.0
 NOISE = 1.0
 """Seconds that a roll is given for other work on the machine."""
@@ -305,45 +301,6 @@ def test_a_leak_in_a_space_that_is_never_quiet_is_mended_behind_a_closed_door(fi
     assert field.ledger()["spec"]["entries"][0]["allocation"] == LIMIT
     assert FROZEN not in field.quota()["metadata"].get("annotations", {})
     eventually(lambda: field.create("free")[0] == 201)
-
-
-def test_every_kind_gives_back_what_it_was_charged(cluster) -> None:
-    hard = {"pods": "5", "count/pods": "5", "services": "5", "services.loadbalancers": "5"}
-    kinds = {"types": ["ClusterIP", "NodePort", "LoadBalancer"]}
-    with closing(Field(cluster, hard, services=kinds)) as field:
-        service = {"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}
-        field.wire.expect("POST", SERVICES.path(field.name), service)
-        field.create("p")
-        time.sleep(1)
-        field.wire.expect("PATCH", SERVICES.path(field.name, "s"), {"spec": {"type": "ClusterIP"}})
-        field.wire.expect("PATCH", PODS.path(field.name, "p", "status"), {"status": {"phase": "Succeeded"}})
-        want = {"pods": "0", "count/pods": "1", "services": "1", "services.loadbalancers": "0"}
-        # Before the quota controller may: that is two seconds after the last charge.
-        eventually(lambda: want.items() <= field.quota()["status"]["used"].items(), within=1.0)
-
-
-def test_what_nobody_but_the_quota_controller_reads_comes_back_beside_pods_that_come_and_go(cluster) -> None:
-    devices = "gpu.deviceclass.resource.k8s.io/devices"
-    with closing(Field(cluster, {"pods": "5", "secrets": "5", devices: "5"})) as field:
-        path = f"{CLAIMS}/namespaces/{field.name}/resourceclaims"
-        made = {SECRETS.path(field.name): {"metadata": {"name": "x"}}}
-        if field.wire.json("GET", CLAIMS)[0] == 200:
-            wanted = {"name": "one", "exactly": {"deviceClassName": "gpu", "count": 2}}
-            made[path] = {"metadata": {"name": "x"}, "spec": {"devices": {"requests": [wanted]}}}
-        for where, body in made.items():
-            field.wire.expect("POST", where, body)
-        eventually(lambda: field.used("secrets") == "1" and (path not in made or field.used(devices) == "2"))
-        for where in made:
-            field.wire.expect("DELETE", f"{where}/x")
-
-        def back() -> bool:
-            field.create("restless")
-            field.delete("restless")
-            return field.used("secrets") == field.used(devices) == "0"
-
-        eventually(back, every=0.2)
-        told = f"counted by Kubernetes alone, as ever: {devices}, secrets"
-        expect_condition(field.team.tenant, "Strict", told, of="StrictAccounting")
 
 
 # -- coming and going
