@@ -263,13 +263,14 @@ class ServiceAccountsSpec(Struct, rename="camel", frozen=True, kw_only=True, omi
 
 
 class AddonsSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
-    """What objects of add-ons (External Secrets, cert-manager, Argo CD, Flux, Gateway API) may refer to."""
+    """What objects of add-ons (External Secrets, cert-manager, Argo CD, Flux, Gateway API) and claims of devices may refer to."""
 
     shared: (
         Annotated[list[Annotated[Annotated[str, Meta(max_length=384)], ruled(SHARED)]], Meta(max_length=50)] | None
     ) = None
-    """Objects of the platform, such as ClusterIssuer/letsencrypt, ClusterSecretStore/acme, AppProject/acme or
-    Gateway/infra/public: kind and name, with the namespace between them where there is one. Absent: none."""
+    """Objects of the platform, such as ClusterIssuer/letsencrypt, ClusterSecretStore/acme, AppProject/acme,
+    DeviceClass/gpu.example.com, SecretStoreProvider/doppler or Gateway/infra/public: kind and name, with the namespace
+    between them where there is one. Absent: none."""
 
 
 class Rules(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

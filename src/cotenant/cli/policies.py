@@ -62,7 +62,8 @@ def check(*, tenants: tuple[str, ...], output: str | None, no_headers: bool, **f
     """What runs today and would be refused if every rule refused. Without a name: of all tenants.
 
     Each object is asked for once more, as a dry run that changes nothing; the API server answers by what its policies and
-    the Tenant say now. For rules that observe or warn, before they are enforced. Exit 0: nothing; 1: something; 2: no answer;
+    the Tenant say now. For rules that observe or warn, before they are enforced. Also named: PodDisruptionBudgets that
+    together, or by the number of their pods, let no pod go. Exit 0: nothing; 1: something; 2: no answer;
     3: not everything could be asked.
     """
     from cotenant.cli.cluster.trial import Trial, tried
@@ -74,11 +75,14 @@ def check(*, tenants: tuple[str, ...], output: str | None, no_headers: bool, **f
     found = ask(work, **flags)
     if output:
         refused = [asdict(one) for one in found.refused]
-        write(document("PolicyTrial", asked=found.asked, refused=refused, unasked=found.unasked), output)
+        held = [asdict(one) for one in found.held]
+        write(document("PolicyTrial", asked=found.asked, refused=refused, unasked=found.unasked, held=held), output)
     elif found.refused:
         rows = [(one.namespace, one.kind, one.name, one.rule, one.message.partition(";")[0]) for one in found.refused]
         click.echo(table(("NAMESPACE", "KIND", "NAME", "RULE", "WHAT"), rows, headers=not no_headers))
     say(f"{found.asked} objects asked for once more, {len(found.refused)} would be refused")
+    for kept in found.held:
+        say(f"no rule refuses it, and no eviction passes: {kept.namespace}: {kept.budgets}: {kept.why}")
     for one in found.unasked:
         say(f"not asked: {one}")
     if found.refused:

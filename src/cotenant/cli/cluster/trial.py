@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from cotenant.api.builtin import Manifest
 from cotenant.api.keys import SPACE, TENANT
+from cotenant.cli.cluster.addons import addons
 from cotenant.cli.cluster.workloads import CRON_JOBS
+from cotenant.judge.budgets import held
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists, ApiError, Forbidden, NotFound, Unavailable
@@ -22,10 +24,6 @@ from cotenant.kube.resource import Resource
 from cotenant.render.install.admission.catalogue import catalogue
 from cotenant.render.install.admission.mode import TRIAL
 
-GATEWAYS = tuple(
-    Resource("gateway.networking.k8s.io", "v1", plural, kind, namespaced=True)
-    for plural, kind in (("gateways", "Gateway"), ("httproutes", "HTTPRoute"), ("grpcroutes", "GRPCRoute"))
-)
 DECIDED = {rule.id for policy in catalogue() if policy.parameters for rule in policy.rules}
 """Rules that a SpacePolicy decides, firm ones included."""
 KINDS = (
@@ -38,7 +36,6 @@ KINDS = (
     resource.PODS,
     resource.SERVICES,
     Resource("networking.k8s.io", "v1", "ingresses", "Ingress", namespaced=True),
-    *GATEWAYS,
     resource.PERSISTENT_VOLUME_CLAIMS,
     resource.SERVICE_ACCOUNTS,
     resource.POD_DISRUPTION_BUDGETS,
@@ -65,12 +62,21 @@ class Refused(Struct, frozen=True, rename="camel"):
     message: str
 
 
+class Held(Struct, frozen=True):
+    """Budgets of a namespace that let no pod go, which no rule sees: it looks at one object."""
+
+    namespace: str
+    budgets: str
+    why: str
+
+
 class Trial(Struct, frozen=True):
     """What was asked and answered; `unasked` is what could not be, with why."""
 
     asked: int
     refused: list[Refused]
     unasked: list[str]
+    held: list[Held]
 
 
 async def tried(client: Client, tenants: Collection[str]) -> Trial:
@@ -80,23 +86,31 @@ async def tried(client: Client, tenants: Collection[str]) -> Trial:
     places = {one["metadata"]["name"]: one["metadata"]["labels"][TENANT] for one in spaces}
     gate, unasked = asyncio.Semaphore(AT_ONCE), list[str]()
     found: list[tuple[Resource, Manifest]] = []
-    for kind in KINDS:
+    there: dict[tuple[str, str], list[Manifest]] = {}
+    for kind in (*KINDS, *await addons(client, unasked)):
         for place in places:
             try:
                 listing = await client.list(kind, place)
             except NotFound:
-                break  # optional kinds
+                break  # its definition has gone
             except Forbidden as error:
                 unasked.append(str(error))
                 break
+            if kind in (resource.PODS, resource.POD_DISRUPTION_BUDGETS):
+                there[kind.kind, place] = listing.items
             found += [(kind, one) for one in listing.items if not controlled(one)]
 
-    async def one(kind: Resource, there: Manifest) -> Refused | None:
+    async def one(kind: Resource, existing: Manifest) -> Refused | None:
         async with gate:
-            return await _asked(client, kind, there, places, unasked)
+            return await _asked(client, kind, existing, places, unasked)
 
-    answers = await asyncio.gather(*(one(kind, there) for kind, there in found))
-    return Trial(len(found), [each for each in answers if each], unasked)
+    answers = await asyncio.gather(*(one(kind, existing) for kind, existing in found))
+    kept = [
+        Held(place, names, why)
+        for place in places
+        for names, why in held(there.get(("PodDisruptionBudget", place), ()), there.get(("Pod", place), ()))
+    ]
+    return Trial(len(found), [each for each in answers if each], unasked, kept)
 
 
 async def _asked(

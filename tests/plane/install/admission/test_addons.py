@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cotenant.cli.cluster.trial import tried
 from cotenant.kube import resource
 from plane.install.admission.conftest import STRICT
 from plane.install.admission.place import GROUPS, Manifest, definition, passes, refused
@@ -208,7 +209,10 @@ DEVICES: dict[str, tuple[list[Manifest], str, str]] = {
 
 @pytest.fixture(scope="module")
 async def claims(place, admin):
-    """The versions in which claims of devices are served."""
+    """The versions in which claims of devices are served; in a namespace where Kubernetes itself allows adminAccess."""
+    await admin.merge(
+        resource.NAMESPACES, SPACE, {"metadata": {"labels": {"resource.kubernetes.io/admin-access": "true"}}}
+    )
     status, text = await admin.raw("GET", "/apis/resource.k8s.io")
     found = [one["version"] for one in json.loads(text)["versions"]] if status == 200 else []
     return [one for one in found if one in ("v1", "v1beta2", "v1beta1")]
@@ -223,8 +227,6 @@ async def test_node_12_no_claim_of_devices_but_of_those_that_are_shared(place, c
             GROUPS[plural] = f"resource.k8s.io/{version}"
             one = devices(version, *requests)
             answer = await place.ask(plural, one if plural == "resourceclaims" else {"spec": one})
-            if rule == "ADDON-7" and answer.status == 422:
-                continue  # Kubernetes itself wants a label on the namespace, which cotenant never gives.
             if rule == "ADDON-7" and answer.ok:
                 assert "adminAccess" not in json.dumps(answer.body)  # 1.33 drops it before anybody looks
                 continue
@@ -247,6 +249,34 @@ async def test_nor_is_it_changed_into_one_afterwards(place):
         await place.ask("applications", {"spec": {"destination": {"namespace": "tenant-b"}}}, **how), "COTENANT-ADDON-4"
     )
     passes(await place.ask("applications", {"metadata": {"labels": {"a": "b"}}}, **how))
+
+
+async def test_what_is_no_longer_shared_is_named_before_anybody_stumbles_over_it(place, make_place, admin):
+    """As `cotenant policies check` and `cotenant plan` ask: of every kind that the cluster serves and the rules look at."""
+    space = "admission-trial"
+    there = await make_place(space, STRICT | {"addons": {"shared": SHARED}})
+    made = (
+        ("externalsecrets", {"secretStoreRef": store("ClusterSecretStore", "acme")}),
+        ("certificates", certificate("app.acme.example.com")),
+        ("applications", application(space)),
+        ("issuers", {"selfSigned": {}}),
+    )
+    async with asyncio.timeout(20):
+        for plural, spec in made:
+            while not (await there.ask(plural, body(plural, spec), dry=False)).ok:
+                await asyncio.sleep(0.1)
+        less = {"name": "policy", "method": "PATCH", "content_type": "application/merge-patch+json", "dry": False}
+        passes(await there.ask("spacepolicies", {"spec": {"addons": None}}, by=there.operator, **less))
+        again = body(*made[0]) | {"metadata": {"name": "again"}}
+        while (await there.ask("externalsecrets", again)).ok:
+            await asyncio.sleep(0.1)
+
+    trial = await tried(admin, ["acme"])
+
+    assert not trial.unasked
+    assert {(one.kind, one.rule) for one in trial.refused if one.namespace == space} == {
+        (kind, "COTENANT-ADDON-1") for kind in ("ExternalSecret", "Certificate", "Application")
+    }
 
 
 async def test_row_19_nor_does_a_member_take_off_what_stands_for_something_in_the_account(place, admin):

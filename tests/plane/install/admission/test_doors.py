@@ -167,7 +167,13 @@ async def test_what_breaks_a_rule_already_can_still_be_let_go_of(strict, operato
 
     passes(
         await place.ask(
-            "services", {"metadata": {"finalizers": None}}, name="old", method="PATCH", content_type=MERGE, dry=False
+            "services",
+            {"metadata": {"finalizers": None}},
+            name="old",
+            method="PATCH",
+            content_type=MERGE,
+            dry=False,
+            by=place.admin,
         )
     )
     how = {"name": "old", "method": "PATCH", "content_type": MERGE}
