@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 TESTS ?= tests
-# Each worker has planes of its own. Half of a test's time is waiting, so two keep two cores busy.
+# Each worker has planes of its own; which files share one is in tests/workers.py. Half of a test's time is waiting.
 WORKERS ?= 2
 # A user's shell must not decide which cluster the tests meet.
 unexport KUBECONFIG

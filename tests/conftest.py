@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from installation import Cluster
+from workers import TOGETHER, together
 
 # A busy machine is no reason to fail: what is slow is measured by the benches.
 settings.register_profile("cotenant", settings.default, deadline=None)
@@ -48,6 +49,45 @@ def account(control_plane_eks, tmp_path_factory):
     found = Cloud(control_plane_eks, tmp_path_factory.mktemp("cloud"))
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def administrator(account):
+    """Who entered by IAM and prepares things: signed in once."""
+    shell = account.shell("administrator")
+    assert shell.login().ok
+    shell.keep_token()
+    return shell
+
+
+@pytest.fixture
+def mapped(account):
+    """With an aws-auth that a managed node group made, and no revision of it; gone afterwards."""
+    from cloud import AwsAuth
+
+    made = AwsAuth(account.cluster)
+    made.clear()
+    made.of_nodes()
+    yield made
+    made.clear()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: together(item.nodeid) not in TOGETHER)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByPlane(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(nodeid)
+
+    return ByPlane(config, log)
 
 
 def pytest_runtest_setup(item):

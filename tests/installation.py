@@ -128,7 +128,7 @@ class Operator:
         with self.log.open("ab") as log:
             # The same folder each time: its name is part of the identity by which a restart knows its own Lease.
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not self.ready():
             assert self.process.poll() is None, f"the operator ended:\n{self.tail()}"
             assert time.monotonic() < deadline, f"the operator is not ready:\n{self.tail()}"

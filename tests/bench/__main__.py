@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 import yaml
-from tests.bench import admission, pods, transfers
+from tests.bench import admission, iam, pods, transfers
 from tests.bench.onboarding import Run, by_cotenant, by_script, say, settled
 from tests.bench.plane import Bench
 from tests.bench.usable import calls_of_pods, first, latencies
@@ -113,6 +113,19 @@ async def policed() -> Figures:
             "pod create at 1,500 spaces, policies over native, p50 ratio": crowd / alone,
             "parameter change obeyed p99, ms": transfers.p99(times),
         }
+
+
+async def mapped() -> Figures:
+    """60 tenants with three members by IAM principal each, from no access entry at all."""
+    say("members by IAM principal: 60 tenants with three each")
+    took, made, making, after = await iam.entries(60, 3)
+    say(f"  {made} access entries in {took:.0f} s, {len(making)} EKS calls; a look afterwards: {len(after)}")
+    return {
+        "EKS calls in any minute while members are mapped": iam.most(making, 60),
+        "EKS calls per member mapped": len(making) / made,
+        "EKS calls of a look that finds nothing to do": len(after),
+        "EKS writes of a look that finds nothing to do": iam.writes(after),
+    }
 
 
 async def ten_thousand(tenants: int, spaces: int) -> Figures:
@@ -214,16 +227,21 @@ def main() -> int:
     parser.add_argument("--tenants", type=int, help="so many tenants instead")
     parser.add_argument("--policies", action="store_true", help="what the policies cost alone")
     parser.add_argument("--quota", action="store_true", help="transfers of quota and pods alone, without onboarding")
+    parser.add_argument("--iam", action="store_true", help="what members by IAM principal cost the EKS API alone")
     parser.add_argument("--spaces", type=int, default=200, help="with --quota: spaces of the tenant that has many")
     choice = parser.parse_args()
     if choice.policies:
         return report(asyncio.run(policed()))
     if choice.quota:
         return report(asyncio.run(shared(choice.spaces)))
+    if choice.iam:
+        return report(asyncio.run(mapped()))
     if choice.ten_thousand:
         return report(asyncio.run(ten_thousand(choice.tenants or 2000, 5)))
-    found = {"help, ms": help_time(), "demo, seconds": demo_time()} | asyncio.run(untouched()) | asyncio.run(policed())
-    return report(found | asyncio.run(usual(choice.tenants or 200, 5)))
+    found = {"help, ms": help_time(), "demo, seconds": demo_time()}
+    for part in (untouched(), policed(), usual(choice.tenants or 200, 5), shared(choice.spaces), mapped()):
+        found |= asyncio.run(part)
+    return report(found)
 
 
 if __name__ == "__main__":

@@ -158,5 +158,7 @@ async def through(bench: Bench, service: Manifest) -> bool:
 def policy(namespace: str, spec: Manifest) -> Manifest:
     """A SpacePolicy."""
     ours = {keys.MANAGED_BY: keys.COTENANT, **MARKS}
+    if pool := spec.get("nodes", {}).get("pool"):
+        ours |= {keys.POOLED: pool}
     metadata = {"name": keys.POLICY, "namespace": namespace, "labels": ours}
     return {"apiVersion": SPACE_POLICIES.api_version, "kind": SPACE_POLICIES.kind, "metadata": metadata, "spec": spec}

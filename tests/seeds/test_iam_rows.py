@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,35 +15,27 @@ pytestmark = pytest.mark.cluster
 CREATED = "tenant.cotenant.dev/{} created"
 
 
-@pytest.fixture
-def admin(account: Cloud) -> Iterator[Shell]:
-    """The administrator of the account, with a kubeconfig as AWS documents it."""
-    shell = account.shell("rows-administrator")
-    assert shell.login().ok
-    return shell
-
-
 def manifest(name: str, **spec: object) -> str:
     return json.dumps(
         {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": name}, "spec": spec}
     )
 
 
-def test_s2_01_s2_02_the_nodes_are_ready_and_a_namespace_is_made(admin: Shell) -> None:
-    rows = admin.kubectl("get", "nodes", "--no-headers").out.splitlines()
+def test_s2_01_s2_02_the_nodes_are_ready_and_a_namespace_is_made(administrator: Shell) -> None:
+    rows = administrator.kubectl("get", "nodes", "--no-headers").out.splitlines()
     assert rows and all(row.split()[1] == "Ready" for row in rows)
     name = f"kiosk-{fresh()}"
-    assert admin.kubectl("create", "namespace", name).out == f"namespace/{name} created\n"
+    assert administrator.kubectl("create", "namespace", name).out == f"namespace/{name} created\n"
 
 
-def test_s2_03_s4_05_the_installation_is_one_step_and_what_cannot_be_done_does_nothing(admin: Shell) -> None:
-    again = admin.cotenant("install", "--no-operator")
+def test_s2_03_s4_05_the_installation_is_one_step_and_what_cannot_be_done_does_nothing(administrator: Shell) -> None:
+    again = administrator.run("cotenant", "install", "--no-operator")
     assert again.ok, again
     assert "installed: " in again.err
-    before = admin.kubectl("get", "deployments", "-n", "cotenant-system", "-o", "name").out
-    refused = admin.cotenant("install")
+    before = administrator.kubectl("get", "deployments", "-n", "cotenant-system", "-o", "name").out
+    refused = administrator.run("cotenant", "install")
     assert refused.code == 2 and "Nothing was done" in refused.err
-    assert admin.kubectl("get", "deployments", "-n", "cotenant-system", "-o", "name").out == before
+    assert administrator.kubectl("get", "deployments", "-n", "cotenant-system", "-o", "name").out == before
 
 
 def test_s2_04_users_without_permissions_have_tokens_and_cannot_look_at_the_cluster(account: Cloud) -> None:
@@ -55,7 +46,9 @@ def test_s2_04_users_without_permissions_have_tokens_and_cannot_look_at_the_clus
         assert "AccessDeniedException" in refused.err and "eks:DescribeCluster" in refused.err
 
 
-def test_s2_05_a_profile_of_the_aws_tools_makes_commands_run_as_the_creator(account: Cloud, admin: Shell) -> None:
+def test_s2_05_a_profile_of_the_aws_tools_makes_commands_run_as_the_creator(
+    account: Cloud, administrator: Shell
+) -> None:
     shell = account.shell("s2-profile")
     key = account.plane.aws.administrators[ACCOUNT]
     (shell.home / ".aws").mkdir(exist_ok=True)
@@ -71,29 +64,31 @@ def test_s2_05_a_profile_of_the_aws_tools_makes_commands_run_as_the_creator(acco
     assert shell.kubectl("auth", "can-i", "*", "*").out == "yes\n"
 
 
-def test_s2_09_s2_10_s2_11_an_account_for_each_user_and_the_list_of_them(account: Cloud, admin: Shell) -> None:
+def test_s2_09_s2_10_s2_11_an_account_for_each_user_and_the_list_of_them(account: Cloud, administrator: Shell) -> None:
     made = {}
     for team in ("node", "redis"):
         user = account.iam.create_user(UserName=fresh())["User"]["Arn"]
         name = made[team] = f"{team}-account-{fresh()}"
         members = [{"role": "owner", "iamUser": user}]
-        done = admin.kubectl("apply", "-f", "-", stdin=manifest(name, members=members, spaces={"limit": 2}))
+        done = administrator.kubectl("apply", "-f", "-", stdin=manifest(name, members=members, spaces={"limit": 2}))
         assert CREATED.format(name) in done.out, done
-    head, *rows = admin.kubectl("get", "cot").out.splitlines()
+    head, *rows = administrator.kubectl("get", "cot").out.splitlines()
     assert {"NAME", "SPACES", "AGE"} <= set(head.split())
     assert set(made.values()) <= {row.split()[0] for row in rows}
 
 
-def test_s4_04_s4_06_no_cert_manager_is_needed_and_one_operator_does_it_all(account: Cloud, admin: Shell) -> None:
-    assert "cert-manager" not in admin.kubectl("get", "namespaces", "-o", "name").out
-    hooks = admin.kubectl("get", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "-o", "name")
+def test_s4_04_s4_06_no_cert_manager_is_needed_and_one_operator_does_it_all(
+    account: Cloud, administrator: Shell
+) -> None:
+    assert "cert-manager" not in administrator.kubectl("get", "namespaces", "-o", "name").out
+    hooks = administrator.kubectl("get", "validatingwebhookconfigurations,mutatingwebhookconfigurations", "-o", "name")
     assert hooks.ok and "cotenant" not in hooks.out
-    assert "cotenant" in admin.kubectl("get", "validatingadmissionpolicies", "-o", "name").out
+    assert "cotenant" in administrator.kubectl("get", "validatingadmissionpolicies", "-o", "name").out
     assert account.cluster.operator.ready()
 
 
 def test_s4_07_who_may_do_it_in_the_whole_cluster_is_exempt_and_a_namespaces_admin_is_not(
-    account: Cloud, admin: Shell
+    account: Cloud, administrator: Shell
 ) -> None:
     team = given_tenant(account.cluster, "bypass", spaces=["dev"])
     space = team.namespace("dev")
@@ -104,11 +99,13 @@ def test_s4_07_who_may_do_it_in_the_whole_cluster_is_exempt_and_a_namespaces_adm
     )
     group = f"local-{fresh()}"
     account.eks.create_access_entry(clusterName=NAME, principalArn=local, kubernetesGroups=[group])
-    bound = admin.kubectl("create", "rolebinding", group, "--clusterrole=admin", f"--group={group}", "-n", space)
+    bound = administrator.kubectl(
+        "create", "rolebinding", group, "--clusterrole=admin", f"--group={group}", "-n", space
+    )
     assert bound.ok, bound
     exempt, other = (account.shell(fresh(), account.session(one)) for one in (boss, local))
     assert exempt.login().ok and other.login().ok
-    assert admin.kubectl("create", "serviceaccount", "app", "-n", space).ok
+    assert administrator.kubectl("create", "serviceaccount", "app", "-n", space).ok
     # `admin` of a namespace may make Secrets; this one is a token without end, which is for the platform only.
     metadata = {"name": "app", "namespace": space, "annotations": {"kubernetes.io/service-account.name": "app"}}
     kind = "kubernetes.io/service-account-token"
@@ -118,13 +115,13 @@ def test_s4_07_who_may_do_it_in_the_whole_cluster_is_exempt_and_a_namespaces_adm
     assert exempt.kubectl("create", "-f", "-", stdin=secret).ok
 
 
-def test_s4_10_s4_15_a_tenant_of_an_iam_user_who_sets_up_kubectl_alone(account: Cloud, admin: Shell) -> None:
+def test_s4_10_s4_15_a_tenant_of_an_iam_user_who_sets_up_kubectl_alone(account: Cloud, administrator: Shell) -> None:
     name, user = f"tenant-iam-{fresh()}", f"test-benzema-{fresh()}"
     find = {"Effect": "Allow", "Action": "eks:DescribeCluster", "Resource": "*"}
     benzema = account.shell(user, account.user(user, {"Version": "2012-10-17", "Statement": [find]}))
     members = [{"role": "owner", "iamUser": f"arn:aws:iam::{ACCOUNT}:user/{user}", "username": user}]
     spaces = {"declared": ["dev", "build"]}
-    done = admin.kubectl("apply", "-f", "-", stdin=manifest(name, members=members, spaces=spaces))
+    done = administrator.kubectl("apply", "-f", "-", stdin=manifest(name, members=members, spaces=spaces))
     assert CREATED.format(name) in done.out, done
     assert benzema.login("--region", REGION).out.startswith(
         f"Added new context arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{NAME}"

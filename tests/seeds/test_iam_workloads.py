@@ -22,14 +22,12 @@ WHERE = ("--eks-cluster", NAME, "--region", REGION)
 
 
 @pytest.fixture
-def admin(account: Cloud) -> Shell:
+def admin(account: Cloud, administrator: Shell) -> Shell:
     """The administrator; IAM knows the cluster's issuer."""
-    shell = account.shell("workloads-administrator")
-    assert shell.login().ok
     known = [one["Arn"] for one in account.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]
     if not any(one.endswith(PROVIDER) for one in known):
         account.iam.create_open_id_connect_provider(Url=f"https://{PROVIDER}", ClientIDList=["sts.amazonaws.com"])
-    return shell
+    return administrator
 
 
 def pair(account: Cloud) -> tuple[Team, Team, str, str]:

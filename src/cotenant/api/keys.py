@@ -22,6 +22,8 @@ ADOPT = "cotenant.dev/adopt"
 """Annotation on a namespace: `<tenant>/<space>`. Whoever may update the namespace offers it; ours carry it from birth."""
 DELETED = "cotenant.dev/space-deleted"
 """Annotation on a namespace whose Space somebody deleted on purpose: labels alone never rebuild that Space."""
+PROTECTED = "cotenant.dev/protected"
+"""Label on what the platform put into a tenant's namespace: members neither change nor delete it, whatever their role."""
 EPOCH = "cotenant.dev/epoch"
 """Annotation on a ResourceQuota: changes with writes that must change the object although its limits stay."""
 SCARCE = "cotenant.dev/scarce"
@@ -65,6 +67,8 @@ CANARY = f"{GROUP}/canary"
 """On the namespace in which an installation tries its policies, and which goes with that."""
 ENFORCEMENT = f"{GROUP}/enforcement"
 """On a SpacePolicy beside it: what the API server does by it, warn or observe."""
+POOLED = f"{GROUP}/pool"
+"""On a SpacePolicy with nodes.pool, its name: without it the API server writes no pool into pods."""
 
 
 def home_of(tenant: str) -> str:

@@ -135,7 +135,7 @@ SOFT_RULES: dict[str, tuple[int, ...]] = {
     "VOLUME": (1, 4),
     "ACCOUNT": (1,),
     "BUDGET": (1,),
-    "OBJECT": (1,),
+    "OBJECT": (1, 2),
 }
 """Of which rules a Tenant says whether they refuse: those about what it may use, but for what reaches others."""
 SOFT_IDS = frozenset(f"COTENANT-{stem}-{number}" for stem, numbers in SOFT_RULES.items() for number in numbers)

@@ -163,6 +163,8 @@ def answer(given: list[str], name: str) -> int:
         return ANSWERED if whole else FAILED
     except click.UsageError as error:
         where = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
+        if isinstance(error, click.NoSuchOption) and error.ctx and error.ctx.parent is None:
+            where = f" before the command; most options come after it: {name} COMMAND {error.option_name}{where}"
         return complain(f"{lowered(error.format_message())}{where}", error.exit_code)
     except click.ClickException as error:
         if verbose and error.__cause__:

@@ -54,6 +54,7 @@ def gather_space(world: World, key: str, platform: Platform, now: datetime) -> S
         quota=quota,
         served=seen is not None and quota is not None and served(world, seen, quota),
         fenced=world.fenced is True,
+        unfenced=world.unfenced,
         children=world.children_of(namespace.metadata.name) if namespace else {},
     )
 
@@ -80,7 +81,9 @@ def gather_tenant(world: World, name: str, platform: Platform, now: datetime) ->
         ledgers=ledgers_of(world, seen) if seen else {},
         source=pool.revision(tenant, profile),
         fenced=world.fenced is not False,
+        unfenced=world.unfenced,
         strict=world.strict,
+        unstrict=world.unstrict,
         barred=world.barred,
         stranded=gather_stranded(world, tenant, platform, now),
         home=world.namespaces.get(None, home_of(name)),

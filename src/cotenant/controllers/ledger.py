@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from cotenant.api.keys import COTENANT, SPACE, home_of
 from cotenant.api.ledger import TenantLedger
-from cotenant.api.limits import LimitItem
 from cotenant.api.space import Space
 from cotenant.api.workload import Workload
 from cotenant.apply.escrow import Books, Deed, Escrow, Moot
 from cotenant.controllers.gather import gather_view, ledgers_of
+from cotenant.controllers.pulses import Company, Pulses
 from cotenant.controllers.status import Patience
 from cotenant.controllers.world import World, spaces_of
 from cotenant.kube.client import Client
@@ -29,7 +31,7 @@ from cotenant.model.demand import BRIEF, Pulse, demands
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
 from cotenant.model.escrow.messages import Outcome
-from cotenant.model.escrow.policy import HOLD, Share, plan_transfers
+from cotenant.model.escrow.policy import Share, plan_transfers
 from cotenant.model.escrow.protocol import Intent
 from cotenant.model.escrow.repair import plan_repairs
 from cotenant.model.escrow.settle import Settle
@@ -46,10 +48,6 @@ PASSES = 10
 """Looks in one go. What is not done then is begun again a moment later, behind other tenants."""
 AGAIN = 1.0
 """Seconds until a plan that did not get further is tried again, if nothing happens before."""
-TOGETHER, MOST = 1.0, 5.0
-"""Seconds for which a new space waits for the next one of its tenant that is on its way, and for all of them together:
-one write admits them all.
-"""
 REFRESH = 5.0
 """Seconds between two writes that only tell what is used."""
 
@@ -66,6 +64,8 @@ class Holdings(Struct):
     gone: frozenset[str]
     expected: int
     """How many spaces there are or are about to be."""
+    counted: frozenset[str]
+    """Those whose quota is counted and not held down by a recount."""
     coming: dict[str, list[Coming]]
     """What workloads are about to create, by namespace."""
     ages: dict[str, float | None]
@@ -169,7 +169,10 @@ class LedgerController:
         count = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
         ages = {space: self.pulse.age(books, space) for space in spaces}
         source = pool.revision(tenant, profile)
-        return Holdings(view, source, limits, books, spaces, gone, count, self.coming(spaces), ages)
+        # Without a count nothing can be said about it, and nothing may run there; its first one would only be a conflict.
+        # One that is being recounted is left alone: that takes two seconds, and what it held comes back then.
+        counted = frozenset(space for space, one in quotas.items() if one.status.used and not pool.frozen(one))
+        return Holdings(view, source, limits, books, spaces, gone, count, counted, self.coming(spaces), ages)
 
     def coming(self, spaces: Iterable[str]) -> dict[str, list[Coming]]:
         """What workloads are about to create, by namespace; nothing for those that want nothing more."""
@@ -194,12 +197,10 @@ class LedgerController:
         """What to do next about one key: repairs first, then transfers; what waits for a drain waits for the next look."""
         books, limit = found.books, Limit(found.limits[key], found.source)
         ledger = books.ledger(key)
-        # Without a count nothing can be said about it, and nothing may run there; its first one would only be a conflict.
-        # One that is being recounted is left alone: that takes two seconds, and what it held comes back then.
         quotas = {
             space: books.readings.quota(there, key)
             for space, there in books.quotas.items()
-            if key in there.spec.hard and there.status.used and not pool.frozen(there)
+            if space in found.counted and key in there.spec.hard
         }
         intents = self.uncounted(found, quotas, plan_repairs(ledger, quotas, limit, found.gone))
         newcomers = {one.space for one in intents if isinstance(one, Grow) and one.admit}
@@ -246,26 +247,21 @@ class LedgerController:
         within = found.limits[key]
         limits, asks = found.view.rules.limits, self.world.asks
         pulses = {space: Pulse(age=found.ages[space]) for space in quotas}
-        for space in (found.coming.keys() | asks.known.keys()) & quotas.keys():
-            pods = found.coming.get(space, ())
-            pulses[space] = expected(pods, key, limits, found.ages[space], asks.wanted(space, key))
-        ahead = (largest(one, key, limits) for one in found.coming.values())
+        charges = {
+            space: [Charged(one.pods, one.charge(key, limits), one.refused) for one in pods]
+            for space, pods in found.coming.items()
+        }
+        for space in (charges.keys() | asks.known.keys()) & quotas.keys():
+            pulses[space] = expected(charges.get(space, ()), found.ages[space], asks.wanted(space, key))
+        ahead = (one.each for pods in charges.values() for one in pods)
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
         return plan_transfers(ledger, quotas, wanted, self.shares(found, key, quotas), within)
 
     def shares(self, found: Holdings, key: str, spaces: Iterable[str]) -> dict[str, Share]:
-        """Floors and ceilings of one key. Spaces that say nothing of their own have the same: of many, it is counted once."""
-        usual: Share | None = None
-        shares = {}
-        for name in spaces:
-            space = found.spaces[name]
-            if space is None or space.spec.quota is not None:
-                shares[name] = pool.share(found.view, space, key)
-            else:
-                usual = usual or pool.share(found.view, space, key)
-                shares[name] = usual
-        return shares
+        """Floors and ceilings of one key."""
+        of = pool.Reckoned[Share](partial(pool.share, found.view, key=key))
+        return {name: of(space) if (space := found.spaces[name]) else Share() for name in spaces}
 
     def unguarded(self, intent: Intent) -> Intent:
         """Drains wait for status.hard themselves while the policy that binds charges is not proven."""
@@ -331,62 +327,16 @@ def grown(deed: Deed) -> bool:
     return isinstance(deed.intent, Grow) and not deed.intent.admit and deed.outcome is Outcome.DONE
 
 
-def expected(pods: Iterable[Coming], key: str, limits: list[LimitItem], age: float | None, asked: int = 0) -> Pulse:
+class Charged(NamedTuple):
+    """Pods that are about to come, and what each is charged of one key."""
+
+    pods: int
+    each: int
+    refused: bool
+
+
+def expected(pods: Iterable[Charged], age: float | None, asked: int = 0) -> Pulse:
     """What a space is about to take of a key. `asked`: for pods that wait, which are as good as refused."""
-    refused = asked + sum(one.pods * one.charge(key, limits) for one in pods if one.refused)
-    ahead = sum(one.pods * one.charge(key, limits) for one in pods if not one.refused)
+    refused = asked + sum(one.pods * one.each for one in pods if one.refused)
+    ahead = sum(one.pods * one.each for one in pods if not one.refused)
     return Pulse(refused=refused, ahead=ahead, age=age)
-
-
-def largest(pods: Iterable[Coming], key: str, limits: list[LimitItem]) -> int:
-    """The largest pod that is about to come."""
-    return max((one.charge(key, limits) for one in pods), default=0)
-
-
-class Company:
-    """For how long those that are there wait for those that are not: TOGETHER from the last one, MOST from the first."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self.last, self.first = Patience(now, TOGETHER), Patience(now, MOST)
-        self.there: dict[str, int] = {}
-
-    def left(self, key: str, there: int) -> float:
-        """Seconds, of a tenant that has got so many by now."""
-        if self.there.get(key) != there:
-            self.there[key] = there
-            self.last.over(key)
-        return min(self.last.left(key), self.first.left(key))
-
-    def complete(self, key: str) -> None:
-        """All are there, or the tenant is gone."""
-        self.there.pop(key, None)
-        self.last.over(key)
-        self.first.over(key)
-
-
-class Pulses:
-    """How long each space has been quiet. In memory alone: after a restart nobody is known to be idle for a while."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self.now, self.started = now, now().timestamp()
-        self.seen: dict[str, dict[str, tuple[dict[str, str], float | None]]] = {}
-
-    def age(self, books: Books, space: str) -> float | None:
-        """Seconds since its use changed, or since it was made; None where nobody was here to see."""
-        tenant, there, moment = self.seen.setdefault(books.tenant, {}), books.quotas[space], self.now().timestamp()
-        used, since = tenant.get(space, (None, None))
-        if used is None:
-            made = there.metadata.creation_timestamp
-            born = datetime.fromisoformat(made).timestamp() if made else moment
-            since = born if moment - born < HOLD else None
-            tenant[space] = dict(there.status.used), since
-        elif used != there.status.used:
-            since = moment
-            tenant[space] = dict(there.status.used), since
-        if since is None:
-            return moment - self.started if moment - self.started >= HOLD else None
-        return moment - since
-
-    def forget(self, tenant: str) -> None:
-        """The tenant is gone."""
-        self.seen.pop(tenant, None)

@@ -75,8 +75,9 @@ class World:
     API server serves mutating policies; so until somebody looked. `glass`: which policies somebody lifted for a while,
     until when and why; "" for none.
     `asks`: bare pods that wait for quota just now. `denials`: Events about workloads that a quota refused.
-    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked. `strict`: the
-    same of the policy of strict accounting. `barred`: kinds that strict accounting counts and the operator may not read.
+    `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked. `unfenced`: the
+    API servers on which they do not, by their own address. `strict`, `unstrict`: the same of the policy of strict
+    accounting. `barred`: kinds that strict accounting counts and the operator may not read.
     """
 
     def __init__(self) -> None:
@@ -100,7 +101,9 @@ class World:
         self.mutates = True
         self.glass = ""
         self.fenced: bool | None = True
+        self.unfenced: tuple[str, ...] = ()
         self.strict: bool | None = None
+        self.unstrict: tuple[str, ...] = ()
         self.barred: tuple[str, ...] = ()
         self.gone: OrderedDict[str, None] = OrderedDict()
         for store in self.stores().values():

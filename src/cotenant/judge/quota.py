@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.keys import SPACE
-from cotenant.api.space import Space
 from cotenant.judge.chain import Chain
+from cotenant.model.allowance import Hard
 from cotenant.model.effective import Effective
+from cotenant.model.escrow.policy import Share
 from cotenant.model.escrow.values import MOST
 from cotenant.model.finding import Finding
 from cotenant.model.limits import filled
-from cotenant.model.pool import fixed, floor, limits, quota, served, share, spelled, strict
+from cotenant.model.pool import Reckoned, fixed, floor, limits, quota, served, share, spelled, strict
 from cotenant.model.quantity import parse, same
-from cotenant.model.snapshot import TenantSnapshot, TenantView
+from cotenant.model.snapshot import PLUGIN, TenantSnapshot, TenantView, on_servers
 from cotenant.model.usage.objects import native
 
 COMPUTE = {
@@ -91,8 +93,8 @@ def seen_to_act(found: TenantSnapshot) -> Finding | None:
         return Finding("AccountingPending", "whether the policy cotenant-strict acts has not been tried yet", "Unknown")
     return Finding(
         "AccountingNotProven",
-        "the policy cotenant-strict was not seen to act, so real objects may exceed the limit; run: cotenant install; if its "
-        "binding was ever deleted, the API servers have to be restarted",
+        f"the policy cotenant-strict was not seen to act on {on_servers(found.unstrict)}, so real objects may exceed the "
+        f"limit; run: cotenant install; if its binding was ever deleted, the API servers have to be restarted; else {PLUGIN}",
     )
 
 
@@ -114,18 +116,19 @@ def policies_act(found: TenantSnapshot) -> Finding | None:
         return None
     return Finding(
         "QuotaNotStrict",
-        "the policies cotenant-quota-* were not seen to act on every API server: no new space is opened; if that stays, run: "
-        "cotenant install",
+        f"the policies cotenant-quota-* were not seen to act on {on_servers(found.unfenced)}: no new space is opened; if that "
+        f"stays, run: cotenant install; else {PLUGIN}",
     )
 
 
 def floors_fit(found: TenantSnapshot) -> Finding | None:
     """What spaces may count on together is not more than there is."""
-    if found.view is None:
+    if (view := found.view) is None:
         return None
     spaces = [one for one in found.spaces if not one.metadata.deletion_timestamp]
-    for key, limit in limits(found.view).items():
-        floors = sum(share(found.view, one, key).floor for one in spaces)
+    for key, limit in limits(view).items():
+        of = Reckoned[Share](partial(share, view, key=key))
+        floors = sum(of(one).floor for one in spaces)
         if floors > limit:
             return Finding(
                 "FloorsExceedLimit",
@@ -137,15 +140,18 @@ def floors_fit(found: TenantSnapshot) -> Finding | None:
 
 def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
     """A floor that is more than its space may have ends at the ceiling."""
-    for key in limits(found.view) if found.view else ():
+    if (view := found.view) is None:
+        return None
+    for key in limits(view):
+        asked, allowed = Reckoned[int](partial(floor, view, key=key)), Reckoned[Share](partial(share, view, key=key))
         for one in found.spaces:
-            asked = floor(found.view, one, key) if found.view else 0
-            ceiling = share(found.view, one, key).ceiling if found.view else None
-            if ceiling is not None and asked > ceiling:
+            least, ceiling = asked(one), allowed(one).ceiling
+            if ceiling is not None and least > ceiling:
+                own = one.spec.quota and key in (one.spec.quota.min or {})
                 return Finding(
                     "FloorAboveCeiling",
-                    f"space {one.metadata.name}: quota.space.min {key} {spelled(key, asked)} is above its ceiling "
-                    f"{spelled(key, ceiling)}, so it keeps {spelled(key, ceiling)}; lower min or raise what limits it",
+                    f"space {one.metadata.name}: {'its quota.min' if own else 'quota.space.min'} {key} {spelled(key, least)} is above "
+                    f"its ceiling {spelled(key, ceiling)}, so it keeps {spelled(key, ceiling)}; lower min or raise what limits it",
                 )
     return None
 
@@ -153,10 +159,13 @@ def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
 def room_in_ledger(found: TenantSnapshot) -> Finding | None:
     """A ledger has an end."""
     for key, one in sorted(found.ledgers.items()):
-        if len(one.spec.entries) >= MOST and len(found.quotas) > MOST:
+        entries = {entry.space for entry in one.spec.entries}
+        without = [there.metadata.namespace for there in found.quotas if there.metadata.namespace not in entries]
+        if len(entries) >= MOST and without:
             return Finding(
                 "LedgerFull",
-                f"{key}: {len(found.quotas)} namespaces, and a ledger has {MOST} entries; those without one get no quota",
+                f"{key}: its ledger has {MOST} entries, the most there can be, and namespace {without[0]} has none: it gets no "
+                "quota until a space is deleted and its namespace gone",
             )
     return None
 
@@ -184,18 +193,20 @@ def written(found: TenantSnapshot) -> Finding | None:
     """Every space has its quota, the API server counts it, and every ledger knows the space."""
     spaces = {one.metadata.name: one for one in found.spaces}
     quotas = {one.metadata.namespace: one for one in found.quotas}
+    if (view := found.view) is None:
+        return None
+    wanted = Reckoned[Hard](partial(fixed, view))
     for namespace in found.namespaces:
         space, there = spaces.get(namespace.metadata.labels.get(SPACE, "")), quotas.get(namespace.metadata.name)
-        if space is None or found.view is None or space.metadata.deletion_timestamp:
+        if space is None or space.metadata.deletion_timestamp:
             continue
-        if problem := pending(found, found.view, space, there):
+        if problem := pending(found, view, wanted(space), there):
             return Finding("QuotaPending", f"namespace {namespace.metadata.name} {problem}")
     return None
 
 
-def pending(found: TenantSnapshot, view: TenantView, space: Space, there: ResourceQuota | None) -> str:
-    """What a space waits for, in words; "" for nothing."""
-    wanted = fixed(view, space)
+def pending(found: TenantSnapshot, view: TenantView, wanted: Hard, there: ResourceQuota | None) -> str:
+    """What a space waits for whose quota says that of keys that are not pooled, in words; "" for nothing."""
     if there is None or there.spec.hard.keys() != wanted.keys() | view.rules.hard.keys() or not there.status.used:
         return "has no quota in force yet"
     if not same({key: there.spec.hard[key] for key in wanted}, wanted):

@@ -45,11 +45,11 @@ REASONS: dict[str, str] = {
     "AWSRefused": "The message holds what AWS answered.",
     # QuotaSynced
     "NoQuota": "Nothing to do; set spec.quota.hard to limit the tenant.",
-    "QuotaNotStrict": "Run cotenant install. Members keep what they have; no new space is opened until the policies act.",
+    "QuotaNotStrict": "Run cotenant install. Where one API server lets through what others refuse, its admission plugin ValidatingAdmissionPolicy is off. Members keep what they have; no new space is opened until the policies act.",
     "FloorsExceedLimit": "Lower quota.space.min, or raise quota.hard: not every space can be given what it is promised.",
     "FloorAboveCeiling": "Lower the min of the space or of the tenant, or raise the max or hard that is below it. The space keeps what it may have.",
     "ForeignQuota": "Delete the ResourceQuota that the message names, or move what it says into quota.space.max. Only one from before the namespace was adopted can be there.",
-    "LedgerFull": "A tenant has at most 500 namespaces with quota. Delete spaces, or make a second tenant.",
+    "LedgerFull": "A tenant has at most 500 namespaces with quota, those that are being deleted included. Wait until they are gone, delete spaces, or make a second tenant.",
     "Converging": "The limit was lowered below what is in use. Nothing is evicted and nothing more admitted; the owners delete what they do not need.",
     "KeyNotCounted": "Correct the key in spec.quota.hard, or wait up to five minutes after its kind was installed.",
     "QuotaPending": "The quota of a space is being written. If it stays: look at the ResourceQuota cotenant there, and at kubectl get cotl -n home-<tenant>.",

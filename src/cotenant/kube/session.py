@@ -85,6 +85,12 @@ class Session:
         other.headers = tuple(headers)
         return other
 
+    def apart(self, *, each: bool = False) -> Self:
+        """The same over a connection of its own, or with `each` a new one for every request; see Transport."""
+        other = copy.copy(self)
+        other.transport = self.transport.apart(each=each)
+        return other
+
     async def call(
         self,
         method: str,

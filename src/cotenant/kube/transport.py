@@ -20,12 +20,16 @@ from cotenant.kube.errors import ApiError, ConfigurationError, Unavailable, from
 from cotenant.kube.library import lean
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
 
 IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 REFRESH_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 IDLE_POOL_SECONDS = 60.0
+READ_BYTES = 2**21
+"""What an answer may be ahead of its reader; the library's own choice for watches."""
 TURNS = 100
 """Of the event loop, that closing takes at most; two or three do."""
 # Load balancers before EKS endpoints forget idle flows after ~350 s: probe earlier, and notice a dead peer.
@@ -38,8 +42,6 @@ SOCKET_OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
 )
 Headers = Sequence[tuple[str, str]]
-ALONE = ("Connection", "close")
-"""A header: such a request gets a new connection of its own, so that a load balancer chooses anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,17 @@ class Mounted:
 class Transport:
     """One cluster, one identity, one pool of connections. Make it with `load`, `from_kubeconfig` or `in_cluster`."""
 
-    def __init__(self, configuration: Any, loader: Any = None, *, context: str = "", namespace: str = "") -> None:
+    def __init__(
+        self,
+        configuration: Any,
+        loader: Any = None,
+        *,
+        context: str = "",
+        namespace: str = "",
+        rest: Any = None,
+        limit: int = 0,
+        each: bool = False,
+    ) -> None:
         self.host: str = configuration.host
         self.context = context
         self.namespace = namespace or "default"
@@ -75,8 +87,9 @@ class Transport:
         self._refreshed = time.monotonic()
         self._refreshing = asyncio.Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self._rest, self._session = _open(configuration, self._socket)
-        self._alone: aiohttp.ClientSession | None = None
+        self._apart: list[Transport] = []
+        self._rest = _rest(configuration) if rest is None else rest
+        self._session = _session(self._rest.ssl_context, self._socket, limit=limit, each=each)
         self._extra: dict[str, Any] = {}
         if configuration.tls_server_name:
             self._extra["server_hostname"] = configuration.tls_server_name
@@ -133,9 +146,27 @@ class Transport:
             configuration, Mounted(loader), namespace=namespace.read_text().strip() if namespace.is_file() else ""
         )
 
-    def apart(self) -> Transport:
-        """The same cluster and identity over connections of its own: to be closed by who asked for it."""
-        return Transport(self._configuration, self._loader, context=self.context, namespace=self.namespace)
+    def apart(self, *, each: bool = False) -> Transport:
+        """The same cluster and identity over a connection of its own, or with `each` a new one for every request.
+
+        So a load balancer chooses anew. Closed by who asked for it, or with this one.
+        """
+        made = Transport(
+            self._configuration,
+            self._loader,
+            context=self.context,
+            namespace=self.namespace,
+            rest=self._rest,
+            limit=0 if each else 1,
+            each=each,
+        )
+        self._apart = [*(one for one in self._apart if not one.closed), made]
+        return made
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._session.closed
 
     async def send(self, method: str, target: str, headers: Headers, body: bytes | None, seconds: float) -> Response:
         """One request and its whole answer, whatever its status; Unavailable when none came in time.
@@ -173,10 +204,9 @@ class Transport:
 
     async def close(self) -> None:
         """Closes every connection. It waits for no server: one that says no goodbye is left without."""
-        if self._alone is not None:
-            await self._alone.close()
+        for one in self._apart:
+            await one.close()
         await self._session.close()
-        await self._rest.close()
         # The library forgets a connection when its goodbye is sent; over TLS it is open until the server's came.
         for _ in range(TURNS):
             await asyncio.sleep(0)
@@ -205,21 +235,9 @@ class Transport:
         self, method: str, target: str, headers: Headers, body: bytes | None, limit: aiohttp.ClientTimeout
     ) -> Any:
         # The library's own request() would run json.dumps over a body that msgspec has already encoded.
-        session = self._session if ALONE not in headers else self._unpooled()
-        return session.request(
+        return self._session.request(
             method, self.host + target, headers=headers, data=body, timeout=limit, allow_redirects=False, **self._extra
         )
-
-    def _unpooled(self) -> aiohttp.ClientSession:
-        """A session that takes no connection that is there already: those may all lead to one API server."""
-        if self._alone is None:
-            import aiohttp
-
-            connector = aiohttp.TCPConnector(
-                limit=0, ssl=self._rest.ssl_context, socket_factory=self._socket, force_close=True, ttl_dns_cache=30
-            )
-            self._alone = aiohttp.ClientSession(connector=connector, trust_env=False)
-        return self._alone
 
     def _socket(self, address: Any) -> socket.socket:
         made = _socket(address)
@@ -280,29 +298,27 @@ def _configuration() -> Any:
     with lean():
         from kubernetes.aio.client import Configuration
 
-    # With trust_env aiohttp looks for proxies and .netrc at every request: twice the CPU.
-    return Configuration(client_session_kwargs={"trust_env": False}, connection_pool_maxsize=0)
+    return Configuration()
 
 
-def _open(configuration: Any, made: Callable[[Any], socket.socket]) -> tuple[Any, aiohttp.ClientSession]:
-    import aiohttp
-
+def _rest(configuration: Any) -> Any:
+    """What the library makes of a configuration: the TLS context and the proxy."""
     with lean():
         from kubernetes.aio.client.rest import RESTClientObject
 
-    class Rest(RESTClientObject):  # type: ignore[misc]  # the library has no types
-        def _create_connector(self) -> aiohttp.TCPConnector:
-            return aiohttp.TCPConnector(
-                limit=self.maxsize,
-                ssl=self.ssl_context,
-                socket_factory=made,
-                keepalive_timeout=IDLE_POOL_SECONDS,
-                ttl_dns_cache=30,
-            )
+    return RESTClientObject(configuration)
 
-    rest = Rest(configuration)
-    make: Callable[[], aiohttp.ClientSession] = rest._create_pool_manager  # noqa: SLF001 - the documented factory
-    return rest, make()
+
+def _session(
+    tls: ssl.SSLContext, made: Callable[[Any], socket.socket], *, limit: int, each: bool
+) -> aiohttp.ClientSession:
+    """A pool of connections, at most so many at once (0: no limit); with `each` none is used twice."""
+    import aiohttp
+
+    keeping: dict[str, Any] = {"force_close": True} if each else {"keepalive_timeout": IDLE_POOL_SECONDS}
+    connector = aiohttp.TCPConnector(limit=limit, ssl=tls, socket_factory=made, ttl_dns_cache=30, **keeping)
+    # With trust_env aiohttp looks for proxies and .netrc at every request: twice the CPU.
+    return aiohttp.ClientSession(connector=connector, trust_env=False, read_bufsize=READ_BYTES)
 
 
 def _socket(address: Any) -> socket.socket:

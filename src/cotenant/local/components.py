@@ -123,6 +123,8 @@ def apiserver(layout: Layout, options: Options, server: int, port: int, etcd_url
         f"--service-account-signing-key-file={layout.key('sa')}",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
         "--allow-privileged=true",
+        # Kubernetes has it off by default; every distribution has it on, EKS too.
+        "--enable-admission-plugins=NodeRestriction",
         f"--requestheader-client-ca-file={layout.cert('front-proxy-ca')}",
         "--requestheader-allowed-names=front-proxy-client",
         "--requestheader-username-headers=X-Remote-User",

@@ -16,7 +16,8 @@ class Options:
     """Every choice of one plane; the defaults suit tests. Times are seconds.
 
     `directory`: None is a temporary folder, removed at the end; a path is kept, and its objects come back at the
-    next start, unless it is `disposable`. `extra_args` adds or replaces flags of a program: {"kube-apiserver": ["--v=4"]}.
+    next start, unless it is `disposable`. `extra_args` adds or replaces flags of a program: {"kube-apiserver": ["--v=4"]};
+    "kube-apiserver-2" is the second one alone, after what both get.
     `audit_megabytes`: 0 never rotates the audit log, which counting needs. `eks` adds AWS' side: sign-in with IAM
     identities, and an endpoint for `aws`; what is in it is gone with the plane, also where the directory is kept.
     """

@@ -136,8 +136,8 @@ class Starter:
         return versions.APISERVER if server == 0 else f"{versions.APISERVER}-{server + 1}"
 
     def _launch(self, name: str, flags: list[str], *, program: str | None = None) -> None:
-        program = program or name
-        flags = components.merged(flags, self._options.extra_args.get(program, ()))
+        program, extra = program or name, self._options.extra_args
+        flags = components.merged(flags, [*extra.get(program, ()), *(extra.get(name, ()) if name != program else ())])
         self._run(name, [str(self._binaries[program].path), *flags])
 
     def _run(self, name: str, command: list[str]) -> None:

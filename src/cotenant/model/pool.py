@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from hashlib import blake2b
 from operator import attrgetter
+from typing import Generic, TypeVar
 
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.keys import ACCOUNTING, FROZEN, STRICT
@@ -20,6 +22,7 @@ from cotenant.model.snapshot import TenantView
 
 FILLER = {"replicationcontrollers": "1000000000"}
 """What a quota that limits nothing says: with an empty one the API server would never count, and admit no pod."""
+T = TypeVar("T")
 BINARY = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20))
 
 
@@ -65,6 +68,20 @@ def share(view: TenantView, space: Space | None, key: str) -> Share:
     ceiling = limit_of(key, allowance.hard(view, space)[key])
     weight = (space.spec.quota.weight if space.spec.quota else None) or 1
     return Share(floor=min(ceiling, floor(view, space, key)), ceiling=ceiling, weight=weight)
+
+
+class Reckoned(Generic[T]):
+    """What follows for a space from its tenant and spec.quota alone. Many say nothing of their own: for those it is once."""
+
+    def __init__(self, of: Callable[[Space], T]) -> None:
+        self.of, self.usual = of, list[T]()
+
+    def __call__(self, space: Space) -> T:
+        if space.spec.quota is not None:
+            return self.of(space)
+        if not self.usual:
+            self.usual.append(self.of(space))
+        return self.usual[0]
 
 
 def floor(view: TenantView, space: Space, key: str) -> int:
@@ -145,9 +162,10 @@ def served(found: TenantLedger | None, there: ResourceQuota, key: str) -> bool:
     entry = None if found is None or found.spec.rebuilding else entry_of(found, there.metadata.namespace)
     if entry is None:
         return False
-    seen = quota(there, key)
+    if key not in there.status.used or key not in there.status.hard:
+        return False
     nothing = entry.allocation == 0 and entry.drain is None
-    return seen.enforced is not None and (nothing or (seen.hard > 0 and seen.enforced > 0))
+    return nothing or all(limit_of(key, one.hard.get(key, "0")) > 0 for one in (there.spec, there.status))
 
 
 def entry_of(found: TenantLedger, space: str) -> LedgerEntry | None:

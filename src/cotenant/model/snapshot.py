@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct, field
@@ -76,6 +76,8 @@ class SpaceSnapshot(Struct, frozen=True, kw_only=True):
     """Whether the space has got its first share of the tenant's quota, or was told that there is none."""
     fenced: bool = True
     """Whether the policies that make quotas strict were seen to act."""
+    unfenced: tuple[str, ...] = ()
+    """The API servers on which they do not, as far as those say who they are."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
 
 
@@ -105,8 +107,12 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """The revision of the tenant and its profile that the rules are from."""
     fenced: bool = True
     """Whether the policies that make quotas strict were seen to act."""
+    unfenced: tuple[str, ...] = ()
+    """The API servers on which they do not, as far as those say who they are."""
     strict: bool | None = None
     """Whether the policy of strict accounting was seen to act; None while nobody has tried."""
+    unstrict: tuple[str, ...] = ()
+    """The API servers on which it does not, as far as those say who they are."""
     barred: tuple[str, ...] = ()
     """Kinds that strict accounting counts and the operator may not read."""
     children: Mapping[Ref, Child] = field(default_factory=dict)
@@ -127,3 +133,12 @@ class TenantSnapshot(Struct, frozen=True, kw_only=True):
     """Names of the ClusterRoles that exist."""
     iam: tuple[Finding, ...] | None = None
     """What is wrong with the identities of members by IAM principal; None where the operator maps none."""
+
+
+PLUGIN = "the admission plugin ValidatingAdmissionPolicy is off there"
+"""What keeps policies from acting on one API server and not on others."""
+
+
+def on_servers(servers: Sequence[str]) -> str:
+    """API servers in words; which ones is not always known."""
+    return f"API server {', '.join(servers)}" if servers else "every API server"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from cotenant.api.builtin import Manifest
-from cotenant.api.keys import API_VERSION, ENFORCEMENT, POLICY
+from cotenant.api.keys import API_VERSION, ENFORCEMENT, POLICY, POOLED
 from cotenant.api.policy import NetworkRules, SpacePolicySpec, TenantMirror
 from cotenant.api.tenant import SpaceBounds
 from cotenant.model.plan import labels, manifest
@@ -52,7 +52,8 @@ def policy(view: TenantView, namespace: str, space: str | None = None) -> Manife
     content = {"spec": msgspec.to_builtins(spec)}
     if space is None:
         content["status"] = msgspec.to_builtins(mirror(view))
-    return manifest(API_VERSION, "SpacePolicy", POLICY, namespace, labels=labels(view.name, space), **content)
+    marks = labels(view.name, space) | ({POOLED: rules.nodes.pool} if rules.nodes.pool else {})
+    return manifest(API_VERSION, "SpacePolicy", POLICY, namespace, labels=marks, **content)
 
 
 def mirror(view: TenantView) -> TenantMirror:

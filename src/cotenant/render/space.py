@@ -8,7 +8,7 @@ from cotenant.api.builtin import Child, Manifest
 from cotenant.model.finding import Ref
 from cotenant.model.placement import Placement, place
 from cotenant.model.plan import Plan, Step, difference, ref_of
-from cotenant.model.snapshot import SpaceSnapshot, TenantView
+from cotenant.model.snapshot import PLUGIN, SpaceSnapshot, TenantView, on_servers
 from cotenant.render import access, limits, namespace, network, rules
 
 
@@ -119,7 +119,10 @@ def unready(found: SpaceSnapshot) -> str:
     if found.quota is None or not found.quota.status.used:
         return "the ResourceQuota is not in force yet"
     if not found.fenced:
-        return "the policies cotenant-quota-* are not in force on every API server; if it stays: cotenant install"
+        where = on_servers(found.unfenced)
+        return (
+            f"the policies cotenant-quota-* are not in force on {where}; if it stays: cotenant install; else {PLUGIN}"
+        )
     return "the space has not got its share of the tenant's quota yet"
 
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from cotenant.cli import answer
 from installation import Answer, Person
+from program import answered
 
 
 def cotenant(person: Person, *arguments: str, stdin: str = "") -> Answer:
-    """`cotenant …` of somebody, without the cost of a process; in a thread, as it brings an event loop of its own."""
-    out, err = io.StringIO(), io.StringIO()
-    terminal = sys.stdin, sys.stdout, sys.stderr
-    sys.stdin, sys.stdout, sys.stderr = io.StringIO(stdin), out, err
-    try:
-        with ThreadPoolExecutor(1) as thread:
-            offline = "--kubeconfig" in arguments or arguments[0] == "render"
-            given = [*arguments, *([] if offline else ["--kubeconfig", str(person.kubeconfig)])]
-            code = thread.submit(answer, given, "cotenant").result(60)
-    finally:
-        sys.stdin, sys.stdout, sys.stderr = terminal
-    return Answer("cotenant " + " ".join(arguments), code, out.getvalue(), err.getvalue())
+    """`cotenant …` of somebody, without the cost of a process."""
+    offline = "--kubeconfig" in arguments or arguments[0] == "render"
+    given = [*arguments, *([] if offline else ["--kubeconfig", str(person.kubeconfig)])]
+    return replace(answered(given, stdin=stdin), command="cotenant " + " ".join(arguments))
 
 
 def expect(said: Answer, code: int = 0, *texts: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from cloud import NODES
 from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
 from cotenant.kube.resource import CONFIG_MAPS
@@ -36,12 +37,3 @@ async def clear(admin: Client) -> None:
             await admin.delete(CONFIG_MAPS, name, awsauth.NAMESPACE)
         except NotFound:
             continue
-
-
-NODES = """\
-- groups:
-  - system:bootstrappers
-  - system:nodes
-  rolearn: arn:aws:iam::111122223333:role/node-role      # existing node mapping, must survive
-  username: system:node:{{EC2PrivateDNSName}}
-"""

@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-
 import pytest
 
-from cloud import ACCOUNT, NAME, Cloud, Shell
-from cotenant.model.iam.awsauth import NAME as AWS_AUTH
-from cotenant.model.iam.awsauth import NAMESPACE
-from cotenant.model.iam.history import NAME as HISTORY
-from plane.iam.conftest import NODES
+from cloud import ACCOUNT, NAME, NODES, AwsAuth, Cloud, Shell
 from plane.iam.test_members import entered, fresh, synced
 from vocabulary import Team, given_tenant
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture
-def admin(account: Cloud) -> Shell:
-    """The cluster's administrator, who entered by IAM."""
-    shell = account.shell("administrator")
-    assert shell.login().ok
-    return shell
-
-
-@pytest.fixture
-def mapped(admin: Shell) -> Iterator[Shell]:
-    """With an aws-auth that a managed node group made."""
-    unmapped(admin)
-    manifest = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": AWS_AUTH, "namespace": NAMESPACE}, "data": {"mapRoles": NODES}})  # fmt: skip
-    assert admin.kubectl("create", "-f", "-", stdin=manifest).ok
-    yield admin
-    unmapped(admin)
-
-
-def unmapped(admin: Shell) -> None:
-    for name in (AWS_AUTH, HISTORY):
-        admin.kubectl("delete", "configmap", name, "-n", NAMESPACE, "--ignore-not-found")
-
-
-def data(admin: Shell) -> dict[str, str]:
-    return json.loads(admin.kubectl("get", "cm", AWS_AUTH, "-n", NAMESPACE, "-o", "json").out).get("data", {})
 
 
 @pytest.fixture(scope="module")
@@ -53,60 +19,59 @@ def team(account: Cloud) -> tuple[Team, str]:
     return made, role
 
 
-def test_aws_auth_is_written_listed_and_rolled_back(account: Cloud, mapped: Shell, team) -> None:
+def test_aws_auth_is_written_listed_and_rolled_back(administrator: Shell, mapped: AwsAuth, team) -> None:
     made, role = team
-    plan = mapped.cotenant("iam", "plan", made.name, "--store", "aws-auth")
+    plan = administrator.cotenant("iam", "plan", made.name, "--store", "aws-auth")
     assert (plan.code, role.replace("teams/a/", "") in plan.out) == (1, True), plan
-    assert data(mapped) == {"mapRoles": NODES}
-    done = mapped.cotenant("iam", "apply", made.name, "--store", "aws-auth")
+    assert mapped.data() == {"mapRoles": NODES}
+    done = administrator.cotenant("iam", "apply", made.name, "--store", "aws-auth")
     assert done.ok, done
     assert "revision 1: cotenant iam rollback" in done.err
-    assert data(mapped)["mapRoles"].startswith(NODES)
-    assert f"- cotenant:{made.name}:editor" in data(mapped)["mapRoles"]
-    again = mapped.cotenant("iam", "apply", made.name, "--store", "aws-auth")
+    assert mapped.data()["mapRoles"].startswith(NODES)
+    assert f"- cotenant:{made.name}:editor" in mapped.data()["mapRoles"]
+    again = administrator.cotenant("iam", "apply", made.name, "--store", "aws-auth")
     assert "0 added, 0 changed, 0 removed, 0 in conflict, 1 as they are" in again.err
-    listed = mapped.cotenant("iam", "list")
+    listed = administrator.cotenant("iam", "list")
     assert "without effect: its access entry holds" in listed.out
     assert listed.code == 1
     assert "authentication mode API_AND_CONFIG_MAP" in listed.err
-    assert mapped.cotenant("iam", "rollback", "--dry-run").code == 1
-    assert mapped.cotenant("iam", "rollback").ok
-    assert data(mapped) == {"mapRoles": NODES}
-    assert "cotenant iam rollback --to 1" in mapped.cotenant("iam", "rollback", "--list").out
+    assert administrator.cotenant("iam", "rollback", "--dry-run").code == 1
+    assert administrator.cotenant("iam", "rollback").ok
+    assert mapped.data() == {"mapRoles": NODES}
+    assert "cotenant iam rollback --to 1" in administrator.cotenant("iam", "rollback", "--list").out
 
 
-def test_a_rollback_that_loses_nodes_is_refused(mapped: Shell, team) -> None:
+def test_a_rollback_that_loses_nodes_is_refused(administrator: Shell, mapped: AwsAuth, team) -> None:
     made, _ = team
-    assert mapped.cotenant("iam", "apply", made.name, "--store", "aws-auth").ok
+    assert administrator.cotenant("iam", "apply", made.name, "--store", "aws-auth").ok
     more = NODES.replace("node-role", "new-node-role")
-    patch = json.dumps({"data": {"mapRoles": data(mapped)["mapRoles"] + more}})
-    assert mapped.kubectl("patch", "cm", AWS_AUTH, "-n", NAMESPACE, "--type", "merge", "-p", patch).ok
-    refused = mapped.cotenant("iam", "rollback")
+    mapped.write(mapRoles=mapped.data()["mapRoles"] + more)
+    refused = administrator.cotenant("iam", "rollback")
     assert refused.code == 2
     assert f"nodes join by arn:aws:iam::{ACCOUNT}:role/new-node-role, which would be lost" in refused.err
-    assert more in data(mapped)["mapRoles"]
+    assert more in mapped.data()["mapRoles"]
 
 
-def test_without_aws_auth_nothing_is_written(admin: Shell, team) -> None:
-    refused = admin.cotenant("iam", "apply", team[0].name, "--store", "aws-auth")
+def test_without_aws_auth_nothing_is_written(administrator: Shell, team) -> None:
+    refused = administrator.cotenant("iam", "apply", team[0].name, "--store", "aws-auth")
     assert (refused.code, "kubectl create configmap aws-auth" in refused.err) == (2, True)
 
 
-def test_entries_are_as_tenants_say_and_a_second_apply_does_nothing(admin: Shell, team) -> None:
-    plan = admin.cotenant("iam", "plan", team[0].name)
+def test_entries_are_as_tenants_say_and_a_second_apply_does_nothing(administrator: Shell, team) -> None:
+    plan = administrator.cotenant("iam", "plan", team[0].name)
     assert plan.ok, plan
     assert "0 added, 0 changed, 0 removed, 0 in conflict" in plan.err
-    done = admin.cotenant("iam", "apply", team[0].name)
+    done = administrator.cotenant("iam", "apply", team[0].name)
     assert done.ok, done
 
 
-def test_an_entry_is_made_by_hand_where_no_operator_does(account: Cloud, admin: Shell) -> None:
+def test_an_entry_is_made_by_hand_where_no_operator_does(account: Cloud, administrator: Shell) -> None:
     account.cluster.operator.stop()
     try:
         role = account.role(fresh())
         made = given_tenant(account.cluster, "cmd", members=[{"role": "owner", "iamRole": role}], ready=False)
-        assert admin.cotenant("iam", "plan", made.name).code == 1
-        done = admin.cotenant("iam", "apply", made.name)
+        assert administrator.cotenant("iam", "plan", made.name).code == 1
+        done = administrator.cotenant("iam", "apply", made.name)
         assert done.ok, done
         found = account.eks.describe_access_entry(clusterName=NAME, principalArn=role)["accessEntry"]
         assert found["kubernetesGroups"] == [f"cotenant:{made.name}:owner"]
@@ -114,14 +79,15 @@ def test_an_entry_is_made_by_hand_where_no_operator_does(account: Cloud, admin: 
         account.cluster.operator.start()
 
 
-def test_the_import_proposes_entries_and_names_what_stays_behind(account: Cloud, mapped: Shell) -> None:
+def test_the_import_proposes_entries_and_names_what_stays_behind(
+    account: Cloud, administrator: Shell, mapped: AwsAuth
+) -> None:
     role = account.role(fresh(), "/ops/")
     short = role.replace("ops/", "")
     items = f"- rolearn: {short}\n  username: ops:{{{{SessionName}}}}\n  groups: [system:masters, ops]\n"
     items += f"- rolearn: arn:aws:iam::{ACCOUNT}:role/gone\n  username: x\n"
-    patch = json.dumps({"data": {"mapRoles": items, "mapAccounts": f'- "{ACCOUNT}"\n'}})
-    assert mapped.kubectl("patch", "cm", AWS_AUTH, "-n", NAMESPACE, "--type", "merge", "-p", patch).ok
-    found = mapped.cotenant("iam", "import", "aws-auth")
+    mapped.write(mapRoles=items, mapAccounts=f'- "{ACCOUNT}"\n')
+    found = administrator.cotenant("iam", "import", "aws-auth")
     assert found.code == 1
     assert (
         f"--principal-arn '{role}' --type STANDARD --username 'ops:{{{{SessionName}}}}' --kubernetes-groups 'ops'"
@@ -132,25 +98,25 @@ def test_the_import_proposes_entries_and_names_what_stays_behind(account: Cloud,
     assert f"mapAccounts {ACCOUNT}" in found.err
 
 
-def test_who_somebody_is_and_what_he_may_do_is_told_with_the_way(account: Cloud, admin: Shell, team) -> None:
+def test_who_somebody_is_and_what_he_may_do_is_told_with_the_way(account: Cloud, administrator: Shell, team) -> None:
     made, role = team
     space = made.namespace("dev")
-    found = admin.cotenant("access", "--iam", role)
+    found = administrator.cotenant("access", "--iam", role)
     assert found.ok, found
     assert f"{role} --access entry--> user" in found.out
     assert f"groups cotenant:{made.name}:editor (made by cotenant)" in found.out
     assert [space, "ClusterRole", "cotenant:editor"] in [line.split()[:3] for line in found.out.splitlines()]
-    who = admin.cotenant("who-can", "create", "pods", "--tenant", made.name)
+    who = administrator.cotenant("who-can", "create", "pods", "--tenant", made.name)
     assert f"{role}" in who.out
     assert "EKS AmazonEKSClusterAdminPolicy on the whole cluster" in who.out
-    assert admin.cotenant("access", "--iam", f"arn:aws:iam::{ACCOUNT}:role/nobody").code == 1
+    assert administrator.cotenant("access", "--iam", f"arn:aws:iam::{ACCOUNT}:role/nobody").code == 1
     ann = entered(account, made.name, role)
     me = ann.cotenant("whoami", "-n", space)
     assert f"(role arn:aws:iam::{ACCOUNT}:role/{role.rpartition('/')[2]}, session ann)" in me.out
     assert made.name in me.out
 
 
-def test_an_access_policy_that_reaches_into_a_tenant_is_shown(account: Cloud, admin: Shell, team) -> None:
+def test_an_access_policy_that_reaches_into_a_tenant_is_shown(account: Cloud, administrator: Shell, team) -> None:
     made, _ = team
     sneaky = account.role(fresh())
     account.eks.create_access_entry(clusterName=NAME, principalArn=sneaky)
@@ -160,19 +126,19 @@ def test_an_access_policy_that_reaches_into_a_tenant_is_shown(account: Cloud, ad
         policyArn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
         accessScope={"type": "namespace", "namespaces": [f"{made.name}-*"]},
     )
-    who = admin.cotenant("who-can", "list", "pods", "-n", made.namespace("dev"))
+    who = administrator.cotenant("who-can", "list", "pods", "-n", made.namespace("dev"))
     assert f"{sneaky}" in who.out
     assert f"EKS AmazonEKSViewPolicy on {made.name}-*" in who.out
-    assert sneaky not in admin.cotenant("who-can", "list", "secrets", "-n", made.namespace("dev")).out
-    assert "outside RBAC" in admin.cotenant("access", "--iam", sneaky).out
+    assert sneaky not in administrator.cotenant("who-can", "list", "secrets", "-n", made.namespace("dev")).out
+    assert "outside RBAC" in administrator.cotenant("access", "--iam", sneaky).out
 
 
-def test_the_kubeconfig_of_a_tenant_has_a_context_for_each_space(account: Cloud, admin: Shell, team) -> None:
+def test_the_kubeconfig_of_a_tenant_has_a_context_for_each_space(account: Cloud, administrator: Shell, team) -> None:
     made, role = team
-    done = admin.cotenant("kubeconfig", made.name, "--role-arn", role)
+    done = administrator.cotenant("kubeconfig", made.name, "--role-arn", role)
     assert done.ok, done
     ann = account.shell("handed", account.session(role))
-    (ann.home / "config").write_text(admin.cotenant("kubeconfig", made.name).out)
+    (ann.home / "config").write_text(administrator.cotenant("kubeconfig", made.name).out)
     assert ann.kubectl("config", "get-contexts", "-o", "name").out.split() == [made.namespace("dev"), made.home]
     assert ann.kubectl("get", "pods").ok
     assert "role/teams/a/" in done.out

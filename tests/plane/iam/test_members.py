@@ -157,7 +157,7 @@ def test_the_operator_sees_within_a_look_that_somebody_broke_aws_auth(account: C
     eventually(lambda: unread() == "0.0", within=40)
 
 
-def test_a_session_named_after_another_tenants_user_stays_out_of_that_tenant(account: Cloud) -> None:
+def test_rbac_22_a_session_named_after_another_tenants_user_stays_out_of_that_tenant(account: Cloud) -> None:
     role = account.role(fresh())
     ann = f"{fresh()}:ann"
     blue = given_tenant(account.cluster, "iam", spaces=["dev"], members=[{"role": "owner", "user": ann}])

@@ -8,7 +8,7 @@ import pytest
 
 from cotenant.cli.cluster.canaries import ROUTES, canaries, ground
 from cotenant.cli.cluster.observers import observed
-from cotenant.cli.cluster.proof import NAME, NotProven, prove, unpooled
+from cotenant.cli.cluster.proof import NAME, NotProven, prove
 from cotenant.cli.cluster.settled import changes, claims, settle, writing
 from cotenant.cli.cluster.survey import listed
 from cotenant.cli.install import install
@@ -53,7 +53,7 @@ async def test_each_canary_misses_its_own_binding(bound):
     admin, platform = bound, Platform()
     async with ground(admin) as places:
         await settle(admin, platform, places.settled)
-        fresh = unpooled(admin)
+        fresh = admin.apart(each=True)
         soft = changes(fresh, places.settled, routes=True)
         found = [
             *canaries(admin, platform, places, routes=True),

@@ -119,7 +119,7 @@ def test_a_floor_above_its_ceiling_is_told_with_what_is_kept(cluster):
     expect_condition(
         team.tenant,
         "FloorAboveCeiling",
-        "space greedy: quota.space.min pods 4 is above its ceiling 2, so it keeps 2",
+        "space greedy: its quota.min pods 4 is above its ceiling 2, so it keeps 2",
         of="QuotaSynced",
     )
 

@@ -214,3 +214,54 @@ def test_a_pod_that_is_resized_in_place_is_counted(cluster):
     assert resize("200m").ok
     assert team.owner.kubectl("delete", "pod", "one", "--now", "-n", namespace).ok
     eventually(lambda: used() == "0", within=20)
+
+
+@pytest.fixture(scope="module")
+def grows(cluster):
+    """A StorageClass whose volumes can be made larger. Its volumes are made by hand: nothing provisions here."""
+    name = "grows"
+    about = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}}
+    cluster.apply(about | {"provisioner": "example.com/none", "allowVolumeExpansion": True})
+    return name
+
+
+def bound(cluster, namespace: str, name: str, of: str) -> None:
+    """Gives the claim its volume and waits until it has it."""
+    spec = {"capacity": {"storage": "2Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": of}
+    spec |= {"claimRef": {"namespace": namespace, "name": name}}
+    spec |= {"csi": {"driver": "example.com", "volumeHandle": "vol-1"}}
+    cluster.apply({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": namespace}, "spec": spec})
+    eventually(
+        lambda: cluster.there("PersistentVolumeClaim", name, namespace)["status"].get("phase") == "Bound", within=30
+    )
+
+
+def test_vol_07_a_claim_does_not_grow_beyond_the_quota_nor_shrink_out_of_it(cluster, grows):
+    team = given_tenant(cluster, "grows", spaces=["a"], quota={"hard": {"requests.storage": "10Gi"}})
+    expect_ready(team, "a")
+    namespace = team.namespace("a")
+    eventually(lambda: create(team, "a", claim("2Gi", grows), "one").ok)
+    bound(cluster, namespace, "one", grows)
+
+    def resize(size: str) -> Answer:
+        change = json.dumps({"spec": {"resources": {"requests": {"storage": size}}}})
+        return team.owner.kubectl("patch", "pvc", "one", "-p", change, "-n", namespace)
+
+    def used() -> str:
+        return cluster.there("ResourceQuota", "cotenant", namespace)["status"]["used"]["requests.storage"]
+
+    expect_denied(resize("11Gi"), by="quota", saying="requested: requests.storage=9Gi")
+    assert resize("8Gi").ok, resize("8Gi")
+    eventually(lambda: used() == "8Gi")
+    # What the driver was told to make is charged until it says otherwise, whatever the claim asks for by then.
+    grown = {"status": {"allocatedResources": {"storage": "8Gi"}}}
+    told = ("patch", "pvc", "one", "--subresource=status", "--type=merge", "-n", namespace, "-p")
+    assert cluster.admin.kubectl(*told, json.dumps(grown)).ok
+    assert resize("3Gi").ok, resize("3Gi")
+    expect_denied(create(team, "a", claim("3Gi", grows), "two"), by="quota", saying="used: requests.storage=8Gi")
+    assert used() == "8Gi"
+    # Nor does its owner say it: the status of a claim is no right of members.
+    for forged in ({"status": {"allocatedResources": None}}, {"status": {"capacity": {"storage": "1Gi"}}}):
+        expect_denied(team.owner.kubectl(*told, json.dumps(forged)), by="rbac", saying="persistentvolumeclaims/status")
+    assert cluster.admin.kubectl(*told, json.dumps({"status": {"allocatedResources": None}})).ok
+    eventually(lambda: used() == "3Gi", within=20)

@@ -14,10 +14,7 @@ from cotenant.api.keys import ACCOUNTING, FROZEN, HEARTBEAT, REFUNDED, STRICT
 from cotenant.kube.resource import (
     CLUSTER_ROLES,
     LEASES,
-    PODS,
     RESOURCE_QUOTAS,
-    SECRETS,
-    SERVICES,
     SPACES,
     VALIDATING_POLICY_BINDINGS,
 )
@@ -271,25 +268,6 @@ def test_a_leak_in_a_space_that_is_never_quiet_is_mended_behind_a_closed_door(fi
     assert field.ledger()["spec"]["entries"][0]["allocation"] == LIMIT
     assert FROZEN not in field.quota()["metadata"].get("annotations", {})
     eventually(lambda: field.create("free")[0] == 201)
-
-
-def test_every_kind_gives_back_what_it_was_charged(cluster) -> None:
-    hard = {"pods": "5", "count/pods": "5", "services": "5", "services.loadbalancers": "5", "secrets": "5"}
-    kinds = {"types": ["ClusterIP", "NodePort", "LoadBalancer"]}
-    with closing(Field(cluster, hard, services=kinds)) as field:
-        service = {"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}
-        field.wire.expect("POST", SERVICES.path(field.name), service)
-        field.wire.expect("POST", SECRETS.path(field.name), {"metadata": {"name": "x"}})
-        field.create("p")
-        time.sleep(1)
-        field.wire.expect("PATCH", SERVICES.path(field.name, "s"), {"spec": {"type": "ClusterIP"}})
-        field.wire.expect("PATCH", PODS.path(field.name, "p", "status"), {"status": {"phase": "Succeeded"}})
-        field.wire.expect("DELETE", SECRETS.path(field.name, "x"))
-        want = {"pods": "0", "count/pods": "1", "services": "1", "services.loadbalancers": "0"}
-        # Before the quota controller may: that is two seconds after the last charge.
-        eventually(lambda: want.items() <= field.quota()["status"]["used"].items(), within=1.0)
-        # Nobody but the quota controller reads secrets.
-        eventually(lambda: field.used("secrets") == "0", within=10)
 
 
 # -- coming and going

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
+from botocore import loaders
 
 from cotenant.aws.calls import Calls
 from cotenant.aws.desk import EntryDesk
@@ -10,6 +12,9 @@ from cotenant.aws.eks import Eks, Iam
 from cotenant.local.eks import Cluster, Endpoint
 
 NAME = "cotenant-dev"
+
+# Each operator has a session of its own, and would read the models of IAM and EKS anew: half a second each time.
+loader = cache(loaders.create_loader)
 
 
 class Clock:
@@ -57,6 +62,7 @@ class Rig:
 
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    monkeypatch.setattr("botocore.session.create_loader", loader)
     with Endpoint(Cluster(name=NAME, region="us-east-1", account="111122223333", mode="API_AND_CONFIG_MAP")) as aws:
         for key, value in aws.env().items():
             monkeypatch.setenv(key, value)

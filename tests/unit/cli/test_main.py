@@ -107,6 +107,13 @@ def test_a_group_without_a_command_is_a_mistake():
             "--as-group needs --as: a group alone is nobody (see: cotenant get spaces --help)",
         ),
         (["tree", "backend", "-n", "x"], "TENANT and -n exclude each other (see: cotenant tree --help)"),
+        (
+            ["--kubeconfig", "x", "tree"],
+            (
+                "no such option '--kubeconfig' before the command; most options come after it: "
+                "cotenant COMMAND --kubeconfig (see: cotenant --help)"
+            ),
+        ),
         (["render", "-f", "/nope.yaml"], "1 fault in the manifests; nothing was done"),
     ],
 )

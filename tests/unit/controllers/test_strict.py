@@ -218,8 +218,16 @@ async def test_the_rehearsal_is_a_dry_run_of_the_status_as_it_is(play: Play) -> 
     asked: list[dict[str, Any]] = []
 
     class Server:
-        headers = ()
         answer: Exception | None = None
+
+        def apart(self) -> Server:
+            return self
+
+        async def close(self) -> None:
+            pass
+
+        async def raw(self, *_: Any) -> tuple[int, bytes]:
+            return 403, b"not yours"
 
         async def get(self, *_: Any, **__: Any) -> Any:
             return there

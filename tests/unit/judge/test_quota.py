@@ -76,6 +76,8 @@ ANSWERS: list[tuple[str, str, Finding]] = [
         judged({"quota": PODS["quota"] | {"space": {"min": {"pods": 3}}}}, spaces=(space(), space("b"))),
     ),
     ("LedgerFull", "False", judged(PODS, *(quota(f"red-{n}", right()) for n in range(501)), ledgers={"pods": FULL})),
+    # The others are being deleted, and their quotas are gone before their namespaces.
+    ("LedgerFull", "False", judged(PODS, quota("red-late", right()), ledgers={"pods": FULL})),
     (
         "FloorAboveCeiling",
         "False",

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cotenant.kube.errors import Unavailable
-from cotenant.kube.transport import ALONE, Transport
+from cotenant.kube.transport import Transport
 from cotenant.local.pki import Authority
 
 Asked = Callable[[Transport], Awaitable[None]]
@@ -84,7 +84,7 @@ async def pooled(transport: Transport) -> None:
 
 async def alone(transport: Transport) -> None:
     """A whole answer, over a connection that nothing else will use: the library ends it, politely."""
-    assert (await transport.send("GET", "/", (ALONE,), None, 30.0)).status == 200
+    assert (await transport.apart(each=True).send("GET", "/", (), None, 30.0)).status == 200
 
 
 @pytest.mark.parametrize(("asked", "said"), [(watched, PART), (waited, PART), (pooled, WHOLE), (alone, WHOLE)])

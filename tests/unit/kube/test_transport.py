@@ -183,7 +183,7 @@ def test_importing_the_client_does_not_import_the_library() -> None:
 
 def test_no_generated_api_class_is_imported_on_our_paths() -> None:
     code = (
-        "import sys; from cotenant.kube.transport import _configuration, _open; import kubernetes.aio.config;"
+        "import sys; from cotenant.kube.transport import _configuration, _rest; import kubernetes.aio.config;"
         "print(sum(m.startswith('kubernetes.aio.client.models.') for m in sys.modules),"
         "sum(m.startswith('kubernetes.aio.client.api.') for m in sys.modules))"
     )

@@ -104,7 +104,7 @@ PEERS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("internet", [True, False])
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 @pytest.mark.parametrize("port", [80, 443, 53])
-def test_the_metadata_service_is_never_reached(
+def test_pod_17_the_metadata_service_is_never_reached(
     isolation: str, internet: bool, peers: dict[str, Any], port: int
 ) -> None:
     policies = scene({"isolation": isolation, "internet": internet, **peers})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cotenant.api import keys
 from cotenant.api.builtin import Manifest
-from cotenant.cli.cluster.proof import NAME, Canary, unpooled
+from cotenant.cli.cluster.proof import NAME, Canary
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists, NotFound
@@ -59,7 +59,7 @@ async def ground(client: Client) -> AsyncIterator[Ground]:
 
 def canaries(client: Client, platform: Platform, places: Ground, *, routes: bool) -> list[Canary]:
     """What is refused for want of a SpacePolicy, of a right and of a quota. `routes`: whether there is a Gateway API."""
-    fresh = unpooled(client)
+    fresh = client.apart(each=True)
     return [
         *parametrised(fresh, places.bare, routes=routes),
         *others(fresh.as_user(NAME, []), fresh, places.bare),

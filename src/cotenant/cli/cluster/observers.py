@@ -7,7 +7,6 @@ it, go over one connection. A page of metrics is large, and nothing is let throu
 from __future__ import annotations
 
 import asyncio
-import copy
 import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -49,8 +48,7 @@ async def _silent(
     client: Client, bindings: Collection[str], canaries: Callable[[Client], Sequence[Canary]]
 ) -> list[str]:
     """The bindings that counted nothing while all canaries asked once, over a connection of its own."""
-    alone = copy.copy(client)
-    alone.transport = client.transport.apart()
+    alone = client.apart()
     try:
         before = await _counted(alone)
         for canary in canaries(alone):

@@ -7,7 +7,6 @@ behind one address. So: several denials in a row, each over a connection of its 
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,6 @@ from cotenant.api import keys
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
-from cotenant.kube.transport import ALONE
 from cotenant.model.platform import Platform
 
 DENIALS = 10
@@ -55,7 +53,7 @@ class Canary:
 
 def guard(client: Client) -> Canary:
     """A Space with our finalizer, made by somebody who is not the operator."""
-    fresh = unpooled(client)
+    fresh = client.apart(each=True)
     space = {
         "apiVersion": keys.API_VERSION,
         "kind": "Space",
@@ -66,18 +64,11 @@ def guard(client: Client) -> Canary:
 
 def leash(client: Client, platform: Platform) -> Canary:
     """The operator in a namespace that is not its business. Its group here is almighty: only the leash can refuse."""
-    operator = unpooled(client).as_user(platform.operator, ["system:masters"])
+    operator = client.apart(each=True).as_user(platform.operator, ["system:masters"])
     settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "namespace": "default"}}
     return Canary(
         "cotenant-leash", ("COTENANT-LEASH",), lambda: operator.create(resource.CONFIG_MAPS, settings, dry_run=True)
     )
-
-
-def unpooled(client: Client) -> Client:
-    """The same client with a new connection for every request, so that the load balancer chooses anew."""
-    other = copy.copy(client)
-    other.headers = (*client.headers, ALONE)
-    return other
 
 
 async def prove(canary: Canary, *, denials: int = DENIALS, seconds: float = 30.0) -> None:

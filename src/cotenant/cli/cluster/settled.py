@@ -60,7 +60,7 @@ async def settle(client: Client, platform: Platform, place: str) -> None:
     """Makes the SpacePolicies, as the operator; Forbidden for who may not impersonate it."""
     operator = acting(client, platform)
     for name in (keys.POLICY, *ACTIONS):
-        labels = {} if name == keys.POLICY else {keys.ENFORCEMENT: name}
+        labels = {keys.POOLED: NAME} if name == keys.POLICY else {keys.ENFORCEMENT: name}
         mode = "enforce" if name == keys.POLICY else name
         body = named(resource.SPACE_POLICIES, place, {"metadata": {"name": name, "labels": labels}})
         await operator.create(resource.SPACE_POLICIES, body | {"spec": RULES | {"enforcement": mode}})

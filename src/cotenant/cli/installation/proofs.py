@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cotenant.cli.cluster import observers, settled
 from cotenant.cli.cluster.canaries import ROUTES, Ground, canaries, ground
-from cotenant.cli.cluster.proof import NAME, Canary, NotProven, guard, leash, prove, unpooled
+from cotenant.cli.cluster.proof import NAME, Canary, NotProven, guard, leash, prove
 from cotenant.cli.cluster.survey import listed
 from cotenant.cli.installation.applier import Progress
 from cotenant.kube.client import Client
@@ -48,7 +48,7 @@ async def writings(client: Client, platform: Platform, progress: Progress) -> tu
         except ApiError as error:
             progress(f"pools: not proven ({error})")
             return (pools.NAME,)
-        left = await _tried([settled.writing(unpooled(client), places.settled)], progress)
+        left = await _tried([settled.writing(client.apart(each=True), places.settled)], progress)
     if not left:
         progress("pools: written into pods")
     return left
@@ -58,7 +58,7 @@ async def _settled(
     client: Client, platform: Platform, places: Ground, progress: Progress, *, routes: bool
 ) -> tuple[str, ...]:
     """Bindings about updates, and those that warn and audit."""
-    place, fresh = places.settled, unpooled(client)
+    place, fresh = places.settled, client.apart(each=True)
     try:
         await settled.settle(client, platform, place)
     except ApiError as error:

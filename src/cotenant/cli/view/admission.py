@@ -25,8 +25,9 @@ says the same as this page.
 - **A rule may be tried out first**, by rule and tenant: `spec.enforcement` for all of them and `spec.rules` for single ones say `observe`,
   `warn` or `enforce`. Only rules about what a tenant may use can be tried out; what reaches into others (*firm* below), and what has no
   SpacePolicy, always refuses. What would be refused today: `cotenant policies check TENANT`.
-- **Every decision is in the audit log** as annotations `<policy>/tenant`, `<policy>/space`, and where a rule is broken `<policy>/rule` and `<policy>/mode`.
-  With a good answer that means: broken by somebody who is above the rule.
+- **What breaks a rule is in the audit log**, refused or not, as annotations `<policy>/tenant`, `<policy>/space`, `<policy>/rule` and
+  `<policy>/mode`. With a good answer that means: broken by somebody who is above the rule. What breaks none is not annotated: that would cost
+  every request as much again as being looked at; the namespace of the event says whose it is.
 - **Who is above a rule**: where a rule says so, whoever may do the very same thing in the whole cluster. Everybody else is below every rule,
   administrators too: what a tenant may not run, nobody runs for it. Change the Tenant instead.
 """

@@ -85,7 +85,7 @@ def claimant(entry: Entry, quota: Quota, demand: Demand, share: Share, *, active
     spare = needed + min(demand.grain, demand.slack) * active
     wishes: tuple[int, ...] = (floor, used + demand.refused, needed, spare, needed + margin)
     if ceiling is not None:
-        wishes = tuple(min(wish, ceiling) for wish in wishes)
+        wishes = tuple([min(wish, ceiling) for wish in wishes])
     kept = max(used, min(entry.allocation, floor))
     return Claimant(
         entry.space,
@@ -131,6 +131,14 @@ def plan_transfers(
 
 def entitled(claimants: list[Claimant], capacity: int) -> dict[str, int]:
     """What each would have if everything were shared out anew. Never less than what is kept."""
+    full = {one.space: max(one.kept, *one.wishes) for one in claimants}
+    if sum(full.values()) <= capacity:
+        return full
+    return shared(claimants, capacity)
+
+
+def shared(claimants: list[Claimant], capacity: int) -> dict[str, int]:
+    """Tier by tier, as far as it goes."""
     found = {one.space: one.kept for one in claimants}
     left = capacity - sum(found.values())
     for tier, whole in enumerate(TIERS):
@@ -152,6 +160,8 @@ def aim(claimants: list[Claimant], entitlements: Mapping[str, int], capacity: in
     """What each should have next: as it is, unless there is a reason to move something."""
     found = {one.space: preferred(one, entitlements[one.space]) for one in claimants}
     over = sum(found.values()) - capacity
+    if over <= 0:
+        return found
     # Who has been quiet longest gives first, then who can give most.
     victims = sorted(claimants, key=lambda one: (-one.demand.idle, entitlements[one.space] - one.allocation, one.space))
     for one in victims:
@@ -179,13 +189,14 @@ def ordered(claimants: list[Claimant], aims: Mapping[str, int], room: int, withi
     now: list[Grow | Drain] = []
     later: list[Grow | Drain] = []
     drains: list[Grow | Drain] = []
-    for one in sorted(claimants, key=lambda one: (not one.demand.refused, not one.demand.ahead, one.space)):
+    moving = [one for one in claimants if aims[one.space] != one.allocation]
+    for one in sorted(moving, key=lambda one: (not one.demand.refused, not one.demand.ahead, one.space)):
         more = aims[one.space] - one.allocation
         if more < 0:
             drains.append(Drain(one.space, aims[one.space], within))
-        elif 0 < more <= room:
+        elif more <= room:
             now.append(Grow(one.space, aims[one.space], within))
             room -= more
-        elif more > 0:
+        else:
             later.append(Grow(one.space, aims[one.space], within))
     return [*now, *drains, *later]

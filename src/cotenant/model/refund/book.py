@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cotenant.model.refund.values import Marks, Refund, Release, Stored, marks, pairs
-from cotenant.model.usage.objects import kind_of
+from cotenant.model.usage.objects import claimable, kind_of
 
 NOTHING = Fraction(0)
 
@@ -113,9 +113,13 @@ def forgotten(book: Book) -> Book:
 
 
 def leaked(book: Book, exists: Mapping[str, Fraction], kinds: Collection[str]) -> bool:
-    """Whether more is charged than exists and is about to be given back; or less, which is worse. Of these kinds."""
+    """Whether more is charged than exists and is about to be given back; or less, which is worse. Of these kinds.
+
+    More is no leak where claims may be charged for the same key: those are not read.
+    """
     if book.stored is None:
         return False
     due = owed(book, book.stored)
     known = [(key, amount) for key, amount in book.stored.used if kind_of(key) in kinds]
-    return any(amount != exists.get(key, NOTHING) + due.get(key, NOTHING) for key, amount in known)
+    over = {key: amount - exists.get(key, NOTHING) - due.get(key, NOTHING) for key, amount in known}
+    return any(left < 0 or (left > 0 and not claimable(key)) for key, left in over.items())

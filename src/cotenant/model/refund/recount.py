@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cotenant.model.refund.values import Marks, Pairs, Refund, Stored, marks, pairs
-from cotenant.model.usage.objects import kind_of
+from cotenant.model.usage.objects import claimable, kind_of
 
 WAIT = 2.0
 """Seconds that a create takes at most from its charge to its storage; the API server cuts off requests at 60."""
@@ -159,8 +159,14 @@ def listing(stored: Stored) -> ListObjects:
 
 
 def result(stored: Stored, exists: dict[str, Fraction], revisions: dict[str, int]) -> Refund:
-    """`used` as it is to be. What ended before the list is decided; what is not reckoned here stays as it is."""
-    after = {key: exists.get(key, Fraction(0)) if kind_of(key) in revisions else amount for key, amount in stored.used}
+    """`used` as it is to be. What ended before the list is decided; what is not reckoned here stays as it is, and so
+    does what is above our count where claims that we do not read may be charged too: the quota controller lowers that.
+    """
+    after = dict(stored.used)
+    for key, amount in stored.used:
+        if kind_of(key) in revisions:
+            found = exists.get(key, Fraction(0))
+            after[key] = max(found, amount) if claimable(key) else found
     decided = dict(stored.refunded)
     decided |= {kind: max(at, decided.get(kind, 0)) for kind, at in revisions.items()}
     return Refund(stored.revision, pairs(after), marks(decided))

@@ -42,6 +42,7 @@ to read. What it may not read by design (secrets, configmaps, objects of others)
 """
 COMPUTE = ("cpu", "memory", "ephemeral-storage")
 DEVICES = (".deviceclass.resource.k8s.io/devices", "requests.deviceclass.resource.kubernetes.io/")
+"""How keys of devices by claim end, or begin."""
 
 
 def usage(kind: str, found: Manifest, now: datetime) -> dict[str, Fraction]:
@@ -92,14 +93,25 @@ def native(key: str) -> bool:
     """Whether a quota key counts objects that nobody but the quota controller counts, see COUNTED."""
     if key.startswith(COUNT):
         return key.removeprefix(COUNT) not in COUNTED
-    return key in ALIASES and key not in COUNTED
+    return devices(key) or (key in ALIASES and key not in COUNTED)
+
+
+def devices(key: str) -> bool:
+    """Whether a quota key counts devices that are claimed: claims are not read."""
+    return key.endswith(DEVICES[0]) or key.startswith(DEVICES[1])
+
+
+def claimable(key: str) -> bool:
+    """Whether claims may be charged for the same key as pods: a DeviceClass can stand for an extended resource."""
+    bare = key.removeprefix(pods.REQUESTS)
+    return bare != key and pods.extended(bare) and not devices(key)
 
 
 def kind_of(key: str) -> str | None:
     """The kind that a quota key counts, as in `usage`; None for what is not reckoned here (devices by claim)."""
     if key.startswith(COUNT):
         return key.removeprefix(COUNT) if key != COUNT + "resourceclaims.resource.k8s.io" else None
-    if key.endswith(DEVICES[0]) or key.startswith(DEVICES[1]):
+    if devices(key):
         return None
     if key in ALIASES:
         return key

@@ -95,7 +95,13 @@ def _law(platform: Platform) -> Manifest:
             ],
             "namespaceSelector": _tenants(platform),
         },
-        "matchConditions": [{"name": "a-charge-or-a-stranger", "expression": f"({charging}) || {stranger}"}],
+        # What is within its limits is let go here: validations, messages and annotations each make maps of both objects.
+        "matchConditions": [
+            {
+                "name": "too-high-a-charge-or-a-stranger",
+                "expression": f"({charging} && size({_over()}) > 0) || {stranger}",
+            }
+        ],
         "variables": [{"name": "stranger", "expression": stranger}, *_charge()],
         "validations": [
             _denial(
@@ -108,20 +114,22 @@ def _law(platform: Platform) -> Manifest:
     }
 
 
-def _charge() -> list[Manifest]:
-    """What of a charge goes above the limit, in a quota of ours."""
+def _over() -> str:
+    """CEL: the keys of which a charge goes above the limit, in a quota of ours."""
     used, hard, labels = "object.status.used", "object.spec.hard", "object.metadata.?labels.orValue({})"
     before = "oldObject.?status.?used[?k]"
     # In an optional chain an absent list is no error, and what was not counted before has grown.
     grown = f"(!{before}.hasValue() || quantity({used}[k]).isGreaterThan(quantity({before}.value())))"
     over = f"quantity({used}[k]).isGreaterThan(quantity({hard}[k]))"
     ours = f"{labels}[?'{keys.MANAGED_BY}'].orValue('') == '{keys.COTENANT}' && '{keys.TENANT}' in {labels}"
+    return f"({ours} && has({used}) && has({hard}) ? {used}.filter(k, k in {hard} && {grown} && {over}) : [])"
+
+
+def _charge() -> list[Manifest]:
+    """What a refusal says."""
+    used, hard = "object.status.used", "object.spec.hard"
     return [
-        {
-            "name": "over",
-            "expression": f"{ours} && has({used}) && has({hard}) ? "
-            f"{used}.filter(k, k in {hard} && {grown} && {over}) : []",
-        },
+        {"name": "over", "expression": _over()},
         {
             "name": "excess",
             "expression": f"variables.over.map(k, k + ' ' + string({used}[k]) + ' > ' + string({hard}[k])).join(', ')",
@@ -132,6 +140,7 @@ def _charge() -> list[Manifest]:
 
 def _first(platform: Platform) -> Manifest:
     """Of LimitRanges the canary alone is matched, by its name: a missing parameter refuses before any matchCondition."""
+    counted = "has(dyn(params).status) && has(dyn(params).status.used) && size(dyn(params).status.used) > 0"
     return {
         "paramKind": {"apiVersion": "v1", "kind": "ResourceQuota"},
         "matchConstraints": {
@@ -143,9 +152,11 @@ def _first(platform: Platform) -> Manifest:
             # Where an installation tries the other policies, this one must not speak first: one refusal has one policy.
             "namespaceSelector": _tenants(platform, {"key": keys.CANARY, "operator": "NotIn", "values": ["true"]}),
         },
+        # As of a charge: whoever is let through pays once for the maps that CEL reads.
+        "matchConditions": [{"name": "not-counted-yet", "expression": f"!({counted})"}],
         "validations": [
             _denial(
-                "has(dyn(params).status) && has(dyn(params).status.used) && size(dyn(params).status.used) > 0",
+                "false",
                 "'COTENANT-QUOTA-2: namespace ' + request.namespace + ' is being prepared: its quota is not counted "
                 "yet; try again in a second, and if it stays: kubectl get resourcequota cotenant -o yaml -n ' + "
                 "request.namespace",
@@ -183,7 +194,8 @@ def _keep() -> list[Manifest]:
         _denial(
             f"!variables.stranger || request.operation != 'DELETE' || !({ours}) || "
             "has(namespaceObject.metadata.deletionTimestamp)",
-            "'COTENANT-QUOTA-5: ResourceQuota ' + request.name + ' is what limits namespace ' + request.namespace + "
+            # Of a deletion of many the request has no name.
+            "'COTENANT-QUOTA-5: ResourceQuota ' + oldObject.metadata.name + ' is what limits namespace ' + request.namespace + "
             "'; without it nothing does. It goes with the namespace, or when that is released'",
         ),
     ]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from cotenant.api import keys
 from cotenant.model.platform import Platform
-from cotenant.model.usage.objects import ALIASES, COUNT, COUNTED, native
+from cotenant.model.usage.objects import ALIASES, COUNT, COUNTED, DEVICES, native
 from cotenant.render.install.members import READ, rule
 from cotenant.render.install.values import HEARTBEAT, Manifest, manifest
 
@@ -30,10 +30,11 @@ DEAD = "8s"
 HELD = [COUNT + kind for kind in sorted(COUNTED)]
 UNREAD = [key for key in ALIASES if native(key)]
 """What the operator never reads it never gives back: such keys are native, or a space in which pods come and go would not
-find the room of its Secrets again. Of the keys of objects by kind those are held that it reads.
+find the room of its Secrets again, or of its claimed devices. Of the keys of objects by kind those are held that it reads.
 """
 _API = "admissionregistration.k8s.io/v1"
-_HELD = f"(k.startsWith('{COUNT}') ? k in {HELD} : !(k in {UNREAD}))"
+_CLAIMED = f"k.endsWith('{DEVICES[0]}') || k.startsWith('{DEVICES[1]}')"
+_HELD = f"(k.startsWith('{COUNT}') ? k in {HELD} : !(k in {UNREAD} || {_CLAIMED}))"
 _RBAC = "rbac.authorization.k8s.io"
 
 

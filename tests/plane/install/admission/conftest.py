@@ -45,7 +45,8 @@ async def eve(control_plane):
 
 def policy_of(namespace: str, rules: Manifest) -> Manifest:
     spec = {"tenant": "acme", "space": "dev", "network": {"isolation": "tenant", "internet": True}} | rules
-    metadata = {"name": "policy", "namespace": namespace}
+    pool = rules.get("nodes", {}).get("pool")
+    metadata = {"name": "policy", "namespace": namespace, "labels": {"cotenant.dev/pool": pool} if pool else {}}
     body = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "SpacePolicy", "metadata": metadata}
     return body | {"spec": {"enforcement": "enforce"} | spec}
 

@@ -10,10 +10,12 @@ import pytest
 
 from cotenant.api.tenant import Tenant
 from cotenant.kube import resource
+from cotenant.kube.client import Client
+from cotenant.kube.transport import Transport
 from cotenant.model.platform import Platform
 from cotenant.render.namespace import namespace as rendered
 from plane.install.admission.conftest import FREE
-from plane.install.admission.place import Answer, Manifest, bare, passes
+from plane.install.admission.place import Answer, Manifest, bare, passes, refused
 from unit.specimens import seen, tenant
 
 pytestmark = pytest.mark.cluster
@@ -155,6 +157,49 @@ async def test_no_pod_reaches_the_node(safe, case):
 
     assert answer.status in (403, 422), answer
     assert "PodSecurity" in answer.message or answer.status == 422, answer.message
+
+
+async def test_pod_16_nobody_passes_a_pod_off_as_one_that_a_kubelet_keeps_by_itself(safe):
+    mirror = {"annotations": {"kubernetes.io/config.mirror": "x", "kubernetes.io/config.source": "file"}}
+
+    answer = await safe.ask("pods", restricted() | {"metadata": mirror})
+    assert answer.status == 422, answer
+    refused(await safe.ask("pods", restricted(nodeName="node-0") | {"metadata": mirror}), "COTENANT-POD-1")
+
+
+async def test_pod_18_with_the_token_of_a_node_one_reads_what_runs_there_and_moves_no_node(safe, admin, control_plane):
+    """What somebody has who broke out of a container: the Node authorizer and NodeRestriction, as on EKS."""
+    nodes = ("escaped", "of-b")
+    for name in nodes:
+        await admin.create(resource.NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+    passes(await safe.ask("secrets", {"metadata": {"name": "theirs"}}, by=admin, dry=False))
+    kubelet = Client(await Transport.from_kubeconfig(control_plane.user("system:node:escaped", ["system:nodes"])))
+    pool = {"metadata": {"labels": {"node-restriction.kubernetes.io/cotenant-pool": "gold"}}}
+    root, of_space = "/api/v1/nodes", f"/api/v1/namespaces/{SAFE}"
+    tried: dict[str, tuple[str, str, Manifest | None]] = {
+        "a secret that no pod of it names": ("GET", f"{of_space}/secrets/theirs", None),
+        "all secrets": ("GET", "/api/v1/secrets", None),
+        "a pod for itself": ("POST", f"{of_space}/pods", restricted(nodeName="escaped") | {"metadata": {"name": "x"}}),
+        "a token for an account that runs elsewhere": (
+            "POST",
+            f"{of_space}/serviceaccounts/default/token",
+            {"spec": {}},
+        ),
+        "the pool of others": ("PATCH", f"{root}/escaped", pool),
+        "no taint": ("PATCH", f"{root}/escaped", {"spec": {"taints": [{"key": "a", "effect": "NoExecute"}]}}),
+        "the labels of another node": ("PATCH", f"{root}/of-b", {"metadata": {"labels": {"a": "b"}}}),
+        "the end of another node": ("DELETE", f"{root}/of-b", None),
+    }
+
+    try:
+        assert (await asked(kubelet, "GET", f"{root}/escaped")).ok
+        answers = {case: await asked(kubelet, *request) for case, request in tried.items()}
+    finally:
+        await kubelet.close()
+        for name in nodes:
+            await admin.delete(resource.NODES, name)
+
+    assert {case: answer.status for case, answer in answers.items()} == dict.fromkeys(tried, 403), answers
 
 
 HARMLESS = {

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from plane.install.admission.conftest import STRICT, ready
+from plane.install.admission.conftest import FREE, STRICT, ready
 from plane.install.admission.place import Manifest, image, passes, pod, refused, template
 
 pytestmark = pytest.mark.cluster
@@ -241,3 +241,106 @@ async def test_pod_12_where_the_tenant_says_so_no_image_comes_from_the_node(stri
         refused(await place.ask("deployments", template("deployments", second)), "COTENANT-POD-17", policy)
     passes(await place.ask("deployments", template("deployments", pod(containers=good))))
     passes(await strict.ask("pods", pod(containers=[good[0] | {"imagePullPolicy": "Never"}])))
+
+
+CONTROLLED = {
+    "the cloud's own controller": ("services", "service.kubernetes.io/load-balancer-cleanup"),
+    "the load balancer controller of AWS": ("services", "service.k8s.aws/resources"),
+    "the same, of an Ingress": ("ingresses", "ingress.k8s.aws/resources"),
+    "the same, of a group": ("ingresses", "group.ingress.k8s.aws/shared"),
+    "whoever else makes load balancers": ("ingresses", "networking.example.com/balancer"),
+    "who waits for the pods of a claim": ("persistentvolumeclaims", "kubernetes.io/pvc-protection"),
+    "who copies a claim": ("persistentvolumeclaims", "snapshot.storage.kubernetes.io/pvc-as-source-protection"),
+    "Kubernetes, of anything": ("configmaps", "example.k8s.io/kept"),
+}
+
+
+@pytest.fixture
+async def held(strict):
+    """Makes an object with a finalizer that its controller put there."""
+    made = []
+
+    async def make(what: str, finalizer: str, name: str = "held", place=strict) -> None:
+        body = THINGS[what] | {"metadata": {"name": name, "labels": {"a": "b"}}}
+        passes(await place.ask(what, body, dry=False))
+        made.append((place, what, name))
+        await place.ask(what, name=name, method="PATCH", content_type=MERGE, dry=False, by=place.admin,
+                        body={"metadata": {"finalizers": [finalizer, "example.com/second"]}})  # fmt: skip
+
+    yield make
+    for place, what, name in made:
+        free = {"metadata": {"finalizers": None}}
+        await place.ask(what, free, name=name, method="PATCH", content_type=MERGE, dry=False, by=place.admin)
+        await place.ask(what, name=name, method="DELETE", dry=False)
+
+
+@pytest.mark.parametrize("case", CONTROLLED)
+async def test_row_19_no_member_takes_off_what_a_controller_put_there(strict, held, case):
+    what, finalizer = CONTROLLED[case]
+    await held(what, finalizer)
+    how = {"name": "held", "method": "PATCH"}
+    there = (await strict.ask(what, name="held", method="GET", dry=False)).body
+    replaced = there | {"metadata": {key: value for key, value in there["metadata"].items() if key != "finalizers"}}
+    second, apply = ["example.com/second"], {"fieldManager": "helm", "force": "true"}
+    version = {"apiVersion": there["apiVersion"], "kind": there["kind"]}
+
+    for body, content_type in (
+        ({"metadata": {"finalizers": None}}, MERGE),
+        ({"metadata": {"finalizers": second}}, MERGE),
+        ([{"op": "remove", "path": "/metadata/finalizers"}], "application/json-patch+json"),
+        ({"metadata": {"$deleteFromPrimitiveList/finalizers": [finalizer]}}, "application/strategic-merge-patch+json"),
+    ):
+        refused(await strict.ask(what, body, content_type=content_type, **how), "COTENANT-OBJECT-2", finalizer)
+    refused(await strict.ask(what, replaced, name="held", method="PUT"), "COTENANT-OBJECT-2", finalizer)
+    # Who says nothing of finalizers takes none off; and its controller does.
+    applied = version | {"metadata": {"name": "held", "labels": {"a": "c"}}}
+    passes(await strict.ask(what, applied, content_type="application/apply-patch+yaml", query=apply, **how))
+    passes(await strict.ask(what, {"metadata": {"labels": {"a": "c"}}}, content_type=MERGE, **how))
+    passes(await strict.ask(what, there | {"metadata": there["metadata"] | {"labels": {}}}, name="held", method="PUT"))
+    passes(await strict.ask(what, {"metadata": {"finalizers": second}}, content_type=MERGE, by=strict.admin, **how))
+
+
+async def test_row_19_its_controller_takes_it_off_whatever_else_of_the_object_is_no_longer_allowed(
+    strict, held, make_place
+):
+    """Else what was made before a rule was tightened would never end, and its namespace neither."""
+    place = await make_place("admission-before", FREE | {"pods": {"allowExec": True}})
+    await held("poddisruptionbudgets", "example.com/first", "tight", place)
+    tight = {"spec": SELECTOR | {"maxUnavailable": 0}}
+    how = {"name": "tight", "method": "PATCH", "content_type": MERGE}
+    soft = {"spec": {"rules": {"COTENANT-BUDGET-1": "observe"}}}
+    loosen = {"name": "policy", "method": "PATCH", "content_type": MERGE, "by": place.operator, "dry": False}
+    passes(await place.ask("spacepolicies", soft, **loosen))
+    async with asyncio.timeout(20):
+        while not (await place.ask("poddisruptionbudgets", tight, **how)).ok:
+            await asyncio.sleep(0.1)
+    passes(await place.ask("poddisruptionbudgets", tight, dry=False, **how))
+    passes(await place.ask("spacepolicies", {"spec": {"rules": None}}, **loosen))
+    async with asyncio.timeout(20):
+        while (await place.ask("poddisruptionbudgets", tight | {"metadata": {"name": "probe"}})).ok:
+            await asyncio.sleep(0.1)
+
+    passes(await place.ask("poddisruptionbudgets", {"metadata": {"finalizers": None}}, by=place.admin, **how))
+    passes(await place.ask("poddisruptionbudgets", {"metadata": {"finalizers": None}}, **how))
+
+
+async def test_row_19_nor_while_it_is_being_deleted(strict, held):
+    await held("services", "service.k8s.aws/resources", "leaving")
+    passes(await strict.ask("services", name="leaving", method="DELETE", dry=False))
+    off = {"metadata": {"finalizers": None}}
+    how = {"name": "leaving", "method": "PATCH", "content_type": MERGE}
+
+    refused(await strict.ask("services", off, **how), "COTENANT-OBJECT-2")
+    passes(await strict.ask("services", off, by=strict.admin, **how))
+
+
+async def test_an_operator_of_the_tenants_takes_its_own_off_where_it_may_put_them_on(make_place, held):
+    own = STRICT | {"rules": {"COTENANT-OBJECT-1": "observe"}}
+    place = await ready(await make_place("admission-own-operator", own), pooled=True)
+    await held("services", "service.k8s.aws/resources", "shared", place)
+    how = {"name": "shared", "method": "PATCH", "content_type": MERGE}
+
+    passes(await place.ask("services", {"metadata": {"finalizers": ["service.k8s.aws/resources"]}}, **how))
+    refused(
+        await place.ask("services", {"metadata": {"finalizers": ["example.com/second"]}}, **how), "COTENANT-OBJECT-2"
+    )

@@ -218,8 +218,8 @@ async def test_other_templates_stay_as_they_were_written(dedicated, plural):
 async def test_a_daemonset_of_which_only_a_label_changes_starts_no_rollout(make_place, operator, forced):
     place = await ready(await make_place("admission-pool-later", FREE))
     passes(await place.ask("daemonsets", template("daemonsets", bare()), dry=False))
-    now = policy_of(place.namespace, FREE | {"nodes": {"pool": "gold"}})["spec"]
-    await operator.merge(resource.SPACE_POLICIES, "policy", {"spec": now}, place.namespace)
+    now = policy_of(place.namespace, FREE | {"nodes": {"pool": "gold"}})
+    await operator.merge(resource.SPACE_POLICIES, "policy", now, place.namespace)
     async with asyncio.timeout(10):
         while (await place.ask("pods", bare())).body.get("spec", {}).get("nodeSelector") != {POOL: "gold"}:
             await asyncio.sleep(0.05)
@@ -243,8 +243,8 @@ async def test_what_runs_stays_changeable_when_its_tenant_gets_a_pool_and_what_w
     async with asyncio.timeout(20):
         while not (await admin.get(resource.PODS, "old", place.namespace))["spec"].get("nodeName"):
             await asyncio.sleep(0.05)
-    now = policy_of(place.namespace, FREE | {"nodes": {"pool": "gold", "tolerations": None}})["spec"]
-    await operator.merge(resource.SPACE_POLICIES, "policy", {"spec": now}, place.namespace)
+    now = policy_of(place.namespace, FREE | {"nodes": {"pool": "gold", "tolerations": None}})
+    await operator.merge(resource.SPACE_POLICIES, "policy", now, place.namespace)
     async with asyncio.timeout(10):
         while (await place.ask("pods", bare(tolerations=[toleration]))).ok:
             await asyncio.sleep(0.05)
@@ -344,7 +344,7 @@ async def test_however_many_tolerations_a_pod_has_it_is_on_the_pool_or_refused(d
 async def test_where_the_pool_is_only_observed_nothing_is_written_but_in_a_rehearsal(make_place, operator, forced):
     place = await ready(await make_place("admission-pool-observed", FREE | {"nodes": {"tolerations": ["gpu"]}}))
     soft = FREE | {"nodes": {"pool": "gold", "tolerations": None}, "rules": {"COTENANT-POD-4": "observe"}}
-    await operator.merge(resource.SPACE_POLICIES, "policy", {"spec": soft}, place.namespace)
+    await operator.merge(resource.SPACE_POLICIES, "policy", policy_of(place.namespace, soft), place.namespace)
     body = bare(tolerations=[{"key": "gpu", "operator": "Exists"}])
     async with asyncio.timeout(10):
         while (await place.ask("pods", body)).ok:

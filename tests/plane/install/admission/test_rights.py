@@ -40,6 +40,10 @@ def claim(notes: Manifest | None = None, **spec) -> Manifest:
     return {"metadata": {"annotations": notes or {}}, "spec": kept}
 
 
+def mounted(**source: Manifest) -> Manifest:
+    return pod(volumes=[{"name": "v", **source}])
+
+
 @pytest.mark.parametrize("arn", [f"{ARN}other", f"{ARN}on", f"{ARN}one-more", "arn:aws:iam::999900001111:role/acme-x"])
 async def test_rbac_20_a_service_account_takes_no_role_of_others(strict, arn):
     refused(await strict.ask("serviceaccounts", account(arn)), "COTENANT-ACCOUNT-1", arn)
@@ -105,7 +109,7 @@ async def test_rbac_05_nor_does_one_slip_in_later(strict):
     refused(answer, "COTENANT-RIGHT-3", "system:authenticated")
 
 
-async def test_rbac_06_and_19_what_cotenant_manages_is_not_changed_deleted_or_imitated(strict, operator):
+async def test_rbac_06_what_cotenant_manages_is_not_changed_deleted_or_imitated(strict, operator):
     marked = {"labels": {"app.kubernetes.io/managed-by": "cotenant"}}
     made = {
         "rolebindings": binding(who("User", "ann"), role="cotenant:viewer", kind="ClusterRole", name="ours", **marked),
@@ -118,8 +122,6 @@ async def test_rbac_06_and_19_what_cotenant_manages_is_not_changed_deleted_or_im
         how = {"name": "ours", "method": "PATCH", "content_type": MERGE}
         refused(await strict.ask(what, strip, **how), "COTENANT-RIGHT-7", what)
         refused(await strict.ask(what, name="ours", method="DELETE"), "COTENANT-RIGHT-7")
-        one = {"fieldSelector": "metadata.name=ours"}
-        refused(await strict.ask(what, method="DELETE", query=one), "COTENANT-RIGHT-7")  # deletecollection, each object
         passes(await strict.ask(what, name="ours", method="DELETE", by=strict.admin))
         passes(await strict.ask(what, name="ours", method="DELETE", by=operator))
     imitated = {"metadata": {**marked, "name": "mine"}, "spec": {"podSelector": {}}}
@@ -127,7 +129,7 @@ async def test_rbac_06_and_19_what_cotenant_manages_is_not_changed_deleted_or_im
     passes(await strict.ask("networkpolicies", {"metadata": {"name": "mine"}, "spec": {"podSelector": {}}}))
 
 
-async def test_rbac_10_and_11_tokens_are_short_and_for_this_cluster(strict):
+async def test_rbac_10_tokens_are_short_and_for_this_cluster(strict):
     passes(await strict.ask("serviceaccounts", {"metadata": {"name": "token"}}, dry=False))
     year, sts = {"expirationSeconds": 365 * 86400}, {"audiences": ["sts.amazonaws.com"]}
 
@@ -137,11 +139,61 @@ async def test_rbac_10_and_11_tokens_are_short_and_for_this_cluster(strict):
     for spec in ({}, {"expirationSeconds": 3600}, {"audiences": ["vault"], "expirationSeconds": 600}):
         passes(await strict.ask("serviceaccounts/token", {"spec": spec}, name="token", dry=False))
     passes(await strict.ask("serviceaccounts/token", {"spec": year}, name="token", by=strict.admin, dry=False))
-    secret = {"type": "kubernetes.io/service-account-token"}
-    secret |= {"metadata": {"annotations": {"kubernetes.io/service-account.name": "token"}}}
-    refused(await strict.ask("secrets", secret), "COTENANT-RIGHT-4")
+
+
+FENCE = {
+    "networkpolicies": {"spec": {"podSelector": {}}},
+    "limitranges": {"spec": {"limits": [{"type": "Container"}]}},
+    "rolebindings": binding(who("User", "ann"), role="cotenant:viewer", kind="ClusterRole"),
+}
+
+
+@pytest.mark.parametrize("what", FENCE)
+async def test_rbac_19_nor_does_a_deletion_of_all_take_it_along(strict, what):
+    """Each object is asked for: the first of ours ends it, whatever is selected; what is one's own goes by a selector."""
+    own = FENCE[what] if what != "rolebindings" else binding(sa(), role="all")
+    for name, labels, body, by in (
+        ("fence", {"app.kubernetes.io/managed-by": "cotenant", "fence": "ours"}, FENCE[what], strict.operator),
+        ("mine", {"fence": "mine"}, own, strict.eve),
+    ):
+        passes(await strict.ask(what, body | {"metadata": {"name": name, "labels": labels}}, by=by, dry=False))
+
+    for query in (
+        {"labelSelector": "fence"},
+        {"labelSelector": "app.kubernetes.io/managed-by=cotenant"},
+        {"fieldSelector": "metadata.name=fence"},
+    ):
+        refused(await strict.ask(what, method="DELETE", query=query), "COTENANT-RIGHT-7", what)
+    assert (await strict.ask(what, name="fence", method="GET", dry=False)).ok
+    passes(await strict.ask(what, method="DELETE", query={"labelSelector": "fence=mine"}, dry=False))
+    passes(await strict.ask(what, name="fence", method="DELETE", by=strict.operator, dry=False))
+
+
+async def test_rbac_19_nor_the_quota_of_the_space(strict):
+    for query in ({}, {"fieldSelector": "metadata.name=cotenant"}):
+        answer = await strict.ask("resourcequotas", method="DELETE", query=query)
+        assert answer.status == 403, answer
+        assert "COTENANT-QUOTA-5: ResourceQuota cotenant is what limits namespace" in answer.message
+    assert (await strict.ask("resourcequotas", name="cotenant", method="GET", dry=False)).ok
+
+
+async def test_rbac_11_no_secret_is_a_token_without_end(strict):
+    token = {"type": "kubernetes.io/service-account-token"}
+    notes = {"annotations": {"kubernetes.io/service-account.name": "token"}}
+    refused(await strict.ask("secrets", token | {"metadata": notes}), "COTENANT-RIGHT-4")
+    refused(await strict.ask("secrets", token | {"metadata": {**notes, "generateName": "t-"}}), "COTENANT-RIGHT-4")
     passes(await strict.ask("secrets", {"stringData": {"a": "b"}}))
-    passes(await strict.ask("secrets", {"type": "example.com/mine"}))
+    passes(await strict.ask("secrets", {"type": "example.com/mine", "metadata": notes}))
+    passes(await strict.ask("secrets", token | {"metadata": notes}, by=strict.admin))
+
+
+async def test_rbac_11_nor_does_a_secret_become_one_afterwards(strict):
+    passes(await strict.ask("secrets", {"metadata": {"name": "later"}, "stringData": {"a": "b"}}, dry=False))
+    change = {"type": "kubernetes.io/service-account-token"}
+    answer = await strict.ask("secrets", change, name="later", method="PATCH", content_type=MERGE)
+    assert answer.status == 422, answer
+    assert "field is immutable" in answer.message
+    passes(await strict.ask("secrets", name="later", method="DELETE", dry=False))
 
 
 async def test_node_04_nobody_binds_a_pod_by_hand(strict, standing):
@@ -205,6 +257,33 @@ async def test_forged_addresses_lead_nowhere(strict):
     status = {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.1"}]}}}
     answer = await strict.ask("services/status", status, name="forged", method="PATCH", content_type=MERGE)
     refused(answer, "COTENANT-RIGHT-6", "services/status")
+
+
+FILES = {
+    "mounted from its server": ("pods", mounted(nfs={"server": "fs-0b.efs.eu-west-1.amazonaws.com", "path": "/"}), "POD-15"),
+    "by its driver, in the pod's own text": (
+        "pods", mounted(csi={"driver": "efs.csi.aws.com", "volumeAttributes": {"path": "/../b"}}), "POD-11"),
+    "by a class that is not the tenant's": ("persistentvolumeclaims", claim(storageClassName="efs-b"), "VOLUME-1"),
+    "by the volume of others": ("persistentvolumeclaims", claim(volumeName="efs-of-b"), "VOLUME-3"),
+    "by any volume with a label": (
+        "persistentvolumeclaims", claim(selector={"matchLabels": {"fs": "fs-0b"}}), "VOLUME-3"),
+    "as a copy of the claim of others": (
+        "persistentvolumeclaims",
+        claim(dataSourceRef={"kind": "PersistentVolumeClaim", "name": "data", "namespace": "tenant-b"}), "VOLUME-2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FILES)
+async def test_vol_06_nobody_says_which_directory_of_a_shared_file_system_is_mounted(strict, case):
+    """Only the StorageClass and the driver say it; that an access point has a root of its own is theirs, and AWS's."""
+    what, body, rule = FILES[case]
+    answer = await strict.ask(what, body)
+
+    if rule == "VOLUME-2" and answer.ok:
+        # Across namespaces it stands behind a gate that is shut, and is dropped before anybody looks.
+        assert "namespace" not in answer.body["spec"].get("dataSourceRef", {})
+        return
+    refused(answer, f"COTENANT-{rule}")
 
 
 CLAIMS = {

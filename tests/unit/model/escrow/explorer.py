@@ -73,6 +73,19 @@ class Table:
         return found
 
 
+class Mirrors(dict[int, int]):
+    """The number of a value -> that of its mirror image. Looked up ten million times."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__({IDLE: IDLE})
+        self.table = table
+
+    def __missing__(self, number: int) -> int:
+        found = self[number] = self.table.number(mirror(self.table.values[number]))
+        self[found] = number
+        return found
+
+
 @dataclass
 class Result:
     states: int
@@ -89,7 +102,7 @@ class Explorer:
         assert self.idle == IDLE
         self.results: dict[tuple[int, Any], tuple[int, int, bool]] = {}
         self.ages: dict[tuple[int, int, bool], int] = {}
-        self.mirrors: dict[int, int] = {IDLE: IDLE}
+        self.mirrors = Mirrors(self.table)
         self.nature: dict[int, list[tuple[int, bool]]] = {}
         self.mergers: dict[tuple[int, int, int], list[tuple[int, int, int]]] = {}
         self.busy: set[Any] = set()
@@ -110,6 +123,8 @@ class Explorer:
             following: list[State] = []
             for state in layer:
                 for after in self.successors(state):
+                    if after in seen:
+                        continue
                     canonical = self.canonical(after)
                     if canonical in seen:
                         continue
@@ -327,16 +342,9 @@ class Explorer:
         mine = (*state[:4], *sorted(state[4:]))
         if not self.rules.mirror:
             return mine
-        turned = [self.mirrored(one) for one in state]
-        turned[0], turned[1] = turned[1], turned[0]
-        return min(mine, (*turned[:4], *sorted(turned[4:])))
-
-    def mirrored(self, number: int) -> int:
-        found = self.mirrors.get(number)
-        if found is None:
-            found = self.mirrors[number] = self.table.number(mirror(self.table.values[number]))
-            self.mirrors[found] = number
-        return found
+        second, first, ledger, tenant, *tasks = map(self.mirrors.__getitem__, state)
+        tasks.sort()
+        return min(mine, (first, second, ledger, tenant, *tasks))
 
 
 def forms(request: Any) -> bool:

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from cotenant.model.escrow import messages as m
 from cotenant.model.escrow.drain import Draining
@@ -31,7 +31,7 @@ def age(value: Any, place: int, whole: bool = True) -> Any:
             return value
         form = {"form": OLD} if whole and getattr(value, "form", None) is not None else {}
         return replace(value, version=OLD, **form)
-    return replace(value, **{one.name: age(getattr(value, one.name), place, whole) for one in fields(value)})
+    return replace(value, **{name: age(getattr(value, name), place, whole) for name in value.__struct_fields__})
 
 
 def holds_old(value: Any) -> bool:
@@ -43,7 +43,7 @@ def holds_old(value: Any) -> bool:
         return stale(value)
     if hasattr(value, "version"):
         return value.version == OLD
-    return any(holds_old(getattr(value, one.name)) for one in fields(value))
+    return any(holds_old(getattr(value, name)) for name in value.__struct_fields__)
 
 
 def blank(step: Any) -> Any:
@@ -86,7 +86,7 @@ def mirror(value: Any) -> Any:
     if isinstance(value, Ledger):
         return replace(value, entries=tuple(sorted(mirror(one) for one in value.entries)))
     if isinstance(value, Struct):
-        return replace(value, **{one.name: mirror(getattr(value, one.name)) for one in fields(value)})
+        return replace(value, **{name: mirror(getattr(value, name)) for name in value.__struct_fields__})
     return value
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -7,7 +9,7 @@ from msgspec.structs import replace
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.fairness import Claim, fill
 from cotenant.model.escrow.grow import Grow
-from cotenant.model.escrow.policy import Demand, Share, plan_transfers
+from cotenant.model.escrow.policy import Demand, Share, claimant, entitled, plan_transfers, shared
 from cotenant.model.escrow.values import Entry, Ledger, Quota
 
 amounts = st.integers(0, 12)
@@ -57,6 +59,18 @@ def test_what_is_planned_never_adds_up_to_more_than_the_limit(case: Case) -> Non
     assert after.allocated <= max(ledger.allocated, min(ledger.limit, within))
     if ledger.allocated <= within:
         assert after.allocated <= min(ledger.limit, within)
+
+
+@given(spaces, st.integers(0, 60))
+def test_where_there_is_enough_for_all_sharing_out_tier_by_tier_gives_the_same(found: list[Any], more: int) -> None:
+    claimants = [
+        claimant(
+            Entry(f"s{at}", used + held), Quota(f"s{at}", used, used, used, "1"), demand, share, active=bool(at % 2)
+        )
+        for at, (held, used, demand, share) in enumerate(found)
+    ]
+    enough = sum(max(one.kept, *one.wishes) for one in claimants)
+    assert entitled(claimants, enough + more) == shared(claimants, enough + more)
 
 
 @given(cases())

@@ -99,6 +99,13 @@ def test_a_leak_is_more_or_less_than_exists_and_is_due() -> None:
     assert not leaked(Book(), one, ["pods"])
 
 
+def test_where_claims_may_be_charged_too_more_is_no_leak_and_less_is_one() -> None:
+    key = "requests.example.com/gpu"
+    book = watched(Book(), Stored(10, pairs({"pods": Fraction(1), key: Fraction(3)})))
+    assert not leaked(book, {"pods": Fraction(1), key: Fraction(2)}, ["pods"])
+    assert leaked(book, {"pods": Fraction(1), key: Fraction(4)}, ["pods"])
+
+
 @given(st.dictionaries(st.sampled_from(["pods", "services", "jobs.batch"]), st.integers(0, 2**63)))
 def test_marks_are_read_as_they_were_written(found: dict[str, int]) -> None:
     assert parsed(text(marks(found))) == marks(found)

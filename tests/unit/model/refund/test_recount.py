@@ -40,6 +40,15 @@ def test_it_reads_waits_lists_and_writes_what_exists() -> None:
     assert play(step, r.Written(22)) == r.Finished(done=True)
 
 
+def test_what_claims_may_be_charged_for_too_is_never_lowered_to_what_pods_ask_for() -> None:
+    used = pairs({"pods": Fraction(7), "requests.example.com/gpu": Fraction(5)})
+    for there, after in ((2, 5), (6, 6)):
+        listed = r.Listed(pairs({"pods": Fraction(1), "requests.example.com/gpu": Fraction(there)}), (("pods", 20),))
+        step = play(r.begin(r.Recount()), r.Read(Stored(10, used, HARD, ())), r.Waited(), listed)
+        wanted = pairs({"pods": Fraction(1), "requests.example.com/gpu": Fraction(after)})
+        assert request(step) == Refund(10, wanted, (("pods", 20),))
+
+
 def test_whatever_moves_the_quota_ends_it() -> None:
     assert play(r.begin(r.Recount()), r.Read(QUOTA), r.Waited(), LISTED, r.Conflict()) == r.Finished(done=False)
     assert play(r.begin(r.Recount()), r.NotFound()) == r.Finished(done=False)

@@ -90,7 +90,7 @@ def test_no_parametrised_policy_looks_at_deletions_lest_a_namespace_never_ends()
         assert not [one for one in (*policy.matches, *policy.updates) if "DELETE" in one["operations"]]
 
 
-def test_the_audit_log_gets_tenant_space_and_rule():
+def test_the_audit_log_gets_tenant_space_and_rule_of_what_breaks_one():
     for policy in admission_policies(Platform()):
         spec = manifests(policy, Platform())[0]["spec"]
         keys = [one["key"] for one in spec["auditAnnotations"]]

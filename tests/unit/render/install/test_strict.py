@@ -4,7 +4,7 @@ import pytest
 
 from cotenant.apply.refunds import COUNTED
 from cotenant.model.platform import Platform
-from cotenant.model.usage.objects import kind_of, native
+from cotenant.model.usage.objects import DEVICES, kind_of, native
 from cotenant.render.install import InstallValues, optional, render, rights
 from cotenant.render.install.strict import HELD, UNREAD, strict, strict_rights
 
@@ -65,13 +65,15 @@ def test_an_uninstall_takes_these_rights_too_whatever_was_chosen() -> None:
 
 def held(key: str) -> bool:
     """As the expression decides: of keys by kind those in its list, of others all but those in its other list."""
-    return key in HELD if key.startswith("count/") else key not in UNREAD
+    claimed = key.endswith(DEVICES[0]) or key.startswith(DEVICES[1])
+    return key in HELD if key.startswith("count/") else not (key in UNREAD or claimed)
 
 
 def test_the_expression_asks_the_two_lists_and_nothing_else() -> None:
     (lowers,) = [one for one in strict(Platform())[0]["spec"]["variables"] if one["name"] == "lowers"]
     expression = lowers["expression"]
-    assert f"(k.startsWith('count/') ? k in {HELD} : !(k in {UNREAD}))" in expression
+    claimed = f"k.endsWith('{DEVICES[0]}') || k.startsWith('{DEVICES[1]}')"
+    assert f"(k.startsWith('count/') ? k in {HELD} : !(k in {UNREAD} || {claimed}))" in expression
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,8 @@ def test_the_expression_asks_the_two_lists_and_nothing_else() -> None:
         "count/crontabs.stable.example.com",
         "count/resourceclaims.resource.k8s.io",
         "count/pods.metrics.k8s.io",
+        "gpu.deviceclass.resource.k8s.io/devices",
+        "requests.deviceclass.resource.kubernetes.io/gpu",
     ],
 )
 def test_what_nobody_gives_back_does_not_wait_for_quiet(key: str) -> None:
@@ -105,6 +109,7 @@ def test_what_nobody_gives_back_does_not_wait_for_quiet(key: str) -> None:
         "services.nodeports",
         "gold.storageclass.storage.k8s.io/requests.storage",
         "resourcequotas",
+        "requests.nvidia.com/gpu",
         *(f"count/{kind}" for kind in COUNTED),
     ],
 )

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from cotenant.render.install.admission.authority import WHAT
-from cotenant.render.install.admission.endings import BUDGET, KEPT, KNOWN, KNOWN_OF_CLAIMS, listed, stays
+from cotenant.render.install.admission.endings import (
+    BUDGET,
+    KEPT,
+    KNOWN,
+    KNOWN_OF_CLAIMS,
+    LETS_GO,
+    RELEASED,
+    listed,
+    stays,
+)
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 
 ROLE = "eks.amazonaws.com/role-arn"
@@ -28,6 +37,11 @@ _THINGS = (
     ("coordination.k8s.io", "v1", ("leases",)),
     ("networking.k8s.io", "v1", ("ingresses", "networkpolicies")),
     ("rbac.authorization.k8s.io", "v1", ("rolebindings", "roles")),
+    # These stand for load balancers and rights in the account.
+    ("gateway.networking.k8s.io", "*", ("gateways",)),
+    ("elbv2.k8s.aws", "*", ("targetgroupbindings",)),
+    ("eks.services.k8s.aws", "*", ("*",)),
+    ("iam.services.k8s.aws", "*", ("*",)),
 )
 
 ACCOUNTS = Policy(
@@ -50,6 +64,7 @@ ACCOUNTS = Policy(
         ),
         BUDGET,
         KEPT,
+        RELEASED,
     ),
     matches=(kinds("", ["CREATE"], "serviceaccounts"), kinds("policy", ["CREATE"], "poddisruptionbudgets")),
     updates=(
@@ -61,6 +76,6 @@ ACCOUNTS = Policy(
     # Kubernetes makes it in the first moments of a namespace, before there is a SpacePolicy: COTENANT-RIGHT-1 is for it.
     ignores=(kinds("", ["CREATE"], "serviceaccounts", names=("default",)),),
     # Most have neither, and cost no more than this.
-    condition=f"{_STAYS}.size() > 0 || ({_CHANGED}) || ({_BUDGETED})",
+    condition=f"{_STAYS}.size() > 0 || ({_CHANGED}) || ({_BUDGETED}) || {LETS_GO}",
     variables=(("role", f"({_CHANGED}) ? {_NOTED} : ''"), ("stays", _STAYS)),
 )

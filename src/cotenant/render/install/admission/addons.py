@@ -1,4 +1,4 @@
-"""What objects of add-ons reach: External Secrets, cert-manager, Argo CD, Flux, and the controllers of AWS.
+"""What objects of add-ons reach: External Secrets, cert-manager, Argo CD, Flux, drivers of devices (DRA), controllers of AWS.
 
 Their controllers act with rights of their own, for whoever made the object. The built-in roles of members have no right
 on any of these kinds; this is for a platform's own roles. Matched by name: who installs an add-on later needs nothing more.
@@ -22,6 +22,8 @@ _SOURCES = ("gitrepositories", "ocirepositories", "buckets", "helmrepositories")
 _READERS = ("imagepolicies", "imageupdateautomations", "alerts", "receivers")
 _GENERATORS = ("ecrauthorizationtokens", "stssessiontokens", "gcraccesstokens")
 _ROUTES = ("httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes", "listenersets", "xlistenersets")
+_CLAIMS = ("resourceclaims", "resourceclaimtemplates")
+_KNOWN_STORES = ("aws", "azurekv", "gcpsm", "vault")
 _WHOLE = (
     ("cert-manager.io", ("certificaterequests",)),
     ("acme.cert-manager.io", ("orders", "challenges")),
@@ -42,6 +44,7 @@ _LOOKED_AT = (
     ("source.toolkit.fluxcd.io", _SOURCES),
     ("image.toolkit.fluxcd.io", ("imagepolicies", "imageupdateautomations")),
     ("notification.toolkit.fluxcd.io", ("alerts", "receivers")),
+    ("resource.k8s.io", _CLAIMS),
     *_WHOLE,
 )
 
@@ -90,8 +93,23 @@ _BACKENDS = (
     f"({_list('rules')}.map(l, l.?backendRefs.orValue([]).filter(r, {_FOREIGN} && !(({_told('Service')}) in {_SHARED})))"
     f".filter(l, l.size() > 0).map(l, l[0]).map(r, {_told('Service')}))"
 )
+# What a claim of devices asks for, in every version. Of alternatives the first that is not shared, of each request.
+_DEVICES = f"({_list('devices.?requests')} + {_list('spec.?devices.?requests')})"
+_DEVICE_CLASSES = (
+    f"({_DEVICES}.map(r, r.?exactly.?deviceClassName.orValue(r.?deviceClassName.orValue(''))).filter(n, n != '')"
+    f".map(n, 'DeviceClass/' + n) + {_DEVICES}.map(r, r.?firstAvailable.orValue([])"
+    f".map(f, 'DeviceClass/' + f.deviceClassName).filter(n, !(n in {_SHARED}))).filter(l, l.size() > 0).map(l, l[0]))"
+)
+_BEYOND = f"{_DEVICES}.filter(r, r.?adminAccess.orValue(false) || r.?exactly.?adminAccess.orValue(false))"
+# Of these it is known when they use credentials of External Secrets itself (COTENANT-ADDON-3).
+_UNKNOWN_STORES = (
+    f"{_S}.?provider.orValue({{}}).map(p, p).filter(p, !(p in {json.dumps(_KNOWN_STORES)}))"
+    ".map(p, 'SecretStoreProvider/' + p.lowerAscii())"
+)
 _REFERENCES = (
     f"{WHAT} == 'externalsecrets' ? {_wide(_STORES)} : "
+    f"{WHAT} == 'secretstores' ? {_UNKNOWN_STORES} : "
+    f"{_among(_CLAIMS)} ? {_DEVICE_CLASSES} : "
     f"{WHAT} == 'certificates' ? {_wide(f'[?{_S}.?issuerRef]')} : "
     f"{WHAT} == 'applications' ? ['AppProject/' + {_S}.?project.orValue('default')] : "
     f"{_among((*FLUX, *_READERS))} ? {_across(_SOURCE, 'ImageRepository')} : "
@@ -115,7 +133,6 @@ def _lent(auth: str) -> str:
     )
 
 
-# Of other providers the schema wants credentials.
 _PROVIDER = f"{_S}.provider[p]"
 _BORROWED = (
     f"({WHAT} == 'secretstores' ? {_S}.?provider.orValue({{}}).exists(p, "
@@ -144,7 +161,8 @@ RULES = (
         title="Objects of add-ons refer to what is the platform's, or lies in other namespaces, only where it is shared "
         "with the tenant",
         why="A ClusterSecretStore reads the secrets of all, a ClusterIssuer signs any name, an AppProject may reach every "
-        "namespace, and a source, Gateway or Service elsewhere is somebody else's.",
+        "namespace, a DeviceClass is the dearest hardware there is, a provider of secrets that is not known may lend its "
+        "own credentials, and a source, Gateway or Service elsewhere is somebody else's.",
         way_out=_ASK,
         leaf="addons.shared",
         holds=f"variables.references.all(r, r in {_SHARED})",
@@ -195,6 +213,15 @@ RULES = (
         way_out="name one in spec.serviceAccountName",
         holds=f"!{_NOBODY}",
         says=told("{} names no ServiceAccount", NAME),
+    ),
+    Rule(
+        id="COTENANT-ADDON-7",
+        firm=True,
+        title="A claim of devices asks for no access as an administrator",
+        why="adminAccess gives a device that another tenant's pod is using, with all that is in its memory.",
+        way_out="leave adminAccess out",
+        holds=f"!({_among(_CLAIMS)}) || {_BEYOND}.size() == 0",
+        says=told("request {} has adminAccess", short(f"{_BEYOND}[0].?name.orValue('')")),
     ),
     Rule(
         id="COTENANT-ADDON-6",

@@ -71,6 +71,34 @@ KEPT = Rule(
 )
 
 
+_CLOUD = ("services", "ingresses", "gateways", "persistentvolumeclaims", "targetgroupbindings")
+_CONTROLLED = "f.matches('(^|[./])(kubernetes[.]io|k8s[.]io|k8s[.]aws)(/|$)')"
+# Where a tenant may put finalizers of its own on something, it may take them off.
+_THEIRS = (
+    f"{WHAT} in {json.dumps(_CLOUD)} && "
+    f"params.spec.?rules.orValue({{}})[?'{KEPT.id}'].orValue(params.spec.enforcement) == 'enforce'"
+)
+_BEFORE, _NOW = (f"dyn({one}).metadata.?finalizers.orValue([])" for one in ("oldObject", "object"))
+LETS_GO = f"(request.operation == 'UPDATE' && {_BEFORE}.exists(f, !(f in {_NOW}) && !(f in {json.dumps(list(KNOWN))})))"
+"""CEL: whether a finalizer is taken off."""
+_TAKEN = (
+    f"(request.operation == 'UPDATE' ? {_BEFORE}.filter(f, !(f in {_NOW}) && !(f in {json.dumps(list(KNOWN))}) && "
+    f"({_CONTROLLED} || ({_THEIRS}))) : [])"
+)
+RELEASED = Rule(
+    id="COTENANT-OBJECT-2",
+    absence=True,
+    title="Finalizers of controllers are taken off by their controllers",
+    why="A load balancer, target group or disk whose Service, Ingress or claim is gone before the controller heard of it "
+    "stays in the account: nobody knows whose it is, and it is paid for.",
+    way_out="delete the object and wait for its controller (kubectl replace: keep metadata.finalizers), or ask a platform "
+    "administrator",
+    holds=f"{_TAKEN}.size() == 0",
+    says=told("finalizer {} is its controller's to take off", short(f"{_TAKEN}[0]")),
+    unless=PLATFORM,
+)
+
+
 def stays(metadata: str, before: str, known: str) -> str:
     """CEL: the finalizers and blocking owners that were not there before. `known` yields finalizers that may be there."""
     finalizers = f"{metadata}.?finalizers.orValue([])"
@@ -105,7 +133,7 @@ BUDGET = Rule(
     title="A PodDisruptionBudget lets a pod go, on nodes that are shared",
     why="With one that lets none go, and with one that says nothing, a node cannot be drained, mended or taken away.",
     way_out="write maxUnavailable: 1, or a platform administrator changes nodes.dedicated of the Tenant",
-    holds=f"!({_BUDGET}) || !{_NONE_GOES} || ({DEDICATED})",
+    holds=f"!({_BUDGET}) || (oldObject != null && {_SPEC} == dyn(oldObject).spec) || !{_NONE_GOES} || ({DEDICATED})",
     says=told(
         "the budget lets no pod go: {}",
         f"({_OUT}.hasValue() ? 'maxUnavailable ' + string({_SPEC}.maxUnavailable) : "

@@ -155,11 +155,9 @@ def _variables(
 
 
 _NAMED = "variables.pod.?nodeName.orValue('') != ''"
-_ONCE = ("placed", "pins", "pools", "tolerations", "priority", "runtime", "priorityBefore", "runtimeBefore", "images")
 PODS = Policy(
     name="cotenant-pods",
     about="pods",
-    once=("pod", *_ONCE),
     rules=RULES,
     matches=(kinds("", ["CREATE"], "pods"), kinds("", ["UPDATE"], "pods/ephemeralcontainers")),
     updates=(kinds("", ["UPDATE"], "pods"),),
@@ -201,7 +199,6 @@ def _workloads(operation: str) -> tuple[Manifest, ...]:
 WORKLOADS = Policy(
     name="cotenant-workloads",
     about="templates of Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs, CronJobs and their like",
-    once=_ONCE,
     rules=RULES,
     matches=_workloads("CREATE"),
     updates=_workloads("UPDATE"),

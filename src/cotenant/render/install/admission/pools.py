@@ -143,7 +143,9 @@ def forced(platform: Platform) -> list[Manifest]:
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": f"{_selector()} + {_tolerations()}"}}],
     }
     # Without a SpacePolicy it has nothing to write; whether something may be made then is the validating policies' to say.
-    reference = {"name": keys.POLICY, "parameterNotFoundAction": "Allow"}
+    # By label, so that pods without a pool pay nothing; the copies that warn and audit are none of its business.
+    chosen = [{"key": keys.POOLED, "operator": "Exists"}, {"key": keys.ENFORCEMENT, "operator": "DoesNotExist"}]
+    reference = {"selector": {"matchExpressions": chosen}, "parameterNotFoundAction": "Allow"}
     return [
         manifest(API, "MutatingAdmissionPolicy", NAME, spec=spec),
         manifest(API, "MutatingAdmissionPolicyBinding", NAME, spec={"policyName": NAME, "paramRef": reference}),

@@ -9,6 +9,7 @@ from cotenant.model.platform import Platform
 from cotenant.render.install.admission.accounts import ROLE
 from cotenant.render.install.admission.authority import FULL, NAME, PLATFORM, WHAT
 from cotenant.render.install.admission.endings import DELETION, FAREWELL, LINGERS
+from cotenant.render.install.admission.protection import PROTECTION, UNMARKED, protected
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
 from cotenant.render.install.rights import bindable
 
@@ -84,7 +85,7 @@ _CONTROL = Rule(
     "(CVE-2021-25740, CVE-2020-8554).",
     way_out=_ASK,
     holds=f"!({FULL} in ['pods/binding', 'bindings', 'endpoints', 'endpointslices', 'services/status', 'pods/status', "
-    f"'ingresses/status', 'persistentvolumeclaims/status'])",
+    f"'ingresses/status', 'persistentvolumeclaims/status', 'resourceclaims/status'])",
     says=told("{} is written by the control plane", FULL),
     unless=PLATFORM,
 )
@@ -136,9 +137,10 @@ def rights(platform: Platform) -> Policy:
     """What a role cannot say about rights: which role, for whom, which type of Secret, how long a token."""
     return Policy(
         name="cotenant-rights",
-        about="RoleBindings, tokens, what belongs to the control plane and to cotenant, and deletions of pods",
+        about="RoleBindings, tokens, what belongs to the control plane, to cotenant and to the platform, and deletions of pods",
         parameters=False,
-        rules=(_BORN, _MANAGED, _NAMES, _CONTROL, grants(platform), _SUBJECTS, _SECRETS, _TOKENS, FAREWELL),
+        # The first is for deletions, too, of kinds of which the others know no deletion.
+        rules=(PROTECTION, _BORN, _MANAGED, _NAMES, _CONTROL, grants(platform), _SUBJECTS, _SECRETS, _TOKENS, FAREWELL),
         matches=(
             kinds("rbac.authorization.k8s.io", ["CREATE", "UPDATE", "DELETE"], "rolebindings"),
             kinds("networking.k8s.io", ["CREATE", "UPDATE", "DELETE"], "networkpolicies"),
@@ -150,10 +152,12 @@ def rights(platform: Platform) -> Policy:
             kinds("", ["CREATE", "UPDATE"], "endpoints"),
             kinds("", ["UPDATE"], "services/status", "persistentvolumeclaims/status", "pods/status"),
             kinds("discovery.k8s.io", ["CREATE", "UPDATE"], "endpointslices"),
+            kinds("resource.k8s.io", ["UPDATE"], "resourceclaims/status", version="*"),
+            *protected(),
         ),
         # The Node authorizer gives a kubelet the status of its own pods and their claims, by name: never as a whole.
         condition=f"request.userInfo.username != '{platform.operator}' && !(request.?subResource.orValue('') == 'status' && "
-        f"'system:nodes' in request.userInfo.?groups.orValue([])) && (!({DELETION}) || {LINGERS})",
+        f"'system:nodes' in request.userInfo.?groups.orValue([])) && (!({DELETION}) || {LINGERS}) && !({UNMARKED})",
         variables=(
             ("new", "dyn(object)"),
             (

@@ -31,8 +31,8 @@ def _looked_at(operation: str) -> tuple[Manifest, ...]:
 
 ROUTES = Policy(
     name="cotenant-routes",
-    about="the Gateway API, and objects of External Secrets, cert-manager, Argo CD, Flux and controllers of AWS, where there "
-    "are such",
+    about="the Gateway API, claims of devices, and objects of External Secrets, cert-manager, Argo CD, Flux and controllers of "
+    "AWS, where there are such",
     rules=(
         Rule(
             id="COTENANT-ROUTE-1",

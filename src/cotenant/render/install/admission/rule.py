@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from cotenant.api import keys
 from cotenant.model.platform import Platform
@@ -62,10 +61,6 @@ class Policy(Struct, frozen=True, kw_only=True):
     condition: str = ""
     """CEL: only where this is true the rules are evaluated."""
     variables: tuple[tuple[str, str], ...] = ()
-    once: tuple[str, ...] = ()
-    """Variables that the verdict on a good request asks once and outside of any macro: they are written out where they
-    are used, for each variable costs a request some 20 µs.
-    """
     parameters: bool = True
     """Whether it needs the SpacePolicy of the namespace."""
     selector: Manifest | None = None
@@ -91,21 +86,16 @@ def kinds(
     return found | ({"resourceNames": list(names)} if names else {})
 
 
-def written(policy: Policy) -> Policy:
-    """The policy without the variables of `once`."""
+def written(policy: Policy, expression: str) -> str:
+    """CEL: the expression without the policy's variables."""
     words: dict[str, str] = {}
 
     def spell(text: str) -> str:
-        return _VARIABLE.sub(lambda hit: f"({words[hit[1]]})" if hit[1] in words else hit[0], text)
+        return _VARIABLE.sub(lambda hit: f"({words[hit[1]]})", text)
 
-    kept = []
-    for name, expression in policy.variables:
-        if name in policy.once:
-            words[name] = spell(expression)
-        else:
-            kept.append((name, spell(expression)))
-    rules = tuple(replace(rule, holds=spell(rule.holds), says=spell(rule.says)) for rule in policy.rules)
-    return replace(policy, rules=rules, variables=tuple(kept))
+    for name, value in policy.variables:
+        words[name] = spell(value)
+    return spell(expression)
 
 
 def short(text: str, length: int = 80) -> str:
@@ -132,12 +122,10 @@ def told(text: str, *values: str) -> str:
 
 def manifests(policy: Policy, platform: Platform) -> list[Manifest]:
     """The policy and its bindings."""
-    policy = written(policy)
     spec: Manifest = {"failurePolicy": "Fail", "matchConstraints": _constraints(policy, platform)}
     if policy.parameters:
         spec["paramKind"] = {"apiVersion": keys.API_VERSION, "kind": "SpacePolicy"}
-    if policy.condition:
-        spec["matchConditions"] = [{"name": "concerned", "expression": policy.condition}]
+    spec["matchConditions"] = [{"name": "suspect", "expression": suspect(policy)}]
     variables = (*policy.variables, *(mode.VARIABLES if policy.parameters else ()))
     if policy.breakable:
         variables = (*variables, (glass.UNTIL, glass.WHOLE))
@@ -150,6 +138,18 @@ def manifests(policy: Policy, platform: Platform) -> list[Manifest]:
     ]
     spec["auditAnnotations"] = _trail(policy)
     return [manifest(API, "ValidatingAdmissionPolicy", policy.name, spec=spec), *_bindings(policy)]
+
+
+def suspect(policy: Policy) -> str:
+    """CEL: whether some rule does not hold, in whatever mode; who may be above it is asked later.
+
+    As a condition, for the API server makes maps of the object, the request, the namespace and the parameter once for the
+    conditions, and where they are true again for validations, messages and annotations each: most of what a policy costs.
+    So a request that breaks nothing pays once. Conditions know no variables. Both stand in one: all conditions are
+    evaluated, whatever the first says.
+    """
+    found = f"!({' && '.join(f'({rule.holds})' for rule in policy.rules)})"
+    return written(policy, f"({policy.condition}) && {found}" if policy.condition else found)
 
 
 def broken(policy: Policy) -> str:
