@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -210,10 +211,20 @@ def play(cluster: Cluster, replicas: Sequence[Replica], names: Sequence[str] | d
     return found
 
 
-def run(
-    cluster: Cluster, replicas: list[Replica], seconds: float, clients: int, every: float, *, strict: bool
-) -> Soaked:
-    """The random part."""
+@dataclass
+class Load:
+    """What is under way: the tenant, who watches it, and what its clients were answered."""
+
+    team: Team
+    witness: Witness
+    counts: Counter[str]
+
+
+@contextmanager
+def under_load(
+    cluster: Cluster, replicas: list[Replica], clients: int, every: float, *, strict: bool
+) -> Iterator[Load]:
+    """The random part, until the end of the block."""
     quota = {"hard": HARD, "accounting": "strict" if strict else "native"}
     team = given_tenant(cluster, "soak", spaces=SPACES, quota=quota, limits=LIMITS, ready=False)
     expect_ready(team, *SPACES, within=90)
@@ -228,15 +239,34 @@ def run(
     threads.append(threading.Thread(target=freezer, args=(cluster, stop)))
     for thread in threads:
         thread.start()
-    time.sleep(seconds)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    for one in replicas:
-        if one.process is None:
-            one.start()
-    left = whole_again(team)
-    return Soaked(witness.verdict(), counts, sum(one.starts for one in replicas), left)
+    try:
+        yield Load(team, witness, counts)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for one in replicas:
+            if one.process is None:
+                one.start()
+
+
+def run(
+    cluster: Cluster, replicas: list[Replica], seconds: float, clients: int, every: float, *, strict: bool
+) -> Soaked:
+    """The random part, for so long; then what one client gets."""
+    with under_load(cluster, replicas, clients, every, strict=strict) as load:
+        time.sleep(seconds)
+    left = whole_again(load.team)
+    return Soaked(load.witness.verdict(), load.counts, sum(one.starts for one in replicas), left)
+
+
+def hunt(
+    cluster: Cluster, replicas: list[Replica], clients: int, every: float, *, strict: bool, within: float = 60
+) -> Soaked:
+    """The random part until something overshoots, which it is to do within so many seconds on a quiet machine."""
+    with under_load(cluster, replicas, clients, every, strict=strict) as load, suppress(AssertionError):
+        eventually(lambda: load.witness.so_far().violations, within=within, every=2)
+    return Soaked(load.witness.verdict(), load.counts, sum(one.starts for one in replicas), left=0)
 
 
 LIMITS = [{"type": "Container", "defaultRequest": {"cpu": "250m"}}]

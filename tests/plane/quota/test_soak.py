@@ -7,7 +7,7 @@ import time
 import pytest
 
 from soak.acts import ACTS
-from soak.scene import LIMIT, POLICIES, Replica, play, run
+from soak.scene import LIMIT, POLICIES, Replica, hunt, play, run
 
 pytestmark = pytest.mark.cluster
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
@@ -58,6 +58,14 @@ def test_two_operators_that_are_killed_and_clients_at_the_limit_never_overshoot(
     assert found.starts > 2  # two of them, and at least one was killed
     if strict:
         assert found.verdict.most_real["pods"] > LIMIT // 2
+
+
+def test_the_same_soak_without_the_policy_of_strict_accounting_overshoots(cluster, replicas, without) -> None:
+    """Nobody says when: until the first violation, however slow the machine is."""
+    without("lease")
+    found = hunt(cluster, replicas(without="lease"), clients=12, every=2, strict=True)
+    # More objects than the limit, or the quota controller counts them first: either ends it.
+    assert found.violations, found.counts
 
 
 def test_every_act_is_refused(cluster, replicas):

@@ -5,34 +5,29 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from statistics import median
 
 import pytest
 
 from cotenant.api.keys import ACCOUNTING, FROZEN, HEARTBEAT, REFUNDED, STRICT
 from cotenant.kube.resource import (
     CLUSTER_ROLES,
-    DEPLOYMENTS,
     LEASES,
+    RESOURCE_QUOTAS,
     SPACES,
     VALIDATING_POLICY_BINDINGS,
 )
 from cotenant.render.install.strict import DEAD, POLICY, RIGHTS
-from installation import Operator
-from plane.quota.churn import Field, Witness, churn, connect, trickle
+from installation import APPLY, Operator
+from plane.quota.churn import OPERATOR, Field, Witness, churn, connect, trickle
 from soak.scene import Replica
-from vocabulary import condition, deployment, eventually, expect_condition, never, space_of
+from vocabulary import condition, eventually, expect_condition, never, space_of
 
 pytestmark = pytest.mark.cluster
 LIMIT = 10
 HARD = {"pods": str(LIMIT)}
 HOME = "cotenant-system"
-PATIENCE = 60.0
-NOISE = 1.0
-"""Seconds that a roll is given for other work on the machine."""
 STALE = float(DEAD.removesuffix("s"))
 
 
@@ -110,57 +105,6 @@ def test_a_trickle_is_never_refused(field) -> None:
         status, text = field.create(f"stays{number % LIMIT}")
         refused += [text] if status != 201 else []
     assert refused == []
-
-
-def rolled(field: Field, meanwhile: Callable[[], None] = lambda: None) -> float:
-    """Seconds in which a Deployment of 20 changes all of its pods; PATIENCE where its ReplicaSet gave up for a while."""
-    path = DEPLOYMENTS.path(field.name, "web")
-    template = {"spec": {"template": {"metadata": {"annotations": {"turn": str(time.monotonic())}}}}}
-    begun = time.monotonic()
-    field.wire.expect("PATCH", path, template)
-    meanwhile()
-
-    def done() -> bool:
-        found = field.wire.expect("GET", path)
-        status = found["status"]
-        seen = status.get("observedGeneration") == found["metadata"]["generation"]
-        return seen and status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == 20
-
-    while not done() and time.monotonic() < begun + PATIENCE:
-        time.sleep(0.05)
-    return time.monotonic() - begun
-
-
-def test_a_deployment_rolls_at_the_limit_as_it_does_natively_and_so_it_does_when_the_operator_is_killed(
-    cluster, record_property
-) -> None:
-    """By turns, so that a busy machine is busy for both."""
-    hard = {"pods": "25"}
-    with closing(Field(cluster, hard)) as field, closing(Field(cluster, hard, "native")) as native:
-        fields = {"strict": field, "native": native}
-        for one in fields.values():
-            one.wire.expect("POST", DEPLOYMENTS.path(one.name), deployment("web", one.name, replicas=20))
-        for one in fields.values():
-            eventually(lambda one=one: len(one.pods()) == 20, within=60)
-        witness = field.witness(25)
-        times: dict[str, list[float]] = {name: [] for name in fields}
-        for _ in range(3):
-            for name, one in fields.items():
-                times[name].append(rolled(one))
-        record_property("rolled", str(times))
-
-        def dies_and_comes_back() -> None:
-            """As its Deployment restarts it. Were it dead for good, the quota controller's back-off would decide."""
-            cluster.operator.kill()
-            time.sleep(3)
-            cluster.operator.start()
-
-        last = rolled(field, dies_and_comes_back)
-        record_property("killed", str(last))
-        assert witness.above == 0
-        # Not each: a ReplicaSet that was refused ten times in a row waits for minutes, natively too (kubernetes#98656).
-        assert median(times["strict"]) <= 1.5 * median(times["native"]) + NOISE
-        assert last < PATIENCE
 
 
 def test_spaces_stay_within_their_limit_while_they_come_and_go(cluster) -> None:
@@ -266,6 +210,29 @@ def test_while_the_sign_of_life_is_fresh_the_quota_controller_waits_after_every_
     time.sleep(0.8)
     assert field.used() == "5"
     eventually(lambda: field.used() == "1", within=10)
+
+
+def test_nobody_takes_away_the_times_by_which_the_policy_knows_what_is_quiet(field, alive) -> None:
+    alive()
+    assert waits(field)
+    path = RESOURCE_QUOTAS.path(field.name, "cotenant")
+    early = [one | {"time": "2001-01-01T00:00:00Z"} for one in field.quota()["metadata"]["managedFields"]]
+    for times in ([{}], early):
+        change = {"metadata": {"managedFields": times}}
+        status, answer = field.wire.json("PATCH", path, change)
+        assert status == 403, answer
+        assert "COTENANT-QUOTA-4" in answer["message"]
+    field.wire.expect("PATCH", path, {"metadata": {"annotations": {"note": "x"}}})
+    # The operator may. What has no times waits for nothing, and stops nobody.
+    assert field.wire.json("PATCH", path, {"metadata": {"managedFields": [{}]}}, **OPERATOR)[0] == 200
+    eventually(lambda: field.used() == "0")
+    assert not waits(field)
+    eventually(lambda: field.used() == "0")
+    # Whoever applies something begins the list again; without it the operator would find that the policy does not act.
+    body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "cotenant"}}
+    status, _ = field.wire.json("PATCH", f"{path}?fieldManager=test", body, **OPERATOR, **{"Content-Type": APPLY})
+    assert status == 200
+    assert waits(field)
 
 
 # -- leaks

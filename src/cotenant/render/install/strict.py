@@ -129,8 +129,8 @@ def _policy(platform: Platform, dead: str) -> Manifest:
 
 
 def _times(variable: str) -> str:
-    """When each manager last wrote the status of an object."""
+    """When each manager last wrote the status of an object; nothing where somebody has emptied the list."""
     return (
-        f"{variable}.metadata.managedFields.filter(m, has(m.subresource) && m.subresource == 'status' && "
+        f"{variable}.metadata.?managedFields.orValue([]).filter(m, has(m.subresource) && m.subresource == 'status' && "
         "has(m.time)).map(m, timestamp(m.time))"
     )
