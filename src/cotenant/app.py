@@ -131,15 +131,11 @@ def compose(
             look_again(found, world)
 
         quiet = StrictFence(Client(election.transport), world, lambda: look_again(found, world))
-        manager.services += [beat.run, quiet.run]
         # Without rate limit: who waits for room waits for this.
         strict = StrictAccounting(
-            Client(election.transport, observe=client.observe, guard=client.guard),
-            clock,
-            metrics=metrics,
-            changed=barred,
+            Client(election.transport, observe=client.observe), clock, metrics=metrics, changed=barred, leading=leading
         )
-        manager.while_leading.append(strict.run)
+        manager.services += [beat.run, quiet.run, strict.run]
     if settings.http:
         proofs = [leash.problems, *([known.problems] if known else [])]
         manager.services.append(lambda: serve(settings.http, manager, metrics, proofs))

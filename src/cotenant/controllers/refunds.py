@@ -2,7 +2,7 @@
 
 One watch a kind and one of the quotas that carry the label, over all namespaces or one; a kind is watched from the first
 such quota on that lets some of it exist. A write takes together what ended within BATCH seconds. What refunds cannot know (creates that failed, a
-leader that died) is left to the recount. A space in which nothing happens costs nothing.
+process that died) is left to the recount of the leader. A space in which nothing happens costs nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ log = structlog.get_logger()
 
 BATCH = 0.02
 """Seconds in which ends are gathered before they are given back."""
+HELP = 0.3
+"""Seconds that the leader has for a refund before a standby gives it; both would only mean conflicts."""
 PARTING = 5
 """How often as long, at most, we wait for pods that are about to be gone."""
 FREEZE_AFTER = 15.0
@@ -67,7 +69,10 @@ class Account:
 
 
 class StrictAccounting:
-    """Runs until cancelled. Only the leader may; a second one does no harm (see the explorer)."""
+    """Runs until cancelled, in every replica: two do no harm (see the explorer), and nobody waits for a new leader.
+
+    leading: whether this one recounts, and gives back without waiting for somebody else to do it.
+    """
 
     def __init__(
         self,
@@ -77,8 +82,9 @@ class StrictAccounting:
         *,
         metrics: Metrics | None = None,
         changed: Callable[[tuple[str, ...]], None] = lambda _: None,
+        leading: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.client, self.now, self.namespace = client, now, namespace
+        self.client, self.now, self.namespace, self.leading = client, now, namespace, leading
         self.metrics = metrics or Metrics()
         self.changed = changed
         """Hears which kinds are barred, whenever that changes."""
@@ -98,14 +104,26 @@ class StrictAccounting:
             known.clear()
         label = f"{ACCOUNTING}={STRICT}"
         feed = Feed(self.client, RESOURCE_QUOTAS, self.quotas, self.quota, namespace=self.namespace, labels=label)
+        promotion = asyncio.create_task(self.promoted())
         try:
             await feed.run()
         finally:
+            promotion.cancel()
             for task in self.feeds.values():
                 task.cancel()
             for account in self.accounts.values():
                 account.close()
             self.bar()
+
+    async def promoted(self) -> None:
+        """Has every account looked at again when this one begins to lead: leaks have waited for that."""
+        led = self.leading()
+        while True:
+            await asyncio.sleep(TICK)
+            led, before = self.leading(), led
+            if led and not before:
+                for account in self.accounts.values():
+                    account.changed.set()
 
     # -- quotas
 
@@ -239,6 +257,8 @@ class StrictAccounting:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK if account.restless else None):
                     await account.changed.wait()
+            if account.book.pending and not self.leading():
+                await asyncio.sleep(HELP)
             if account.book.pending and not account.refused:
                 await self.gather(namespace, account)
             account.changed.clear()
@@ -280,6 +300,9 @@ class StrictAccounting:
 
     async def mend(self, namespace: str, account: Account) -> None:
         """A recount where more or less is charged than exists, once it has been quiet; a frozen one if it never is."""
+        if not self.leading():
+            account.leaking, account.restless = None, self.going(namespace)
+            return
         known = account.book.stored
         if known is not None and FROZEN in account.manifest["metadata"].get("annotations", {}):
             # Nobody else recounts here: the mark is of one that did not get to its end.

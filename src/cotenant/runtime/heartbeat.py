@@ -4,7 +4,7 @@ The policy of strict accounting takes it as its parameter. The leader's own Leas
 that has expired, and the policy should outlast the change of leaders, but not the last replica.
 
 Who leads and may not read what it should give back gives no sign, and says why in an annotation of the Lease: the
-standbys, which read nothing, rest as long as that stands. So native quota is what there is.
+standbys rest as long as that stands. So native quota is what there is.
 """
 
 from __future__ import annotations

@@ -185,6 +185,56 @@ async def test_a_leak_is_recounted_two_seconds_after_the_last_charge_whatever_is
     assert 2.0 <= counted[0] - begun <= 2.6
 
 
+@pytest.fixture
+async def standby(played):
+    _, work = played
+    work.leads = False
+    work.leading = lambda: work.leads
+    return played
+
+
+@pytest.mark.looptime
+async def test_a_standby_gives_back_what_the_leader_does_not(standby) -> None:
+    cluster, work = standby
+    work.event("pods", "DELETED", pod("a", 20))
+    await asyncio.sleep(refunds.HELP)
+    assert cluster.writes == []
+    await asyncio.sleep(1)
+    assert cluster.writes == [("2", {"cotenant.dev/refunded": "pods=20"})]
+
+
+@pytest.mark.looptime
+async def test_a_standby_leaves_to_the_leader_what_it_gives_back_in_time(standby) -> None:
+    cluster, work = standby
+    work.event("pods", "DELETED", pod("a", 20))
+    await asyncio.sleep(refunds.HELP / 2)
+    cluster.stored = quota(21, "2", "pods=20")
+    work.quota("MODIFIED", cluster.stored)
+    await asyncio.sleep(5)
+    assert cluster.writes == []
+
+
+@pytest.mark.looptime
+async def test_leaks_wait_for_who_leads(standby) -> None:
+    cluster, work = standby
+    account, counted = work.accounts[SPACE], []
+
+    async def recount(*_: Any) -> bool:
+        counted.append(asyncio.get_running_loop().time())
+        return True
+
+    account.refunds.recount = recount
+    promotion = asyncio.create_task(work.promoted())
+    cluster.stored = quota(11, "5")
+    work.quota("MODIFIED", cluster.stored)
+    await asyncio.sleep(30)
+    assert counted == []
+    work.leads = True
+    await asyncio.sleep(5)
+    assert counted
+    promotion.cancel()
+
+
 def test_what_the_operator_may_not_read_by_design_is_not_asked_for() -> None:
     """No request that is refused every half minute, for ever: the quota controller counts it."""
     platform = Platform()
@@ -256,7 +306,7 @@ async def test_a_kind_that_may_not_be_read_is_told_until_it_may_be_listed_and_wa
         task.cancel()
 
 
-async def test_what_was_barred_is_forgotten_with_the_lead() -> None:
+async def test_what_was_barred_is_forgotten_with_the_run() -> None:
     told: list[Any] = []
     work = StrictAccounting(Locked(), lambda: NOW, changed=told.append)
     running = asyncio.create_task(work.run())
