@@ -10,6 +10,7 @@ from statistics import median
 import pytest
 
 from cotenant.kube.resource import DEPLOYMENTS
+from installation import Operator
 from plane.quota.churn import Field
 from vocabulary import deployment, eventually
 
@@ -70,3 +71,20 @@ def test_a_deployment_rolls_at_the_limit_as_it_does_natively_and_so_it_does_when
         eventually(lambda: field.used() == str(len(field.pods())), within=30)
         # A ReplicaSet that was refused 18 times meanwhile waits for eleven minutes; a new one does not wait for it.
         assert last < PATIENCE or rolled(field) < PATIENCE
+
+
+def test_where_a_standby_is_left_a_roll_waits_for_no_new_leader(cluster, tmp_path, record_property) -> None:
+    """It gives back what the leader does not: a Lease lasts 15 s, and by then ReplicaSets wait for minutes."""
+    standby = Operator(cluster.plane, tmp_path)
+    with closing(Field(cluster, {"pods": "25"})) as field:
+        field.wire.expect("POST", DEPLOYMENTS.path(field.name), deployment("web", field.name, replicas=20))
+        eventually(lambda: len(field.pods()) == 20, within=60)
+        standby.start()
+        try:
+            witness = field.witness(25)
+            last = rolled(field, cluster.operator.kill)
+            record_property("rolled", last)
+            assert last < PATIENCE
+            assert witness.above == 0
+        finally:
+            standby.stop()
