@@ -6,6 +6,7 @@ import math
 
 from cotenant.api.keys import GROUP
 from cotenant.api.space import Space
+from cotenant.model.escrow.units import largest
 from cotenant.model.quantity import parse, smaller
 from cotenant.model.snapshot import TenantView
 
@@ -38,8 +39,10 @@ def addable(key: str) -> bool:
 
 
 def whole(key: str, value: str | int) -> str | int:
-    """Everything but cpu is counted in whole units: the API server refuses a quota of 1.5 pods, so that is 1."""
+    """Everything but cpu is counted in whole units: the API server refuses a quota of 1.5 pods, so that is 1; and one of 9E."""
     amount = parse(value)
+    if amount > largest(key):
+        return largest(key)
     return value if amount.denominator == 1 or key.endswith("cpu") else math.floor(amount)
 
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 from cotenant.model.quantity import LARGEST, parse
 
 CPU = ("cpu", "requests.cpu", "limits.cpu")
+BYTES = ("memory", "storage", "hugepages-")
+"""Words in keys of what is measured in bytes."""
 
 
 def scale(key: str) -> int:
@@ -21,8 +23,19 @@ def scale(key: str) -> int:
 
 
 def limit_of(key: str, quantity: str | int) -> int:
-    """A limit in base units, rounded down, cut off at 2^63-1. Raises ValueError for what is no quantity or negative."""
-    return min(LARGEST, math.floor(amount(key, quantity)))
+    """A limit in base units, rounded down, cut off at the largest that a ResourceQuota takes.
+
+    Raises ValueError for what is no quantity or negative.
+    """
+    return min(largest(key), math.floor(amount(key, quantity)))
+
+
+def largest(key: str) -> int:
+    """2^63-1 millis of cpu or bytes. Of what is counted a thousandth: the API server looks for parts in thousandths, which overflow.
+
+    Source: `ValidateResourceQuantityValue`, kubernetes pkg/apis/core/validation/validation.go; `pods: 9E` is refused.
+    """
+    return LARGEST if key in CPU or any(word in key for word in BYTES) else LARGEST // 1000
 
 
 def use_of(key: str, quantity: str | int) -> int:
