@@ -100,7 +100,8 @@ BAD: dict[str, tuple[str, Manifest, str, str]] = {
         "acraccesstokens", {"auth": {"managedIdentity": {"identityId": "b"}}}, "ADDON-3", "credentials"),
     "secrets of Vault by the controller": (
         "vaultdynamicsecrets", {"provider": {"auth": {"kubernetes": {"role": "b"}}}}, "ADDON-3", "credentials"),
-    "secrets of Vault by nobody": ("vaultdynamicsecrets", {"provider": {"server": "x"}}, "ADDON-3", "credentials"),
+    "secrets of Vault by nobody": (
+        "vaultdynamicsecrets", {"provider": {"server": "x"}, **ACCOUNT}, "ADDON-3", "credentials"),
     "a call to anywhere": ("webhooks", {"url": "http://x"}, "ADDON-1", "SecretStoreProvider/webhook"),
     "another issuer": (
         "certificates", certificate("app.acme.example.com", issuer=store("ClusterIssuer")), "ADDON-1", "ClusterIssuer/b"),

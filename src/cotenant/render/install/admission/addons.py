@@ -143,13 +143,14 @@ def _lent(auth: str) -> str:
 
 
 _PROVIDER = f"{_S}.provider[p]"
+# The generator of Vault has the provider of a store.
+_AUTH = f"({WHAT} == 'vaultdynamicsecrets' ? {_S}.?provider.?auth.orValue({{}}) : {_S}.?auth.orValue({{}}))"
 _BORROWED = (
     f"({WHAT} == 'secretstores' ? {_S}.?provider.orValue({{}}).exists(p, "
     f"p == 'azurekv' ? {_PROVIDER}.?authType.orValue('') == 'ManagedIdentity' || "
     f"({_PROVIDER}.?authType.orValue('') == 'WorkloadIdentity' && !{_PROVIDER}.?serviceAccountRef.hasValue()) : "
     f"p in ['aws', 'gcpsm', 'vault'] && {_lent(f'{_PROVIDER}.?auth.orValue({{}})')}) : "
-    # A generator of Vault has the provider of a store.
-    f"{_lent(f'{_S}.?auth.or({_S}.?provider.?auth).orValue({{}})')})"
+    f"{_lent(_AUTH)})"
 )
 _ABROAD = (
     f"({WHAT} == 'applications' ? [{_S}.?destination.?namespace.orValue('')] : {_among(FLUX)} ? "
