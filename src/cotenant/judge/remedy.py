@@ -8,6 +8,9 @@ from cotenant.api.keys import home_of
 from cotenant.judge.room import Room
 from cotenant.model.case import Case
 
+UNHEARD = ("Pod", "DaemonSet")
+"""Kinds for which nobody looks ahead and whose refusals nobody hears, see World.workloads."""
+
 
 def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: bool) -> Iterator[str]:
     """`silent`: keys of the quota that some container leaves open. `fits`: nothing is in the way."""
@@ -19,10 +22,15 @@ def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: 
     for one in rooms:
         moves = moves or one.verdict == "moves"
         yield from remedy(case, one, case.accounts.tenant)
-    if fits and case.exists:
+    if fits and moves and case.kind in UNHEARD:
+        yield (
+            f"no quota is brought to a {case.kind} without the assist: try again, and where that does not help make its pods "
+            "by a Deployment or Job, or ask an administrator for the assist or for quota.space.min"
+        )
+    elif fits and case.exists:
         yield retry(case)
-    if fits and moves:
-        yield "cotenant brings quota to a workload that asks; a bare pod that is refused is to be tried again"
+    elif fits and moves:
+        yield "cotenant brings quota to it, within a second"
 
 
 def unsticking(case: Case, surge: Iterable[Room]) -> Iterator[str]:

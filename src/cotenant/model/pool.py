@@ -16,7 +16,7 @@ from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.model import allowance
 from cotenant.model.escrow.policy import Share
-from cotenant.model.escrow.units import BYTES, limit_of, text_of, use_of
+from cotenant.model.escrow.units import limit_of, text_of, use_of
 from cotenant.model.escrow.values import Entry, Ledger, Quota
 from cotenant.model.snapshot import TenantView
 
@@ -147,7 +147,7 @@ def figures(key: str, wanted: Ledger, used: int) -> LedgerStatus:
 
 def spelled(key: str, base: int) -> str:
     """An amount for people: bytes in the largest unit that is exact."""
-    if any(word in key for word in BYTES):
+    if "memory" in key or "storage" in key or "hugepages" in key:
         return next((f"{base // size}{unit}" for unit, size in BINARY if base and base % size == 0), str(base))
     return text_of(key, base)
 

@@ -59,6 +59,15 @@ def test_what_fits_now_is_tried_again_at_once_with_a_command() -> None:
     assert "kubectl annotate rs/web-7d4 -n red-a --overwrite tried=" in found.advice[0]
 
 
+@pytest.mark.parametrize("kind", ["Pod", "DaemonSet"])
+def test_who_asks_nobody_for_quota_is_not_told_to_wait_for_it(kind: str) -> None:
+    full = books({"a": (10, 10, 10), "b": (0, 5, 5)})
+    found = asked(accounts=full, wants=1, has=0, kind=kind, exists=kind != "Pod")
+    assert (found.verdict, found.rooms[0].verdict) == ("fits", "moves")
+    assert found.advice[0].startswith(f"no quota is brought to a {kind} without the assist")
+    assert "the workload tries again by itself" in asked(accounts=full, wants=1, has=0, kind="StatefulSet").advice[0]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

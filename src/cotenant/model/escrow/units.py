@@ -13,8 +13,6 @@ from functools import lru_cache
 from cotenant.model.quantity import LARGEST, parse
 
 CPU = ("cpu", "requests.cpu", "limits.cpu")
-BYTES = ("memory", "storage", "hugepages-")
-"""Words in keys of what is measured in bytes."""
 
 
 def scale(key: str) -> int:
@@ -22,20 +20,18 @@ def scale(key: str) -> int:
     return 1000 if key in CPU else 1
 
 
+def most(key: str) -> int:
+    """The highest limit in base units that a ResourceQuota takes: of what is counted 2^63-1 thousandths.
+
+    Above that the API server finds that it is no integer, and refuses the ResourceQuota with all its other keys.
+    """
+    counted = key.startswith("count/") or not (key.endswith(("cpu", "memory", "storage")) or "hugepages-" in key)
+    return LARGEST // 1000 if counted else LARGEST
+
+
 def limit_of(key: str, quantity: str | int) -> int:
-    """A limit in base units, rounded down, cut off at the largest that a ResourceQuota takes.
-
-    Raises ValueError for what is no quantity or negative.
-    """
-    return min(largest(key), math.floor(amount(key, quantity)))
-
-
-def largest(key: str) -> int:
-    """2^63-1 millis of cpu or bytes. Of what is counted a thousandth: the API server looks for parts in thousandths, which overflow.
-
-    Source: `ValidateResourceQuantityValue`, kubernetes pkg/apis/core/validation/validation.go; `pods: 9E` is refused.
-    """
-    return LARGEST if key in CPU or any(word in key for word in BYTES) else LARGEST // 1000
+    """A limit in base units, rounded down, cut off at `most`. Raises ValueError for what is no quantity or negative."""
+    return min(most(key), math.floor(amount(key, quantity)))
 
 
 def use_of(key: str, quantity: str | int) -> int:
