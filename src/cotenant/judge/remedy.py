@@ -8,6 +8,9 @@ from cotenant.api.keys import home_of
 from cotenant.judge.room import Room
 from cotenant.model.case import Case
 
+PATIENT = {"rs": "ReplicaSet", "rc": "ReplicationController", "ds": "DaemonSet"}
+"""Whose controllers wait longer after each refusal, by their short names, and look at once at one that was changed."""
+
 
 def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: bool) -> Iterator[str]:
     """`silent`: keys of the quota that some container leaves open. `fits`: nothing is in the way."""
@@ -63,10 +66,11 @@ def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
 
 def retry(case: Case) -> str:
     """A refused workload tries again later and later, up to a quarter of an hour."""
-    short = case.refusal.by if case.refusal and case.refusal.by.startswith("rs/") else ""
-    if not short:
+    short = case.refusal.by if case.refusal else ""
+    kind = PATIENT.get(short.partition("/")[0])
+    if kind is None:
         return "it fits now: the workload tries again by itself"
     return (
-        "it fits now: the ReplicaSet tries again by itself, after many refusals only every quarter of an hour; at once "
+        f"it fits now: the {kind} tries again by itself, after many refusals only every quarter of an hour; at once "
         f"with: kubectl annotate {short} -n {case.namespace} --overwrite tried=$(date +%s)"
     )

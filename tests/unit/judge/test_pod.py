@@ -52,11 +52,15 @@ def test_what_is_short_is_told_with_whom_to_ask_for_how_much() -> None:
     )
 
 
-def test_what_fits_now_is_tried_again_at_once_with_a_command() -> None:
-    refusal = Refusal('pods "web-1" is forbidden: exceeded quota: cotenant, …', by="rs/web-7d4")
+@pytest.mark.parametrize(
+    ("by", "kind"), [("rs/web-7d4", "ReplicaSet"), ("rc/web", "ReplicationController"), ("ds/web", "DaemonSet")]
+)
+def test_what_fits_now_is_tried_again_at_once_with_a_command(by: str, kind: str) -> None:
+    refusal = Refusal('pods "web-1" is forbidden: exceeded quota: cotenant, …', by=by)
     found = asked(wants=6, refusal=refusal)
     assert found.verdict == "fits"
-    assert "kubectl annotate rs/web-7d4 -n red-a --overwrite tried=" in found.advice[0]
+    assert f"the {kind} tries again by itself" in found.advice[0]
+    assert f"kubectl annotate {by} -n red-a --overwrite tried=" in found.advice[0]
 
 
 @pytest.mark.parametrize(
