@@ -55,7 +55,7 @@ class ClaimTemplate(Struct, gc=False, frozen=True):
 
 
 class WorkloadSpec(Struct, rename="camel", gc=False, frozen=True):
-    """`spec` of a Deployment, ReplicaSet, StatefulSet or Job."""
+    """`spec` of what makes pods, of every kind the fields that it has."""
 
     replicas: int | None = None
     parallelism: int | None = None
@@ -66,16 +66,18 @@ class WorkloadSpec(Struct, rename="camel", gc=False, frozen=True):
 
 
 class WorkloadStatus(Struct, rename="camel", gc=False, frozen=True):
-    """`status` of one: the pods that exist, those of a Job by what became of them."""
+    """`status` of one: the pods that exist; those of a Job by what became of them, those of a DaemonSet by their nodes."""
 
     replicas: int | None = None
     active: int | None = None
     succeeded: int | None = None
+    desired_number_scheduled: int | None = None
+    current_number_scheduled: int | None = None
     conditions: list[Condition] | None = None
 
 
 class Workload(Struct, gc=False, frozen=True):
-    """A Deployment, ReplicaSet, StatefulSet or Job."""
+    """A Deployment, ReplicaSet, ReplicationController, StatefulSet, DaemonSet or Job."""
 
     metadata: ObjectMeta
     spec: WorkloadSpec = WorkloadSpec()

@@ -38,7 +38,8 @@ why.add_command(why_access)
 def pod(*, what: str | None, file: str | None, output: str | None, **flags: Any) -> int:
     """Why pods are not admitted, or whether they would be, and whether a rolling update fits.
 
-    Name a pod, or what makes pods, as kubectl does: deploy/NAME, rs/, sts/, ds/, job/, cronjob/, deployments.apps/NAME.
+    Name a pod, or what makes pods, as kubectl does: deploy/NAME, rs/, rc/, sts/, ds/, job/, cronjob/,
+    deployments.apps/NAME.
     By resource: what is asked, what the space has, what the tenant's pool has, what is idle in other spaces and can be
     moved, what those keep as their floor. Exit 0 if nothing is in the way; 1 if something is, or a rolling update would
     stand still; 2 if it cannot be told.
@@ -107,4 +108,6 @@ def read(file: str) -> dict[str, Any]:
             if told := wrong(one):
                 raise Failure(f"{file}: {one['kind']}: {told}")
             return one | {"metadata": one.get("metadata") or {}}
-    raise Failure(f"{file} holds no Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob")
+    raise Failure(
+        f"{file} holds no Pod, Deployment, ReplicaSet, ReplicationController, StatefulSet, DaemonSet, Job or CronJob"
+    )

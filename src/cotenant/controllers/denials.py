@@ -1,4 +1,4 @@
-"""Events that a Job or StatefulSet was refused by a quota: neither says so by a condition, as a ReplicaSet does.
+"""Events that a Job, StatefulSet or DaemonSet was refused by a quota: none says so by a condition, as a ReplicaSet does.
 
 The API server chooses which Events we see. Of those only refusals by a quota are kept, and only so many: anybody who may
 write Events could write more of them. One that is not kept costs a workload its precedence, never its quota.
@@ -12,8 +12,8 @@ from cotenant.api.meta import ObjectMeta
 from cotenant.api.workload import Denial
 from cotenant.runtime.store import Store
 
-CHOSEN = "type=Warning,reason=FailedCreate,regarding.kind!=ReplicaSet,regarding.kind!=DaemonSet"
-"""fieldSelector. ReplicaSets tell it themselves; a DaemonSet's quota is not looked ahead for."""
+CHOSEN = "type=Warning,reason=FailedCreate,regarding.kind!=ReplicaSet,regarding.kind!=ReplicationController"
+"""fieldSelector. ReplicaSets and ReplicationControllers tell it themselves."""
 QUOTA = "exceeded quota"
 EACH, ALL = 50, 5000
 """How many are kept of one namespace, and of all: about 0.5 kB each."""

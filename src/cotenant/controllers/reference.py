@@ -22,7 +22,7 @@ Amounts of quotas are told by the process that leads alone, so that they can be 
 and resource have a series of their own, those of older tenants first; what is beyond is added up by resource under `tenant="{OTHERS}"`.
 `cotenant_quota_used` is what Kubernetes counts; `used` above `limit` is a limit that was lowered below what is in use.
 
-A refusal is counted when a ReplicaSet begins to report one. It is false when the pod would have fitted into what the tenant has, floors and ceilings
+A refusal is counted when a workload begins to report one. It is false when the pod would have fitted into what the tenant has, floors and ceilings
 considered: quota that was in another space at that moment. A pod that somebody makes by hand and that is refused is seen by nobody, and not counted.
 
 | metric | type | labels | |

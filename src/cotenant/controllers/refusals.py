@@ -1,4 +1,4 @@
-"""Refusals by quota, as ReplicaSets and Events tell them, and which of them were false: the tenant had room, only not there.
+"""Refusals by quota, as ReplicaSets, ReplicationControllers and Events tell them, and which of them were false: the tenant had room, only not there.
 
 A pod that somebody makes by hand and that is refused leaves nothing to count.
 """
@@ -24,7 +24,7 @@ from cotenant.runtime.store import Change
 
 
 class Refusals:
-    """Listens to ReplicaSets, and to Events of other workloads. Counts only while it leads, so that nothing is counted twice."""
+    """Listens to what has a condition for it, and to Events of other workloads. Counts only while it leads, so that nothing is counted twice."""
 
     def __init__(
         self,
@@ -35,7 +35,8 @@ class Refusals:
         leading: Callable[[], bool],
     ) -> None:
         self.world, self.platform, self.metrics, self.now, self.leading = world, platform, metrics, now, leading
-        world.workloads["ReplicaSet"].subscribe(self.hear)
+        for kind in ("ReplicaSet", "ReplicationController"):
+            world.workloads[kind].subscribe(self.hear)
         world.denials.subscribe(self.hear_event)
 
     def hear(self, change: Change[Workload]) -> None:

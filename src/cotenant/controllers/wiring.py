@@ -13,7 +13,7 @@ from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.api.workload import Denial, Workload
+from cotenant.api.workload import Denial, Workload, WorkloadStatus
 from cotenant.controllers.denials import CHOSEN, lean
 from cotenant.controllers.iam import KEY as ENTRIES
 from cotenant.controllers.ledger import LedgerController
@@ -271,9 +271,18 @@ def wanting(change: Change[Workload]) -> bool:
     old, new = change.old, change.new
     if old is None or new is None:
         return True
-    before, after = old.status, new.status
-    counts = (before.replicas, before.active, before.succeeded) != (after.replicas, after.active, after.succeeded)
-    return counts or old.spec != new.spec or refused(old) != refused(new) or ended(old) != ended(new)
+    return (
+        counts(old.status) != counts(new.status)
+        or old.spec != new.spec
+        or refused(old) != refused(new)
+        or ended(old) != ended(new)
+    )
+
+
+def counts(status: WorkloadStatus) -> tuple[int | None, ...]:
+    """How many pods there are, by what each kind tells."""
+    nodes = (status.desired_number_scheduled, status.current_number_scheduled)
+    return (status.replicas, status.active, status.succeeded, *nodes)
 
 
 def joined(world: World, ledger: TenantLedger) -> Iterable[str]:

@@ -43,13 +43,15 @@ WATCHED: Mapping[str, Resource] = {
         resource.NETWORK_POLICIES,
         resource.DEPLOYMENTS,
         resource.REPLICA_SETS,
+        resource.REPLICATION_CONTROLLERS,
         resource.STATEFUL_SETS,
+        resource.DAEMON_SETS,
         resource.JOBS,
     )
 }
 """What the stores keep, by kind."""
 WORKLOAD = msgspec.json.Decoder(Workload)
-WORKLOADS = ("Deployment", "ReplicaSet", "StatefulSet", "Job")
+WORKLOADS = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job")
 TYPES: dict[str, Any] = {
     **dict.fromkeys(WORKLOADS, Workload),
     "Tenant": Tenant,

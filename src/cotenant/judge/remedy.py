@@ -8,8 +8,8 @@ from cotenant.api.keys import home_of
 from cotenant.judge.room import Room
 from cotenant.model.case import Case
 
-UNHEARD = ("Pod", "DaemonSet")
-"""Kinds for which nobody looks ahead and whose refusals nobody hears, see World.workloads."""
+PATIENT = {"rs": "ReplicaSet", "rc": "ReplicationController", "ds": "DaemonSet"}
+"""Whose controllers wait longer after each refusal, by their short names, and look at once at one that was changed."""
 
 
 def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: bool) -> Iterator[str]:
@@ -22,9 +22,9 @@ def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: 
     for one in rooms:
         moves = moves or one.verdict == "moves"
         yield from remedy(case, one, case.accounts.tenant)
-    if fits and moves and case.kind in UNHEARD:
+    if fits and moves and case.kind == "Pod":  # nobody hears that it was refused
         yield (
-            f"no quota is brought to a {case.kind} without the assist: try again, and where that does not help make its pods "
+            "no quota is brought to a pod made by hand without the assist: try again, and where that does not help make it "
             "by a Deployment or Job, or ask an administrator for the assist or for quota.space.min"
         )
     elif fits and case.exists:
@@ -71,10 +71,11 @@ def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
 
 def retry(case: Case) -> str:
     """A refused workload tries again later and later, up to a quarter of an hour."""
-    short = case.refusal.by if case.refusal and case.refusal.by.startswith("rs/") else ""
-    if not short:
+    short = case.refusal.by if case.refusal else ""
+    kind = PATIENT.get(short.partition("/")[0])
+    if kind is None:
         return "it fits now: the workload tries again by itself"
     return (
-        "it fits now: the ReplicaSet tries again by itself, after many refusals only every quarter of an hour; at once "
+        f"it fits now: the {kind} tries again by itself, after many refusals only every quarter of an hour; at once "
         f"with: kubectl annotate {short} -n {case.namespace} --overwrite tried=$(date +%s)"
     )

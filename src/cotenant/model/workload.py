@@ -43,7 +43,7 @@ class Coming(Struct, frozen=True):
 def coming(kind: str, one: Workload, owned: Iterable[Workload] = (), *, denied: bool = False) -> Coming:
     """What a workload is about to create. `owned`: the ReplicaSets of a Deployment, which create its pods.
 
-    `denied`: an Event says that one of them met a quota, which Jobs and StatefulSets tell by no condition.
+    `denied`: an Event says that one of them met a quota, which Jobs, StatefulSets and DaemonSets tell by no condition.
     """
     spec, status = one.spec, one.status
     template = spec.template.spec
@@ -52,6 +52,9 @@ def coming(kind: str, one: Workload, owned: Iterable[Workload] = (), *, denied: 
         if spec.completions is not None:
             wanted = min(wanted, spec.completions - (status.succeeded or 0))
         return Coming(0 if spec.suspend or ended(one) else max(0, wanted - (status.active or 0)), template, denied)
+    if kind == "DaemonSet":
+        lacks = (status.desired_number_scheduled or 0) - (status.current_number_scheduled or 0)
+        return Coming(max(0, lacks), template, denied)
     replicas = 1 if spec.replicas is None else spec.replicas
     if kind == "Deployment":
         return Coming(max(0, replicas - sum(set_.spec.replicas or 0 for set_ in owned)), template)

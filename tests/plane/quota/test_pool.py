@@ -186,23 +186,28 @@ def test_a_job_and_a_statefulset_get_what_they_want_without_a_hand(cluster, kind
     assert hard(team, "a") + hard(team, "b") + hard(team, "c") <= 30
 
 
-def test_a_job_and_a_statefulset_that_are_refused_get_what_comes_free_first(cluster):
+@pytest.mark.parametrize("kinds", [("Job", "StatefulSet"), ("DaemonSet", "ReplicationController")], ids="-".join)
+def test_a_job_and_a_statefulset_that_are_refused_get_what_comes_free_first(cluster, kinds):
     team = given_tenant(cluster, "refused", spaces=["a", "b", "c"], quota={"hard": {"pods": 6}})
     expect_ready(team, "a", "b", "c")
     expect_created(team.owner.apply(deployment("web", team.namespace("a"), replicas=6)))
     eventually(lambda: pods(team, "a") == 6, within=60)
     before = told(cluster, "cotenant_quota_refusals_total")
-    for space, kind in (("b", "Job"), ("c", "StatefulSet")):
+    for space, kind in zip(("b", "c"), kinds, strict=True):
         expect_created(team.owner.apply(maker(kind, "late", team.namespace(space), 2)))
     for space in ("b", "c"):
         eventually(lambda at=space: "exceeded quota" in events(team, at), within=60)
+    # A DaemonSet wants one on each node that the plane has just now.
+    wanted = tuple(eventually(lambda at=at: wants(team, *at), within=60) for at in zip(("b", "c"), kinds, strict=True))
     eventually(lambda: told(cluster, "cotenant_quota_refusals_total") >= before + 2, within=60)
 
-    assert team.owner.kubectl("scale", "deployment", "web", "--replicas=2", "-n", team.namespace("a")).ok
+    assert team.owner.kubectl(
+        "scale", "deployment", "web", f"--replicas={6 - sum(wanted)}", "-n", team.namespace("a")
+    ).ok
 
     # Kept for them, however long their controllers wait until they try again: the Deployment's space does not get it back.
-    eventually(lambda: (hard(team, "b"), hard(team, "c")) == (2, 2), within=60)
-    eventually(lambda: (pods(team, "b"), pods(team, "c")) == (2, 2), within=120)
+    eventually(lambda: (hard(team, "b"), hard(team, "c")) == wanted, within=60)
+    eventually(lambda: (pods(team, "b"), pods(team, "c")) == wanted, within=120)
 
 
 def test_what_comes_free_is_shared_out_by_weight(cluster):
@@ -232,8 +237,14 @@ def events(team: Team, space: str) -> str:
     return team.owner.kubectl("get", "events", "-n", team.namespace(space), "--field-selector=reason=FailedCreate").out
 
 
+def wants(team: Team, space: str, kind: str) -> int:
+    """How many pods the workload `late` is to have."""
+    found = team.cluster.there(kind, "late", team.namespace(space))
+    return 2 if kind != "DaemonSet" else found["status"]["desiredNumberScheduled"]
+
+
 def maker(kind: str, name: str, namespace: str, pods: int) -> dict:
-    """A Job or StatefulSet of so many pods at the same time."""
+    """Something of this kind that makes so many pods at the same time; a DaemonSet makes one a node."""
     found = deployment(name, namespace)
     spec = found["spec"]
     if kind == "Job":
@@ -241,5 +252,10 @@ def maker(kind: str, name: str, namespace: str, pods: int) -> dict:
         waiting = {"restartPolicy": "Never", "nodeSelector": {"example.com/none": "here"}}
         template = spec["template"] | {"spec": spec["template"]["spec"] | waiting}
         return found | {"apiVersion": "batch/v1", "kind": kind, "spec": {"parallelism": pods, "template": template}}
+    if kind == "DaemonSet":
+        return found | {"kind": kind, "spec": {"selector": spec["selector"], "template": spec["template"]}}
+    if kind == "ReplicationController":
+        plain = {"replicas": pods, "selector": spec["selector"]["matchLabels"], "template": spec["template"]}
+        return found | {"apiVersion": "v1", "kind": kind, "spec": plain}
     ordered = {"replicas": pods, "serviceName": name, "podManagementPolicy": "Parallel"}
     return found | {"kind": kind, "spec": spec | ordered}

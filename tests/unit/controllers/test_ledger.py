@@ -232,13 +232,23 @@ async def test_a_write_that_fails_leaves_nothing_that_the_next_look_does_not_fin
     assert there["status"]["hard"]["pods"] == there["spec"]["hard"]["pods"]
 
 
-def sets(play: Play, space: str, replicas: int, *, refused: bool = False, **status: Any) -> None:
+WANTS = {
+    "Job": ("spec", "parallelism"),
+    "StatefulSet": ("spec", "replicas"),
+    "DaemonSet": ("status", "desiredNumberScheduled"),
+}
+"""Where each kind says how many pods it wants."""
+
+
+def sets(
+    play: Play, space: str, replicas: int, *, refused: bool = False, kind: str = "ReplicaSet", **status: Any
+) -> None:
     """A ReplicaSet of pods without requests."""
     message = 'pods "w-x" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=1, limited: pods=1'
     condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
     spec = {"replicas": replicas, "template": {"spec": {"containers": [{"resources": {}}]}}}
     found = status | ({"conditions": [condition]} if refused else {})
-    play.cluster.put("ReplicaSet", "w", f"red-{space}", spec=spec, status=found)
+    play.cluster.put(kind, "w", f"red-{space}", spec=spec, status=found)
 
 
 async def test_a_workload_finds_its_quota_before_its_pods_come(play: Play) -> None:
@@ -258,16 +268,19 @@ async def test_who_was_refused_is_served_before_who_may_come(play: Play) -> None
     assert total(play) == 6
 
 
-@pytest.mark.parametrize("kind", ["Job", "StatefulSet"])
+@pytest.mark.parametrize("kind", ["Job", "StatefulSet", "DaemonSet"])
 async def test_who_was_refused_by_its_events_is_served_before_who_may_come(play: Play, kind: str) -> None:
     await opened(play, "a", "b", "c", quota={"hard": {"pods": 6}})
-    size = {"parallelism": 3} if kind == "Job" else {"replicas": 3}
-    play.cluster.put(kind, "j", "red-a", spec=size | {"template": {"spec": {"containers": [{}]}}})
+    # What a DaemonSet wants its controller says.
+    part, name = WANTS[kind]
+    size = {"spec": {"template": {"spec": {"containers": [{}]}}}, "status": {}}
+    size[part][name] = 3
+    play.cluster.put(kind, "j", "red-a", **size)
     sets(play, "b", 20)
     await play.one("ledger", "red")
     # Alike so far: who asks for more gets no less.
     assert hard(play, "b") >= hard(play, "a") == 3
-    play.cluster.change(kind, "j", "red-a", spec=size | dict.fromkeys(size, 5))
+    play.cluster.change(kind, "j", "red-a", **{part: {name: 5}})
     await play.one("ledger", "red")
     assert hard(play, "a") < 5
     play.world.denials.upsert(denied(kind, "red-a", "j"))
@@ -283,6 +296,18 @@ async def test_claims_of_a_statefulset_find_their_quota_before_they_are_made(pla
     await play.one("ledger", "red")
     there = play.cluster.there("ResourceQuota", "cotenant", "red-a")
     assert parse(there["spec"]["hard"]["requests.storage"]) >= 90 * 2**30
+
+
+async def test_a_replication_controller_is_looked_ahead_for_and_heard_as_a_replica_set_is(play: Play) -> None:
+    await opened(play, "a", "b", "c", quota={"hard": {"pods": 6}})
+    sets(play, "b", 20)
+    sets(play, "a", 3, kind="ReplicationController")
+    await play.one("ledger", "red")
+    assert hard(play, "a") == 3
+    sets(play, "a", 5, kind="ReplicationController", refused=True)
+    await play.one("ledger", "red")
+    assert hard(play, "a") == 5
+    assert total(play) <= 6
 
 
 def denied(kind: str, namespace: str, name: str) -> Denial:

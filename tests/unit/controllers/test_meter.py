@@ -84,17 +84,18 @@ async def test_a_transfer_is_counted_by_its_kind_and_end_with_its_time(play: Pla
     assert metrics.expose() == before
 
 
-async def test_a_refusal_is_false_where_the_tenant_had_room(play: Play, metrics: Metrics) -> None:
+@pytest.mark.parametrize("kind", ["ReplicaSet", "ReplicationController"])
+async def test_a_refusal_is_false_where_the_tenant_had_room(play: Play, metrics: Metrics, kind: str) -> None:
     Refusals(play.world, Platform(), metrics, play.now, lambda: True)
     await opened(play, "a", "b", quota={"hard": {"pods": 8}})
-    sets(play, "a", 3)
+    sets(play, "a", 3, kind=kind)
     play.sync()
-    sets(play, "a", 3, refused=True)
+    sets(play, "a", 3, refused=True, kind=kind)
     play.sync()
     assert told(metrics, "cotenant_quota_refusals_total") == 1
     assert told(metrics, "cotenant_quota_false_refusals_total") == 1
     # It goes on being refused: that is still the same one.
-    sets(play, "a", 4, refused=True)
+    sets(play, "a", 4, refused=True, kind=kind)
     play.sync()
     assert told(metrics, "cotenant_quota_refusals_total") == 1
 
@@ -111,20 +112,21 @@ async def test_a_refusal_at_the_tenants_limit_is_true(play: Play, metrics: Metri
     assert told(metrics, "cotenant_quota_false_refusals_total") == 0
 
 
-async def test_a_job_that_an_event_calls_refused_is_counted_once(play: Play, metrics: Metrics) -> None:
+@pytest.mark.parametrize("kind", ["Job", "DaemonSet"])
+async def test_a_job_that_an_event_calls_refused_is_counted_once(play: Play, metrics: Metrics, kind: str) -> None:
     Refusals(play.world, Platform(), metrics, play.now, lambda: True)
     await opened(play, "a", quota={"hard": {"pods": 2}})
     await uses(play, "a", 2)
-    play.cluster.put("Job", "j", "red-a", spec={"template": {"spec": {"containers": [{}]}}})
+    play.cluster.put(kind, "j", "red-a", spec={"template": {"spec": {"containers": [{}]}}})
     play.sync()
-    first = denied("Job", "red-a", "j")
+    first = denied(kind, "red-a", "j")
     again = msgspec.structs.replace(first, metadata=msgspec.structs.replace(first.metadata, name="j.2"))
     # One that is found at the start was counted when it came.
     play.world.denials.upsert(first)
     assert told(metrics, "cotenant_quota_refusals_total") == 0
     play.world.denials.remove("red-a/j.1")
     play.world.denials.synced = True
-    for one in (first, again, denied("Job", "red-a", "gone")):
+    for one in (first, again, denied(kind, "red-a", "gone")):
         play.world.denials.upsert(one)
     assert told(metrics, "cotenant_quota_refusals_total") == 1
     assert told(metrics, "cotenant_quota_false_refusals_total") == 0

@@ -11,6 +11,7 @@ import pytest
 
 from cotenant.api.builtin import Child
 from cotenant.api.keys import ADOPT, SPACE, TENANT
+from cotenant.api.workload import Workload
 from cotenant.controllers import wiring
 from cotenant.controllers.wiring import BEGUN, NEXT, SETTLE, watch_for_quotas, watch_for_spaces, watch_for_tenants
 from cotenant.controllers.world import World
@@ -19,6 +20,7 @@ from cotenant.model.finding import Ref
 from cotenant.runtime.controller import DONE, Controller, Result
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.queue import LAZY, NORMAL, URGENT
+from cotenant.runtime.store import Change
 from unit.controllers.play import role_
 from unit.specimens import GONE, home, marks, meta, namespace, profile, quota, space, tenant
 
@@ -321,7 +323,7 @@ async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     assert set(found) == {
         "Tenant", "TenantProfile", "Space", "Namespace", "ResourceQuota", "ClusterRole", "RoleBinding",
         "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger",
-        "Deployment", "ReplicaSet", "StatefulSet", "Job",
+        "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job",
     }  # fmt: skip
     chosen = {kind for kind, one in found.items() if one._labels == "app.kubernetes.io/managed-by=cotenant"}
     assert chosen == {"ResourceQuota", "RoleBinding", "NetworkPolicy", "LimitRange", "SpacePolicy", "TenantLedger"}
@@ -329,6 +331,17 @@ async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     assert (foreign.resource.kind, foreign._labels) == ("ResourceQuota", "app.kubernetes.io/managed-by!=cotenant")
     # The API server sends no other Event.
     assert denials.resource.kind == "Event" and "reason=FailedCreate" in denials._fields
+    apart = {one.partition("!=")[2] for one in denials._fields.split(",") if "!=" in one}
+    assert apart == {"ReplicaSet", "ReplicationController"}
+
+
+@pytest.mark.parametrize("count", ["replicas", "active", "desiredNumberScheduled", "currentNumberScheduled"])
+async def test_how_many_pods_a_workload_wants_or_has_wakes_its_tenant_once(count: str) -> None:
+    new, counted, again = (
+        msgspec.convert({"metadata": {"name": "w"}, "status": one}, Workload) for one in ({}, {count: 1}, {count: 1})
+    )
+    assert wiring.wanting(Change(new, counted))
+    assert not wiring.wanting(Change(counted, again))
 
 
 async def test_a_quota_of_somebody_else_in_a_space_wakes_its_tenant(wired: Wired) -> None:

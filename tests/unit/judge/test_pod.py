@@ -52,19 +52,22 @@ def test_what_is_short_is_told_with_whom_to_ask_for_how_much() -> None:
     )
 
 
-def test_what_fits_now_is_tried_again_at_once_with_a_command() -> None:
-    refusal = Refusal('pods "web-1" is forbidden: exceeded quota: cotenant, …', by="rs/web-7d4")
+@pytest.mark.parametrize(
+    ("by", "kind"), [("rs/web-7d4", "ReplicaSet"), ("rc/web", "ReplicationController"), ("ds/web", "DaemonSet")]
+)
+def test_what_fits_now_is_tried_again_at_once_with_a_command(by: str, kind: str) -> None:
+    refusal = Refusal('pods "web-1" is forbidden: exceeded quota: cotenant, …', by=by)
     found = asked(wants=6, refusal=refusal)
     assert found.verdict == "fits"
-    assert "kubectl annotate rs/web-7d4 -n red-a --overwrite tried=" in found.advice[0]
+    assert f"the {kind} tries again by itself" in found.advice[0]
+    assert f"kubectl annotate {by} -n red-a --overwrite tried=" in found.advice[0]
 
 
-@pytest.mark.parametrize("kind", ["Pod", "DaemonSet"])
-def test_who_asks_nobody_for_quota_is_not_told_to_wait_for_it(kind: str) -> None:
+def test_a_pod_made_by_hand_is_not_told_to_wait_for_quota() -> None:
     full = books({"a": (10, 10, 10), "b": (0, 5, 5)})
-    found = asked(accounts=full, wants=1, has=0, kind=kind, exists=kind != "Pod")
+    found = asked(accounts=full, wants=1, has=0, kind="Pod", exists=False)
     assert (found.verdict, found.rooms[0].verdict) == ("fits", "moves")
-    assert found.advice[0].startswith(f"no quota is brought to a {kind} without the assist")
+    assert found.advice[0].startswith("no quota is brought to a pod made by hand without the assist")
     assert "the workload tries again by itself" in asked(accounts=full, wants=1, has=0, kind="StatefulSet").advice[0]
 
 

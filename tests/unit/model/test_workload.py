@@ -88,6 +88,12 @@ def test_a_fraction_is_rounded_up() -> None:
         ("ReplicaSet", workload(replicas=0), 0),
         ("StatefulSet", workload(replicas=3), 3),
         ("StatefulSet", workload(), 1),
+        ("ReplicationController", workload(replicas=5, status={"replicas": 2}), 3),
+        ("ReplicationController", workload(), 1),
+        ("DaemonSet", workload(status={"desiredNumberScheduled": 3, "currentNumberScheduled": 1}), 2),
+        ("DaemonSet", workload(status={"desiredNumberScheduled": 1, "currentNumberScheduled": 3}), 0),
+        # Its controller has not counted the nodes yet.
+        ("DaemonSet", workload(), 0),
         ("Job", workload(), 1),
         ("Job", workload(parallelism=4, completions=10, status={"active": 1, "succeeded": 8}), 1),
         ("Job", workload(parallelism=4, status={"active": 4}), 0),
@@ -118,9 +124,10 @@ def test_the_pods_of_a_deployment_are_made_by_its_replica_sets() -> None:
         ("False", "exceeded quota", False),
     ],
 )
-def test_a_replica_set_says_that_it_met_a_quota(status: str, message: str, refused: bool) -> None:
+@pytest.mark.parametrize("kind", ["ReplicaSet", "ReplicationController"])
+def test_a_replica_set_says_that_it_met_a_quota(kind: str, status: str, message: str, refused: bool) -> None:
     condition = {"type": "ReplicaFailure", "status": status, "reason": "FailedCreate", "message": message}
-    assert coming("ReplicaSet", workload(replicas=2, status={"conditions": [condition]})).refused is refused
+    assert coming(kind, workload(replicas=2, status={"conditions": [condition]})).refused is refused
 
 
 CLAIMING = [
@@ -147,7 +154,7 @@ def test_a_pod_of_a_statefulset_is_charged_with_its_claims(key: str, amount: int
     assert (found.pods, found.charge(key)) == (2, amount)
 
 
-@pytest.mark.parametrize("kind", ["Job", "StatefulSet", "ReplicaSet"])
+@pytest.mark.parametrize("kind", ["Job", "StatefulSet", "DaemonSet", "ReplicaSet"])
 def test_an_event_can_say_that_a_workload_was_refused(kind: str) -> None:
     one = workload()
     assert (coming(kind, one).refused, coming(kind, one, denied=True).refused) == (False, True)

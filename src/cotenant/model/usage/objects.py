@@ -37,8 +37,8 @@ COUNTED = frozenset(
         "tenantledgers.cotenant.dev",
     }
 )
-"""Kinds that the operator counts and gives back, by the name that a quota key has for them: those that it has the right
-to read. What it may not read by design (secrets, configmaps, objects of others) the quota controller counts by itself.
+"""Kinds that the operator counts and gives back, by the name that a quota key has for them. What it may not read by design
+(secrets, configmaps, objects of others), and DaemonSets and ReplicationControllers, the quota controller counts by itself.
 """
 COMPUTE = ("cpu", "memory", "ephemeral-storage")
 DEVICES = (".deviceclass.resource.k8s.io/devices", "requests.deviceclass.resource.kubernetes.io/")

@@ -14,8 +14,8 @@ ASSIST = "cotenant-assist"
 """Name of every object of it."""
 PORT = 9443
 PATH = "/assist"
-LOOKED_AHEAD = ("ReplicaSet", "StatefulSet", "Job")
-"""Kinds whose pods find their quota by what their template says."""
+LOOKED_AHEAD = ("ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job")
+"""Kinds whose pods find their quota by what their template says, at their next try at the latest."""
 _RBAC = "rbac.authorization.k8s.io"
 
 

@@ -15,6 +15,7 @@ OPERATOR = "cotenant-operator"
 WATCHER = "cotenant-operator-aws-auth"
 _RBAC = "rbac.authorization.k8s.io"
 _OWN = (*READ, "create", "update", "patch", "delete")
+_WATCH = ("list", "watch")
 _STATUS = ("get", "update", "patch")
 
 
@@ -47,13 +48,15 @@ def _cluster_rules(platform: Platform) -> list[Manifest]:
         rule("", _OWN, "namespaces", "resourcequotas", "limitranges"),
         rule("", _STATUS, "resourcequotas/status"),
         # How many pods are about to come, and how large: their quota is to be there first.
+        rule("", _WATCH, "replicationcontrollers"),
         rule("apps", READ, "deployments", "replicasets", "statefulsets"),
+        rule("apps", _WATCH, "daemonsets"),
         rule("batch", READ, "jobs"),
         rule("networking.k8s.io", _OWN, "networkpolicies"),
         rule(_RBAC, _OWN, "rolebindings"),
         rule(_RBAC, READ, "clusterroles"),
         rule(_RBAC, ("bind",), "clusterroles", names=tuple(bindable(platform))),
-        # Read for one thing: Jobs and StatefulSets tell by Events alone that a quota refused their pods.
+        # Read for one thing: Jobs, StatefulSets and DaemonSets tell by Events alone that a quota refused their pods.
         rule("events.k8s.io", ("list", "watch", "create", "patch"), "events"),
         # Whether they are still there. Never to write: they are what it is held by.
         rule(

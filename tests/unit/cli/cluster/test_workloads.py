@@ -35,6 +35,8 @@ def job(active: int = 0, **spec: Any) -> dict[str, Any]:
         ("deployment.v1.apps/web", "Deployment"),
         ("Deployment/web", "Deployment"),
         ("rs/web", "ReplicaSet"),
+        ("rc/web", "ReplicationController"),
+        ("replicationcontrollers/web", "ReplicationController"),
         ("sts/web", "StatefulSet"),
         ("statefulsets/web", "StatefulSet"),
         ("ds/web", "DaemonSet"),
@@ -52,13 +54,18 @@ def test_a_workload_is_named_as_kubectl_names_it(word: str, kind: str) -> None:
 @pytest.mark.parametrize("word", ["svc/web", "deploy/", "deployments.batch/web", "deployment.v1beta1.apps/web", "/web"])
 def test_what_makes_no_pods_is_an_error_that_tells_what_does(word: str) -> None:
     with pytest.raises(
-        Failure, match="name a pod, or one of deploy/NAME, rs/NAME, sts/NAME, ds/NAME, job/NAME, cj/NAME"
+        Failure, match="name a pod, or one of deploy/NAME, rs/NAME, rc/NAME, sts/NAME, ds/NAME, job/NAME, cj/NAME"
     ):
         named(word)
 
 
 def test_a_daemonset_wants_what_its_controller_counts() -> None:
     assert wanted("DaemonSet", status={"desiredNumberScheduled": 3, "currentNumberScheduled": 2}) == (3, 2)
+
+
+def test_a_replication_controller_wants_its_replicas() -> None:
+    assert wanted("ReplicationController", status={"replicas": 1}, replicas=4) == (4, 1)
+    assert wanted("ReplicationController") == (1, 0)
 
 
 def test_a_cronjob_wants_its_next_run_beside_what_runs() -> None:

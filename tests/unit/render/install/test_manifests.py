@@ -7,9 +7,11 @@ import kubernetes_validate
 import pytest
 
 from cotenant.cli.settings_source import merged
-from cotenant.kube.resource import resource_of
+from cotenant.controllers.world import WATCHED, WORKLOADS
+from cotenant.kube.resource import DAEMON_SETS, REPLICATION_CONTROLLERS, Resource, resource_of
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, definitions, deny, force, grant, ground, render, rights, run
+from cotenant.render.install.assist import LOOKED_AHEAD
 
 MANIFESTS = render(InstallValues())
 ROLES = [m for m in MANIFESTS if m["kind"] in ("ClusterRole", "Role")]
@@ -176,6 +178,25 @@ def test_policies_fail_closed_with_403_and_deny():
             soft = {"-warn": ["Warn", "Audit"], "-observe": ["Audit"]}
             actions = next((one for end, one in soft.items() if manifest["metadata"]["name"].endswith(end)), ["Deny"])
             assert spec["validationActions"] == actions
+
+
+def test_the_operator_may_list_and_watch_what_it_watches_and_of_what_it_looks_ahead_for_no_more_than_read():
+    def verbs(kind: Resource) -> set[str]:
+        rules = one("ClusterRole", "cotenant-operator")["rules"]
+        found = [rule for rule in rules if kind.group in rule["apiGroups"] and kind.plural in rule["resources"]]
+        return {verb for rule in found for verb in rule["verbs"]}
+
+    assert [kind for kind, what in WATCHED.items() if not {"list", "watch"} <= verbs(what)] == []
+    assert [kind for kind in WORKLOADS if verbs(WATCHED[kind]) - {"get", "list", "watch"}] == []
+    assert verbs(DAEMON_SETS) == verbs(REPLICATION_CONTROLLERS) == {"list", "watch"}
+
+
+def test_the_assist_is_asked_about_no_pod_whose_workload_is_watched():
+    # The pods of a Deployment are its ReplicaSet's.
+    assert set(LOOKED_AHEAD) == set(WORKLOADS) - {"Deployment"}
+    (found,) = [m for m in render(InstallValues(assist=True)) if m["kind"] == "MutatingWebhookConfiguration"]
+    asked = found["webhooks"][0]["matchConditions"][1]["expression"]
+    assert all(f"'{kind}'" in asked for kind in LOOKED_AHEAD)
 
 
 def test_another_namespace_and_account_reach_every_place():
