@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from cotenant.model.escrow.units import limit_of, use_of
 LEDGERS = "/apis/cotenant.dev/v1alpha1/namespaces/home-{tenant}/tenantledgers"
 QUOTAS = "/api/v1/resourcequotas"
 OBJECTS = {"pod": "/api/v1/pods", "service": "/api/v1/services"}
+PATIENCE = 60.0
+"""Seconds that a watch may be behind."""
 IDLE = 2.0
 """Seconds without an event after which a watch is begun anew."""
 
@@ -60,10 +63,10 @@ class Witness:
         self.changes: list[Change] = []
         self.stop = threading.Event()
         self.failed: list[str] = []
-        paths = {"ledger": LEDGERS.format(tenant=tenant), "quota": QUOTAS} | (OBJECTS if real else {})
+        self.paths = {"ledger": LEDGERS.format(tenant=tenant), "quota": QUOTAS} | (OBJECTS if real else {})
         self.threads: list[threading.Thread] = []
         self.wires: list[Any] = []
-        for kind, path in paths.items():
+        for kind, path in self.paths.items():
             wire = plane._connect(plane.urls[0])
             self.wires.append(wire)
             version = self.take(kind, wire.expect("GET", path))
@@ -78,18 +81,23 @@ class Witness:
         return version
 
     def see(self, kind: str, event: str, one: dict[str, Any]) -> None:
+        if change := self.change(kind, event, one):
+            self.changes.append(change)
+
+    def change(self, kind: str, event: str, one: dict[str, Any]) -> Change | None:
+        """None for what is none of the tenant's."""
         metadata = one["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         if kind == "quota":
             if metadata.get("labels", {}).get("cotenant.dev/tenant") != self.tenant or namespace.startswith("home-"):
-                return
+                return None
             name = namespace
         elif kind in OBJECTS:
             if not namespace.startswith(f"{self.tenant}-"):
-                return
+                return None
             name = f"{namespace}/{name}"
         gone = event == "DELETED"
-        self.changes.append(Change(int(metadata["resourceVersion"]), kind, name, None if gone else one))
+        return Change(int(metadata["resourceVersion"]), kind, name, None if gone else one)
 
     def follow(self, wire: Any, kind: str, path: str, version: str) -> None:
         while not self.stop.is_set():
@@ -108,20 +116,41 @@ class Witness:
                 continue
 
     def verdict(self) -> Verdict:
-        """Of all revisions; nothing is watched any more."""
+        """Of all revisions until now; nothing is watched any more."""
+        end = self.caught_up()
         self.stop.set()
         for thread in self.threads:
             thread.join()
         for wire in self.wires:
             wire.close()
-        return self.so_far()
+        return self.until(end)
 
     def so_far(self) -> Verdict:
-        """Of all revisions so far, the streams merged by revision: the order in which etcd stored them."""
+        """Of all revisions until now, while more are watched."""
+        return self.until(self.caught_up())
+
+    def caught_up(self) -> int:
+        """A revision up to which every stream has told what is there: cut off anywhere, one would know more than another."""
+        wire = self.plane._connect(self.plane.urls[0])
+        listings = {kind: wire.expect("GET", path) for kind, path in self.paths.items()}
+        wire.close()
+        end = min(int(one["metadata"]["resourceVersion"]) for one in listings.values())
+        found = [self.change(kind, "ADDED", one) for kind, listing in listings.items() for one in listing["items"]]
+        wanted = {(one.kind, one.name, one.revision) for one in found if one and one.revision <= end}
+        deadline = time.monotonic() + PATIENCE
+        while wanted - {(one.kind, one.name, one.revision) for one in list(self.changes)}:
+            assert not self.failed, self.failed
+            assert time.monotonic() < deadline, "a watch is behind"
+            time.sleep(0.1)
+        return end
+
+    def until(self, end: int) -> Verdict:
+        """Of all revisions until that one, the streams merged by revision: the order in which etcd stored them."""
         assert not self.failed, self.failed
         found = Verdict()
         there: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-        for change in sorted(self.changes, key=lambda one: one.revision):
+        seen = [one for one in list(self.changes) if one.revision <= end]
+        for change in sorted(seen, key=lambda one: one.revision):
             found.revisions += 1
             if change.found is None:
                 there[change.kind].pop(change.name, None)

@@ -280,7 +280,9 @@ class Escrow:
             return
         try:
             answer = await self.store_quota(there, current)
-        except (Conflict, Invalid):  # Invalid: a test of a patch failed
+        except (Conflict, Invalid) as error:
+            if isinstance(error, Invalid) and error.causes:
+                raise  # the amount is refused; without a cause it is the test of a patch that failed
             verdict: Answer = ask.Conflict()
             books.quotas.pop(space, None)
         except NotFound:

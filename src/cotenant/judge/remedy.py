@@ -22,10 +22,16 @@ def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: 
     for one in rooms:
         moves = moves or one.verdict == "moves"
         yield from remedy(case, one, case.accounts.tenant)
-    if fits and case.exists:
+    if fits and moves and case.kind == "Pod":
+        # Nobody looks ahead for it, and nobody hears that it was refused.
+        yield (
+            "no quota is brought to a Pod without the assist: try again, and where that does not help make it by a "
+            "Deployment or Job, or ask an administrator for the assist or for quota.space.min"
+        )
+    elif fits and case.exists:
         yield retry(case)
-    if fits and moves:
-        yield "cotenant brings quota to a workload that asks; a bare pod that is refused is to be tried again"
+    elif fits and moves:
+        yield "cotenant brings quota to it, within a second"
 
 
 def unsticking(case: Case, surge: Iterable[Room]) -> Iterator[str]:

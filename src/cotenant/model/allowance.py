@@ -6,6 +6,7 @@ import math
 
 from cotenant.api.keys import GROUP
 from cotenant.api.space import Space
+from cotenant.model.escrow.units import most
 from cotenant.model.quantity import parse, smaller
 from cotenant.model.snapshot import TenantView
 
@@ -38,9 +39,14 @@ def addable(key: str) -> bool:
 
 
 def whole(key: str, value: str | int) -> str | int:
-    """Everything but cpu is counted in whole units: the API server refuses a quota of 1.5 pods, so that is 1."""
+    """Everything but cpu is counted in whole units: the API server refuses a quota of 1.5 pods, so that is 1.
+
+    And one of more than it can count: members write ceilings, and none of the other keys would be brought up to date.
+    """
     amount = parse(value)
-    return value if amount.denominator == 1 or key.endswith("cpu") else math.floor(amount)
+    if key.endswith("cpu"):
+        return value
+    return most(key) if amount > most(key) else value if amount.denominator == 1 else math.floor(amount)
 
 
 def home_hard(view: TenantView) -> Hard:

@@ -90,7 +90,16 @@ def test_amounts_beyond_every_number_are_as_much_as_there_is(cluster):
         cluster,
         "absurd",
         spaces=["a", "b"],
-        quota={"hard": {"pods": "99999999999E", "requests.memory": "8000000Ei"}},
+        quota={
+            # More than 2^63-1 thousandths: for the API server no integer.
+            "hard": {
+                "pods": "99999999999E",
+                "requests.memory": "8000000Ei",
+                "count/jobs.batch": "9E",
+                "services": "562500T",
+            },
+            "space": {"max": {"secrets": "9Pi"}},
+        },
         limits=[{"type": "Container", "defaultRequest": {"memory": "64Mi"}}],
     )
     expect_ready(team, "a", "b")

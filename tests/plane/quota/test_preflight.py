@@ -92,7 +92,7 @@ def mend(plane: LocalControlPlane) -> None:
     os.kill(old.pid, signal.SIGKILL)
     eventually(lambda: not {one.name: runs for one, runs in plane.programs()}[SECOND])
     plane.run(SECOND, [word for word in words if word != OFF])
-    eventually(lambda: plane.answers(1, 2))
+    eventually(lambda: plane.answers(1, 2), within=30)
 
 
 def test_no_space_opens_while_one_api_server_runs_no_policies_and_all_do_when_it_is_mended(uneven) -> None:

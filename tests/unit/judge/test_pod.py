@@ -63,6 +63,15 @@ def test_what_fits_now_is_tried_again_at_once_with_a_command(by: str, kind: str)
     assert f"kubectl annotate {by} -n red-a --overwrite tried=" in found.advice[0]
 
 
+def test_who_asks_nobody_for_quota_is_not_told_to_wait_for_it() -> None:
+    full = books({"a": (10, 10, 10), "b": (0, 5, 5)})
+    found = asked(accounts=full, wants=1, has=0, kind="Pod", exists=False)
+    assert (found.verdict, found.rooms[0].verdict) == ("fits", "moves")
+    assert found.advice[0].startswith("no quota is brought to a Pod without the assist")
+    for kind in ("StatefulSet", "DaemonSet", "ReplicationController"):
+        assert "the workload tries again by itself" in asked(accounts=full, wants=1, has=0, kind=kind).advice[0]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

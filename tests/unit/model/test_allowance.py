@@ -56,6 +56,12 @@ def test_a_member_cannot_stop_what_closes_a_space_by_a_quota_of_its_own(key: str
     assert key not in allowed({"hard": {"pods": 20}}, {key: "0"})
 
 
+@pytest.mark.parametrize("amount", ["9Pi", 562500000000000000, "9E"])
+def test_a_member_cannot_write_a_ceiling_that_the_api_server_refuses_with_all_other_keys(amount: Any) -> None:
+    assert allowed({"hard": {"pods": 20}}, {"secrets": amount})["secrets"] == "9223372036854775"
+    assert allowed({"space": {"max": {"secrets": amount}}})["secrets"] == "9223372036854775"
+
+
 def test_a_key_that_the_tenant_limits_may_be_tightened_whatever_it_is() -> None:
     gpus = "requests.nvidia.com/gpu"
     assert allowed({"hard": {gpus: "4"}}, {gpus: "1"})[gpus] == "1"

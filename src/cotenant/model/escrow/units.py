@@ -20,9 +20,18 @@ def scale(key: str) -> int:
     return 1000 if key in CPU else 1
 
 
+def most(key: str) -> int:
+    """The highest limit in base units that a ResourceQuota takes: of what is counted 2^63-1 thousandths.
+
+    Above that the API server finds that it is no integer, and refuses the ResourceQuota with all its other keys.
+    """
+    counted = key.startswith("count/") or not (key.endswith(("cpu", "memory", "storage")) or "hugepages-" in key)
+    return LARGEST // 1000 if counted else LARGEST
+
+
 def limit_of(key: str, quantity: str | int) -> int:
-    """A limit in base units, rounded down, cut off at 2^63-1. Raises ValueError for what is no quantity or negative."""
-    return min(LARGEST, math.floor(amount(key, quantity)))
+    """A limit in base units, rounded down, cut off at `most`. Raises ValueError for what is no quantity or negative."""
+    return min(most(key), math.floor(amount(key, quantity)))
 
 
 def use_of(key: str, quantity: str | int) -> int:

@@ -29,6 +29,9 @@ KINDS = {
     "secretstores": ("external-secrets.io", "SecretStore"),
     "pushsecrets": ("external-secrets.io", "PushSecret"),
     "ecrauthorizationtokens": ("generators.external-secrets.io", "ECRAuthorizationToken"),
+    "acraccesstokens": ("generators.external-secrets.io", "ACRAccessToken"),
+    "vaultdynamicsecrets": ("generators.external-secrets.io", "VaultDynamicSecret"),
+    "webhooks": ("generators.external-secrets.io", "Webhook"),
     "certificates": ("cert-manager.io", "Certificate"),
     "issuers": ("cert-manager.io", "Issuer"),
     "certificaterequests": ("cert-manager.io", "CertificateRequest"),
@@ -37,6 +40,7 @@ KINDS = {
     "kustomizations": ("kustomize.toolkit.fluxcd.io", "Kustomization"),
     "helmreleases": ("helm.toolkit.fluxcd.io", "HelmRelease"),
     "ocirepositories": ("source.toolkit.fluxcd.io", "OCIRepository"),
+    "imagerepositories": ("image.toolkit.fluxcd.io", "ImageRepository"),
     "receivers": ("notification.toolkit.fluxcd.io", "Receiver"),
     "targetgroupbindings": ("elbv2.k8s.aws", "TargetGroupBinding"),
     "securitygrouppolicies": ("vpcresources.k8s.aws", "SecurityGroupPolicy"),
@@ -92,6 +96,13 @@ BAD: dict[str, tuple[str, Manifest, str, str]] = {
         "secretstores", {"provider": {"vault": ACCOUNT, "webhook": {"url": "https://x"}}}, "ADDON-1",
         "SecretStoreProvider/webhook"),
     "tokens of the controller": ("ecrauthorizationtokens", {"region": "eu-west-1"}, "ADDON-3", "credentials"),
+    "tokens of the controller's machine": (
+        "acraccesstokens", {"auth": {"managedIdentity": {"identityId": "b"}}}, "ADDON-3", "credentials"),
+    "secrets of Vault by the controller": (
+        "vaultdynamicsecrets", {"provider": {"auth": {"kubernetes": {"role": "b"}}}}, "ADDON-3", "credentials"),
+    "secrets of Vault by nobody": (
+        "vaultdynamicsecrets", {"provider": {"server": "x"}, **ACCOUNT}, "ADDON-3", "credentials"),
+    "a call to anywhere": ("webhooks", {"url": "http://x"}, "ADDON-1", "SecretStoreProvider/webhook"),
     "another issuer": (
         "certificates", certificate("app.acme.example.com", issuer=store("ClusterIssuer")), "ADDON-1", "ClusterIssuer/b"),
     "a name of others": ("certificates", certificate("www.example.com"), "ADDON-2", "www.example.com"),
@@ -117,6 +128,11 @@ BAD: dict[str, tuple[str, Manifest, str, str]] = {
         "helmreleases", release(SPACE, storageNamespace="tenant-b"), "ADDON-4", "tenant-b"),
     "images by the role of Flux": (
         "ocirepositories", {"provider": "aws", "url": "oci://x"}, "ADDON-5", "ServiceAccount"),
+    "names of images by the role of Flux": (
+        "imagerepositories", {"provider": "aws", "image": "x"}, "ADDON-5", "ServiceAccount"),
+    "Flux in the account, as itself": (
+        "kustomizations",
+        kustomization(serviceAccountName="", kubeConfig={"configMapRef": {"name": "c"}}), "ADDON-5", "ServiceAccount"),
     "a hook for others": (
         "receivers", {"resources": [{"kind": "GitRepository", "name": "g", "namespace": "b"}]}, "ADDON-1", "b/g"),
     "the traffic of others": ("targetgroupbindings", {"targetGroupARN": "arn:x"}, "ADDON-6", "targetgroupbindings"),
@@ -131,6 +147,10 @@ GOOD: dict[str, tuple[str, Manifest]] = {
     "a store with its own account": ("secretstores", {"provider": {"aws": {"service": "SecretsManager", **ACCOUNT}}}),
     "a store of another kind that is shared": ("secretstores", {"provider": {"onepasswordSDK": {"vault": "v"}}}),
     "tokens by its own account": ("ecrauthorizationtokens", {"region": "eu-west-1", **ACCOUNT}),
+    "tokens of Azure by its own account": (
+        "acraccesstokens", {"auth": {"workloadIdentity": {"serviceAccountRef": {"name": "reader"}}}}),
+    "secrets of Vault by its own account": ("vaultdynamicsecrets", {"provider": {
+        "auth": {"kubernetes": {"role": "own", "serviceAccountRef": {"name": "reader"}}}}}),
     "its hosts, by a shared issuer": ("certificates", certificate("app.acme.example.com", "acme.example.org")),
     "its Services, by a shared issuer": ("certificates", certificate(f"web.{SPACE}.svc", f"web.{SPACE}.svc.cluster.local")),
     "any name, by its own issuer": ("certificates", certificate("x", issuer={"name": "own"}, isCA=True)),
@@ -139,6 +159,9 @@ GOOD: dict[str, tuple[str, Manifest]] = {
     "a kustomization": ("kustomizations", kustomization(targetNamespace=SPACE)),
     "a release of shared charts": ("helmreleases", release("flux-system")),
     "a source": ("ocirepositories", {"url": "oci://x"}),
+    "names of images": ("imagerepositories", {"provider": "aws", "image": "x", "serviceAccountName": "reader"}),
+    "a kustomization of another cluster": (
+        "kustomizations", kustomization(serviceAccountName="", kubeConfig={"secretRef": {"name": "c"}})),
     "a hook": ("receivers", {"resources": [{"kind": "GitRepository", "name": "g"}]}),
 }  # fmt: skip
 

@@ -329,6 +329,22 @@ async def test_vol_02_nor_is_the_volume_named_afterwards(strict):
     passes(await strict.ask("persistentvolumeclaims", {"metadata": {"labels": {"a": "b"}}}, **how))
 
 
+async def test_vol_02_nor_is_the_class_taken_off_by_the_old_annotation(free):
+    """It goes before the field, and what is empty in it may be added to a claim that waits."""
+    off = {"volume.beta.kubernetes.io/storage-class": ""}
+    for body in (claim(off), claim(off, storageClassName=None)):
+        refused(await free.ask("persistentvolumeclaims", body), "COTENANT-VOLUME-3")
+    passes(await free.ask("persistentvolumeclaims", claim() | {"metadata": {"name": "classed"}}, dry=False))
+    how = {"name": "classed", "method": "PATCH", "content_type": MERGE}
+
+    refused(await free.ask("persistentvolumeclaims", {"metadata": {"annotations": off}}, **how), "COTENANT-VOLUME-3")
+    passes(
+        await free.ask("persistentvolumeclaims", {"metadata": {"annotations": off}}, by=free.admin, dry=False, **how)
+    )
+    grown = {"spec": {"resources": {"requests": {"storage": "1Gi"}}}, "metadata": {"annotations": {"a": "b"}}}
+    passes(await free.ask("persistentvolumeclaims", grown, **how))
+
+
 async def test_a_kubelet_writes_the_status_of_a_claim_that_its_pod_uses(strict, admin, control_plane):
     name, volume = "kubelet-of-claim", {"name": "v", "persistentVolumeClaim": {"claimName": "grown"}}
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}

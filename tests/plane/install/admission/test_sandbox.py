@@ -144,6 +144,7 @@ async def test_vol_01_no_storage_is_mounted_but_by_claims_and_whatever_the_pod_s
         {"secret": {"secretName": "s"}},
         {"downwardAPI": {"items": [{"path": "l", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
         {"persistentVolumeClaim": {"claimName": "c"}},
+        {"projected": {}},
         {
             "ephemeral": {
                 "volumeClaimTemplate": {

@@ -39,6 +39,15 @@ def test_nothing_is_less_than_nothing(read) -> None:
 def test_an_absurd_limit_is_still_an_integer_for_the_api_server() -> None:
     assert limit_of(CPU, "9E") == LARGEST
     assert limit_of(MEMORY, "1e99") == LARGEST
+    # Of what is counted it takes the thousandths: 9Pi pods are "not an integer" for it.
+    for key in (
+        PODS,
+        "count/configmaps",
+        "count/cpu",
+        "services",
+        "fast.storageclass.storage.k8s.io/persistentvolumeclaims",
+    ):
+        assert limit_of(key, "9E") == limit_of(key, "9Pi") == LARGEST // 1000
 
 
 @given(st.sampled_from([CPU, PODS, MEMORY]), st.integers(0, 10**15))

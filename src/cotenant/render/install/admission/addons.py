@@ -20,7 +20,14 @@ _ASK = "a platform administrator adds it to addons.shared of the Tenant"
 FLUX = ("kustomizations", "helmreleases")
 _SOURCES = ("gitrepositories", "ocirepositories", "buckets", "helmrepositories")
 _READERS = ("imagepolicies", "imageupdateautomations", "alerts", "receivers")
-_GENERATORS = ("ecrauthorizationtokens", "stssessiontokens", "gcraccesstokens")
+_IMAGES = ("imagerepositories",)
+_GENERATORS = (
+    "acraccesstokens",
+    "ecrauthorizationtokens",
+    "stssessiontokens",
+    "gcraccesstokens",
+    "vaultdynamicsecrets",
+)
 _ROUTES = ("httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes", "listenersets", "xlistenersets")
 _CLAIMS = ("resourceclaims", "resourceclaimtemplates")
 _KNOWN_STORES = ("aws", "azurekv", "gcpsm", "vault")
@@ -36,13 +43,13 @@ _WHOLE = (
 )
 _LOOKED_AT = (
     ("external-secrets.io", ("externalsecrets", "secretstores", "pushsecrets")),
-    ("generators.external-secrets.io", _GENERATORS),
+    ("generators.external-secrets.io", (*_GENERATORS, "webhooks")),
     ("cert-manager.io", ("certificates",)),
     ("argoproj.io", ("applications",)),
     ("kustomize.toolkit.fluxcd.io", ("kustomizations",)),
     ("helm.toolkit.fluxcd.io", ("helmreleases",)),
     ("source.toolkit.fluxcd.io", _SOURCES),
-    ("image.toolkit.fluxcd.io", ("imagepolicies", "imageupdateautomations")),
+    ("image.toolkit.fluxcd.io", (*_IMAGES, "imagepolicies", "imageupdateautomations")),
     ("notification.toolkit.fluxcd.io", ("alerts", "receivers")),
     ("resource.k8s.io", _CLAIMS),
     *_WHOLE,
@@ -109,6 +116,8 @@ _UNKNOWN_STORES = (
 _REFERENCES = (
     f"{WHAT} == 'externalsecrets' ? {_wide(_STORES)} : "
     f"{WHAT} == 'secretstores' ? {_UNKNOWN_STORES} : "
+    # It calls any address from inside the cluster, as the provider of that name does.
+    f"{WHAT} == 'webhooks' ? ['SecretStoreProvider/webhook'] : "
     f"{_among(_CLAIMS)} ? {_DEVICE_CLASSES} : "
     f"{WHAT} == 'certificates' ? {_wide(f'[?{_S}.?issuerRef]')} : "
     f"{WHAT} == 'applications' ? ['AppProject/' + {_S}.?project.orValue('default')] : "
@@ -134,19 +143,23 @@ def _lent(auth: str) -> str:
 
 
 _PROVIDER = f"{_S}.provider[p]"
+# The generator of Vault has the provider of a store.
+_AUTH = f"({WHAT} == 'vaultdynamicsecrets' ? {_S}.?provider.?auth.orValue({{}}) : {_S}.?auth.orValue({{}}))"
 _BORROWED = (
     f"({WHAT} == 'secretstores' ? {_S}.?provider.orValue({{}}).exists(p, "
     f"p == 'azurekv' ? {_PROVIDER}.?authType.orValue('') == 'ManagedIdentity' || "
     f"({_PROVIDER}.?authType.orValue('') == 'WorkloadIdentity' && !{_PROVIDER}.?serviceAccountRef.hasValue()) : "
-    f"p in ['aws', 'gcpsm', 'vault'] && {_lent(f'{_PROVIDER}.?auth.orValue({{}})')}) : {_lent(f'{_S}.?auth.orValue({{}})')})"
+    f"p in ['aws', 'gcpsm', 'vault'] && {_lent(f'{_PROVIDER}.?auth.orValue({{}})')}) : "
+    f"{_lent(_AUTH)})"
 )
 _ABROAD = (
     f"({WHAT} == 'applications' ? [{_S}.?destination.?namespace.orValue('')] : {_among(FLUX)} ? "
     f"[?{_S}.?targetNamespace, ?{_S}.?storageNamespace] : []).filter(n, n != request.namespace)"
 )
 _NOBODY = (
-    f"({_among(FLUX)} ? {_S}.?serviceAccountName.orValue('') == '' && !{_S}.?kubeConfig.hasValue() : "
-    f"{_among(_SOURCES)} && {_S}.?provider.orValue('') in ['aws', 'azure', 'gcp'] && "
+    # A kubeConfig by a ConfigMap signs in to the account as Flux itself, where that names no ServiceAccount.
+    f"({_among(FLUX)} ? {_S}.?serviceAccountName.orValue('') == '' && !{_S}.?kubeConfig.?secretRef.hasValue() : "
+    f"{_among((*_SOURCES, *_IMAGES))} && {_S}.?provider.orValue('') in ['aws', 'azure', 'gcp'] && "
     f"{_S}.?serviceAccountName.orValue('') == '' && !{_S}.?secretRef.hasValue())"
 )
 

@@ -20,7 +20,9 @@ LONGEST = 86400
 """Seconds that a mounted token is valid: what the webhook of EKS asks for."""
 # Lists of a list: up to Kubernetes 1.33 nothing makes one list of them.
 _TOKENS = (
-    "variables.pod.?volumes.orValue([]).filter(v, has(v.projected)).map(v, v.projected.?sources.orValue([])"
+    # Where nothing is projected sources are there, and null.
+    "variables.pod.?volumes.orValue([]).filter(v, has(v.projected) && dyn(v.projected).?sources.orValue([]) != null)"
+    ".map(v, v.projected.?sources.orValue([])"
     ".filter(s, has(s.serviceAccountToken)).map(s, s.serviceAccountToken))"
 )
 # The token for EKS Pod Identity is worth nothing but where the account associates a role.

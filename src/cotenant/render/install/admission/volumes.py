@@ -12,6 +12,11 @@ def _class(one: str) -> str:
     return f"{one}.metadata.?annotations[?'{_BETA}'].orValue({one}.spec.?storageClassName.orValue(''))"
 
 
+def _classless(one: str) -> str:
+    """CEL: whether a claim says that it has no class, in the field or in the annotation, which Kubernetes lets one add."""
+    return f"({one}.metadata.?annotations[?'{_BETA}'].orValue({one}.spec.?storageClassName.orValue('none')) == '')"
+
+
 VOLUMES = Policy(
     name="cotenant-volumes",
     about="PersistentVolumeClaims",
@@ -62,8 +67,9 @@ VOLUMES = Policy(
             way_out="leave spec.volumeName and spec.selector out and name a class, or ask somebody who may write "
             "PersistentVolumes",
             # Without a class, or by a selector, a claim takes any volume that somebody made by hand.
-            holds="(variables.volume == '' || variables.volume == variables.volumeBefore) && (oldObject != null || "
-            "(!has(object.spec.selector) && object.spec.?storageClassName.orValue('none') != ''))",
+            holds="(variables.volume == '' || variables.volume == variables.volumeBefore) && (oldObject != null ? "
+            f"!{_classless('object')} || {_classless('oldObject')} : "
+            f"!has(object.spec.selector) && !{_classless('object')})",
             unless="authorizer.group('').resource('persistentvolumes').check('update').allowed()",
             says=told(
                 "the claim chooses among the volumes of the cluster{}",
@@ -74,7 +80,7 @@ VOLUMES = Policy(
     matches=(kinds("", ["CREATE"], "persistentvolumeclaims"),),
     updates=(kinds("", ["UPDATE"], "persistentvolumeclaims"),),
     condition="request.operation == 'CREATE' || object.spec != oldObject.spec || "
-    f"{_class('object')} != {_class('oldObject')}",
+    f"{_class('object')} != {_class('oldObject')} || {_classless('object')} != {_classless('oldObject')}",
     variables=(
         ("class", _class("object")),
         ("classBefore", f"oldObject == null ? '' : {_class('oldObject')}"),
