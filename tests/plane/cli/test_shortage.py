@@ -24,7 +24,7 @@ from vocabulary import (
 pytestmark = pytest.mark.cluster
 # No node has that: where a pod of a Job runs, it is over at once.
 UNPLACED = {"restartPolicy": "Never", "nodeSelector": {"example.com/none": "here"}}
-WAITING = {"StatefulSet": {}, "Job": UNPLACED, "CronJob": UNPLACED}
+WAITING = {"StatefulSet": {}, "DaemonSet": {}, "ReplicationController": {}, "Job": UNPLACED, "CronJob": UNPLACED}
 HALF = [{"type": "Container", "defaultRequest": {"cpu": "500m"}}]
 
 
@@ -237,12 +237,17 @@ def test_why_is_asked_about_everything_that_makes_pods(cluster):
     for one in (stateful, batch, nightly):
         expect_created(team.owner.apply(one))
     eventually(lambda: len(cluster.names("Pod", namespace)) == 3, within=60)
+    expect_created(team.owner.apply(maker("apps/v1", "DaemonSet", "each", namespace)))
+    old = maker("v1", "ReplicationController", "old", namespace, replicas=2, selector={"app": "old"})
+    expect_created(team.owner.apply(old))
 
     for what, words in (
         ("job/batch", "Job batch wants 3 pods, has "),
         ("jobs.batch/batch", "Job batch wants 3 pods, has "),
         ("sts/db", "StatefulSet db wants 2 pods, has "),
         ("cj/nightly", "CronJob nightly wants 3 pods with its next run, has 0."),
+        ("ds/each", "DaemonSet each wants "),
+        ("rc/old", "ReplicationController old wants 2 pods, has 0."),
     ):
         eventually(lambda what=what: why(team.owner, what, namespace, 1)["verdicts"]["pods"] == "limit")
         expect(cotenant(team.owner, "why", "pod", what, "-n", namespace), 1, words, "pods: the tenant uses 3 of 3: a 3")
