@@ -216,7 +216,7 @@ def test_a_pod_that_is_resized_in_place_is_counted(cluster):
     eventually(lambda: used() == "0", within=20)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def grows(cluster):
     """A StorageClass whose volumes can be made larger. Its volumes are made by hand: nothing provisions here."""
     name = "grows"
