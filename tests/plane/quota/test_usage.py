@@ -220,9 +220,9 @@ def test_a_claim_whose_expansion_failed_is_charged_what_we_reckon(place) -> None
     key = "requests.storage"
     others = ours(wire, name)[key] - 2**30
     for part, patch, size in steps:
-        before = charged(wire, name)[key]
         wire.expect("PATCH", PERSISTENT_VOLUME_CLAIMS.path(name, claim, part), patch)
-        assert charged(wire, name)[key] >= max(before, others + size * 2**30)
+        # More is left over from before until the quota controller looks again.
+        assert charged(wire, name)[key] >= others + size * 2**30
         assert recount(wire, name)[key] == ours(wire, name)[key] == others + size * 2**30, patch
 
 
