@@ -72,8 +72,7 @@ async def change(place: Place, kind: str, what: str, name: str, field: str, valu
     """Sets a field of an object by one type of patch, or by PUT."""
     how = {"name": name, "by": by}
     if kind == "put":
-        there = (await place.ask(what, name=name, method="GET", dry=False, by=by)).body
-        return await place.ask(what, there | {field: value}, method="PUT", **how)
+        return await place.replace(what, name, lambda it: it.update({field: value}), by=by)
     body: Manifest | list[Manifest] = {field: value}
     query = {}
     if kind == "json":

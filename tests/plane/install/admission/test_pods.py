@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from plane.install.admission.conftest import FREE, STRICT, ready
@@ -190,12 +188,10 @@ async def test_pod_04_a_resize_brings_no_other_image_with_it(strict, standing):
 
 
 async def test_pod_11_nor_by_put(strict, standing):
-    found = (await strict.ask("pods", name=standing, method="GET", dry=False)).body
-    bad = json.loads(json.dumps(found).replace("registry.example.com/acme/app:1", "nginx"))
+    replaced = await strict.replace("pods", standing, lambda it: it["spec"]["containers"][0].update(image="nginx"))
 
-    refused(await strict.ask("pods", bad, name=standing, method="PUT"), "COTENANT-POD-8")
-    found["metadata"]["labels"] = {"team": "blue"}
-    passes(await strict.ask("pods", found, name=standing, method="PUT"))
+    refused(replaced, "COTENANT-POD-8")
+    passes(await strict.replace("pods", standing, lambda it: it["metadata"].update(labels={"team": "blue"})))
 
 
 async def test_pod_04_an_ephemeral_container_has_an_allowed_image(make_place, strict, standing):
