@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from cotenant.api.keys import FROZEN, QUOTA_MANAGER, REFUNDED
 from cotenant.kube import errors
 from cotenant.kube.client import Client
 from cotenant.kube.resource import ALL, RESOURCE_QUOTAS, Resource
+from cotenant.model.pool import in_bytes, spelled
 from cotenant.model.refund import recount as r
 from cotenant.model.refund.values import Pairs, Refund, Stored, marks, pairs, parsed, text
 from cotenant.model.usage import objects
@@ -30,6 +32,11 @@ def stored(found: Manifest) -> Stored:
     return Stored(int(metadata["resourceVersion"]), used, hard, parsed(annotation))
 
 
+def told(key: str, amount: Fraction) -> str:
+    """What is used, exactly, as the API server itself would show it: 3Gi and not 3221225472."""
+    return spelled(key, amount.numerator) if in_bytes(key) and amount.denominator == 1 else write(amount)
+
+
 class Refunds:
     """One ResourceQuota. `found` is its manifest at the revision that a write is bound to."""
 
@@ -40,7 +47,7 @@ class Refunds:
         """Writes `used` and its mark; a recount that is over lets go of what it held. Raises Conflict."""
         assert int(found["metadata"]["resourceVersion"]) == refund.revision
         body = bound(found, {REFUNDED: text(refund.refunded), FROZEN: None})
-        body["status"] = found["status"] | {"used": {key: write(amount) for key, amount in refund.used}}
+        body["status"] = found["status"] | {"used": {key: told(key, amount) for key, amount in refund.used}}
         return await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", manager=QUOTA_MANAGER)
 
     async def recount(self, goal: r.Recount, known: Stored | None = None, most: int = 30) -> bool:

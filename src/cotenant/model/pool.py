@@ -147,9 +147,14 @@ def figures(key: str, wanted: Ledger, used: int) -> LedgerStatus:
 
 def spelled(key: str, base: int) -> str:
     """An amount for people: bytes in the largest unit that is exact."""
-    if "memory" in key or "storage" in key or "hugepages" in key:
+    if in_bytes(key):
         return next((f"{base // size}{unit}" for unit, size in BINARY if base and base % size == 0), str(base))
     return text_of(key, base)
+
+
+def in_bytes(key: str) -> bool:
+    """Whether a key counts bytes."""
+    return "memory" in key or "storage" in key or "hugepages" in key
 
 
 def served(found: TenantLedger | None, there: ResourceQuota, key: str) -> bool:

@@ -259,3 +259,6 @@ def test_vol_07_a_claim_does_not_grow_beyond_the_quota_nor_shrink_out_of_it(clus
     # Nor does its owner say it: the status of a claim is no right of members.
     for forged in ({"status": {"allocatedResources": None}}, {"status": {"capacity": {"storage": "1Gi"}}}):
         expect_denied(team.owner.kubectl(*told, json.dumps(forged)), by="RBAC", saying="persistentvolumeclaims/status")
+    # Whoever may write the status says so, and the claim is charged what it asks for.
+    assert cluster.admin.kubectl(*told, json.dumps({"status": {"allocatedResources": None}})).ok
+    eventually(lambda: used() == "3Gi", within=20)

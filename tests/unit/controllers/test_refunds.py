@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
 
-from cotenant.apply.refunds import COUNTED
+from cotenant.apply.refunds import COUNTED, told
 from cotenant.controllers import refunds
 from cotenant.controllers.refunds import StrictAccounting
 from cotenant.kube.errors import Conflict, Forbidden
 from cotenant.kube.resource import ALL, DAEMON_SETS, EVENTS, REPLICATION_CONTROLLERS
 from cotenant.model.platform import Platform
+from cotenant.model.quantity import parse
 from cotenant.render.install.rights import operator_rights
 from cotenant.render.install.strict import strict_rights
 from unit.specimens import NOW
@@ -73,6 +75,22 @@ async def until(fact: Any) -> None:
     async with asyncio.timeout(3):
         while not fact():
             await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("key", "amount", "text"),
+    [
+        ("requests.storage", Fraction(3 * 2**30), "3Gi"),
+        ("limits.memory", Fraction(2**30 + 1), "1073741825"),
+        ("requests.memory", Fraction(1, 2), "500m"),
+        ("requests.memory", Fraction(0), "0"),
+        ("requests.cpu", Fraction(3, 2), "1500m"),
+        ("pods", Fraction(2**20), "1048576"),
+    ],
+)
+def test_what_is_left_in_use_is_written_as_people_read_it(key: str, amount: Fraction, text: str) -> None:
+    assert told(key, amount) == text
+    assert parse(text) == amount
 
 
 async def test_what_goes_together_is_given_back_in_one_write(played) -> None:
