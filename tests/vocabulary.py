@@ -156,6 +156,10 @@ BUSY = 6
 """How much longer than on a quiet machine things may take. No test fails because the machine is slow."""
 
 
+class TooLate(AssertionError):
+    """It did not happen in time. `make test` tries such a test once more, and names it."""
+
+
 def eventually(fact: Callable[[], T], within: float = 10.0, every: float = 0.04) -> T:
     """The first true answer of `fact`. An AssertionError in it means: not yet; so does a field that is missing.
 
@@ -172,7 +176,7 @@ def eventually(fact: Callable[[], T], within: float = 10.0, every: float = 0.04)
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within} s; at last: {problem!r} {found!r}") from problem
+            raise TooLate(f"not within {within} s; at last: {problem!r} {found!r}") from problem
         time.sleep(every)
 
 
