@@ -228,7 +228,8 @@ def test_why_is_asked_about_everything_that_makes_pods(cluster):
     given_pods(team, "a", 2)
     namespace = team.namespace("a")
     stateful = maker("apps/v1", "StatefulSet", "db", namespace, replicas=2, serviceName="db")
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "4Gi"}}}
+    storage = {"resources": {"requests": {"storage": "4Gi"}}}
+    claim = {"accessModes": ["ReadWriteOnce"], "storageClassName": "tin"} | storage
     stateful["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": claim}]
     batch = maker("batch/v1", "Job", "batch", namespace, parallelism=3)
     del batch["spec"]["selector"]
