@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from cotenant.render.install.admission.authority import WHAT
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, named, several, short, told
 
 _ASK = "a platform administrator changes {} of the Tenant"
@@ -105,6 +106,22 @@ def _notes(identifier: str, allowed: list[str], controllers: str) -> Rule:
     )
 
 
+_ADDRESSES = "dyn(object).spec.?externalIPs.orValue([])"
+ADDRESSED = (
+    f"{WHAT} == 'services' && request.?subResource.orValue('') == '' && request.operation != 'DELETE' && "
+    f"{_ADDRESSES}.size() > 0 && (oldObject == null || dyn(object).spec != dyn(oldObject).spec)"
+)
+"""CEL: whether a Service is written that claims addresses; what only lets it end is no such thing."""
+ADDRESSES = Rule(
+    id="COTENANT-SERVICE-2",
+    firm=True,
+    title="A Service claims no external address",
+    why="Traffic of every pod to that address, wherever it is, then goes to this Service (CVE-2020-8554).",
+    way_out="leave spec.externalIPs out",
+    holds=f"!({ADDRESSED})",
+    says=told("address {} in externalIPs takes the traffic of all tenants", short(f"{_ADDRESSES}[0]")),
+)
+
 SERVICES = Policy(
     name="cotenant-services",
     about="Services",
@@ -123,17 +140,7 @@ SERVICES = Policy(
                 several("params.spec.services.?types.orValue([])"),
             ),
         ),
-        Rule(
-            id="COTENANT-SERVICE-2",
-            firm=True,
-            title="A Service claims no external address",
-            why="Traffic of every pod to that address, wherever it is, then goes to this Service (CVE-2020-8554).",
-            way_out="leave spec.externalIPs out",
-            holds="object.spec.?externalIPs.orValue([]).size() == 0",
-            says=told(
-                "address {} in externalIPs takes the traffic of all tenants", short("object.spec.externalIPs[0]")
-            ),
-        ),
+        ADDRESSES,
         _notes("COTENANT-SERVICE-3", SERVICE_NOTES, "the AWS load balancer controller on Services"),
         dns("COTENANT-SERVICE-4"),
     ),
