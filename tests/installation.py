@@ -132,7 +132,8 @@ class Operator:
         deadline = time.monotonic() + 180
         while not self.ready():
             assert self.process.poll() is None, f"the operator ended:\n{self.tail()}"
-            assert time.monotonic() < deadline, f"the operator is not ready:\n{self.tail()}"
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the operator is not ready:\n{self.tail()}")
             time.sleep(0.02)
 
     def ready(self) -> bool:
@@ -203,7 +204,8 @@ class Cluster:
         for server in range(len(self.plane.urls)):
             path = f"/apis/{group}/v1alpha1/{names['plural']}"
             while self.plane.wire(server).json("GET", path)[0] != 200:
-                assert time.monotonic() < deadline, f"{path} is not served"
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{path} is not served")
                 time.sleep(0.02)
 
     def user(self, name: str, *groups: str, server: int = 0) -> Person:
