@@ -125,6 +125,9 @@ async def test_the_leash_holds_where_rbac_would_not(admin, installed, make_names
     await denied(
         almighty.merge(resource.NODES, "node-1", {"metadata": {"labels": {"a": "b"}}}, dry_run=True), "LEASH-3"
     )
+    # Of pods themselves RBAC alone keeps it away; of what is done to those that run, the leash as well.
+    shell = almighty.create(resource.PODS, {}, "kube-system", subresource="exec", name="any")
+    await denied(shell, "COTENANT-LEASH-2", "CONNECT pods")
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def test_what_a_native_quota_knows_is_limited(cluster, name):
         services={"types": ["ClusterIP", "NodePort", "LoadBalancer"]},
     )
     expect_ready(team, "a")
+    eventually(lambda: "kube-root-ca.crt" in cluster.names("ConfigMap", team.namespace("a")))
     for number in range(case.times):
         eventually(lambda n=number: create(team, "a", case.small, f"fits-{n}").ok)
 
@@ -192,7 +193,7 @@ def test_a_pod_that_is_resized_in_place_is_counted(cluster):
     waiting = pod(
         "one", namespace, resources={"requests": {"cpu": "500m"}}, schedulingGates=[{"name": "example.com/never"}]
     )
-    expect_created(team.owner.apply(waiting))
+    expect_created(lambda: team.owner.apply(waiting))
 
     def resize(cpu: str) -> Answer:
         change = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]}}

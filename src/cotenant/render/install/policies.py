@@ -16,6 +16,11 @@ from cotenant.render.install.values import Manifest, manifest
 
 LEASH = "cotenant-leash"
 GUARD = "cotenant-guard"
+LEFT_TO_RBAC = ("pods", "pods/binding", "pods/status")
+"""Core resources that the leash does not look at: the hottest writes of a cluster, on which no role of the operator's gives it a right.
+
+Nor can it give itself one outside of tenants' namespaces: RoleBindings are looked at, as are exec, eviction and the like.
+"""
 _API = "admissionregistration.k8s.io/v1"
 
 
@@ -48,7 +53,12 @@ def _leash(platform: Platform) -> Manifest:
     asked = "request.operation + ' ' + request.resource.resource"
     own = f"variables.place == '{platform.namespace}'"
     return {
-        "matchConstraints": {"resourceRules": [_resources("*", ["CREATE", "UPDATE", "DELETE", "CONNECT"], "*/*")]},
+        "matchConstraints": {
+            "resourceRules": [_resources("*", ["CREATE", "UPDATE", "DELETE", "CONNECT"], "*/*")],
+            "excludeResourceRules": [
+                {"apiGroups": [""], "apiVersions": ["*"], "operations": ["*"], "resources": list(LEFT_TO_RBAC)}
+            ],
+        },
         "matchConditions": [
             {"name": "the-operator", "expression": f"request.userInfo.username == '{platform.operator}'"}
         ],
