@@ -44,6 +44,10 @@ BAD: dict[str, tuple[str, Manifest, str, str]] = {
     "a mesh for all": ("virtualservices", virtual("*"), "ROUTE-4", "host *"),
     "a mesh for a Service of others": ("virtualservices", virtual("web.b.svc.cluster.local"), "ROUTE-4", "web.b.svc"),
     "a mesh to a Service of others": ("virtualservices", virtual("web", to="web.b"), "ADDON-1", "Service/web.b"),
+    "behind one that is shared": (
+        "virtualservices", virtual("web", http=[{"route": [
+            {"destination": {"host": "web.infra.svc.cluster.local"}}, {"destination": {"host": "web.b"}}]}]),
+        "ADDON-1", "Service/web.b"),
     "a mirror to a Service of others": (
         "virtualservices",
         {"hosts": ["web"], "http": [{"mirror": {"host": "web.b"}}]}, "ADDON-1", "Service/web.b"),

@@ -17,7 +17,7 @@ from cotenant.render.install.admission.rule import Rule, kinds, several, short, 
 from cotenant.render.install.values import Manifest
 
 _S = "variables.spec"
-_SHARED = "params.spec.?addons.?shared.orValue([])"
+_SHARED = meshes.SHARED
 _FOREIGN = "!(r.?namespace.orValue('') in ['', request.namespace])"
 _ASK = "a platform administrator adds it to addons.shared of the Tenant"
 FLUX = ("kustomizations", "helmreleases")

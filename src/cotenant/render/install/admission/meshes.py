@@ -12,6 +12,8 @@ KINDS = (
     (ISTIO, ("gateways", "virtualservices", "serviceentries")),
 )
 _S = "variables.spec"
+SHARED = "params.spec.?addons.?shared.orValue([])"
+"""CEL: what the platform shares with the tenant."""
 OWN_SERVICES = "['.' + request.namespace + '.svc', '.' + request.namespace + '.svc.cluster.local']"
 """CEL: how names of the namespace's own Services end."""
 
@@ -43,9 +45,10 @@ HOSTS = (
 """CEL: begins a choice; the hosts that an object serves, or those of them that are not the tenant's."""
 
 _ROUTED = "+".join(f"{_S}.?{kind}.orValue([])" for kind in ("http", "tls", "tcp"))
+# Of each route the first that is not shared.
 _TARGETS = (
     f"({_ROUTED}).map(r, (r.?route.orValue([]).map(d, d.?destination.?host.orValue('')) + [?r.?mirror.?host] + "
-    f"r.?mirrors.orValue([]).map(d, d.?destination.?host.orValue(''))).filter(h, {_foreign('h')}))"
+    f"r.?mirrors.orValue([]).map(d, d.?destination.?host.orValue(''))).filter(h, {_foreign('h')} && !(('Service/' + h) in {SHARED})))"
     ".filter(l, l.size() > 0).map(l, 'Service/' + l[0])"
 )
 _AT = (
