@@ -105,7 +105,11 @@ WORKLOADS = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "c"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "c",
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
     },
 }
 
