@@ -27,7 +27,7 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import Conflict, NotFound
 from cotenant.kube.resource import TENANT_LEDGERS
 from cotenant.model import pool
-from cotenant.model.demand import BRIEF, Pulse, demands
+from cotenant.model.demand import BRIEF, LATELY, Pulse, demands
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
 from cotenant.model.escrow.messages import Outcome
@@ -40,6 +40,7 @@ from cotenant.model.grain import grain
 from cotenant.model.placement import home_is_ours
 from cotenant.model.platform import Platform
 from cotenant.model.readings import Readings
+from cotenant.model.scarcity import of_pods
 from cotenant.model.snapshot import TenantView
 from cotenant.model.workload import Coming, coming
 from cotenant.runtime.controller import Result
@@ -265,7 +266,16 @@ class LedgerController:
         """Growths and drains for one key."""
         within = found.limits[key]
         limits, asks = found.view.rules.limits, self.world.asks
-        pulses = {space: Pulse(age=found.ages[space], left=space in found.left) for space in quotas}
+        # Of pods their workloads say what they want; whoever was refused a Service, a Secret, a claim, is heard by nobody.
+        silent = not of_pods(key)
+        pulses = {
+            space: Pulse(
+                age=found.ages[space],
+                left=space in found.left,
+                lately=silent and self.lately(found, space, key) > 0,
+            )
+            for space in quotas
+        }
         charges = {
             space: [Charged(one.pods, one.charge(key, limits), one.refused) for one in pods]
             for space, pods in found.coming.items()
@@ -277,6 +287,10 @@ class LedgerController:
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.staying)
         return plan_transfers(ledger, quotas, wanted, self.shares(found, key, quotas), within)
+
+    def lately(self, found: Holdings, space: str, key: str) -> float:
+        """For how many seconds more a space counts as one in which objects of this key are being made."""
+        return self.pulse.left(found.view.name, space, key, LATELY)
 
     def shares(self, found: Holdings, key: str, spaces: Iterable[str]) -> dict[str, Share]:
         """Floors and ceilings of one key."""
@@ -318,9 +332,12 @@ class LedgerController:
         """
         ages = {space: age for space, age in found.ages.items() if age is not None}
         waits = [HOLD - ages[space] for space in found.left & ages.keys() if ages[space] < HOLD]
-        ledgers = [found.books.ledger(key) for key in found.limits]
-        if any(one is not None and one.allocated >= one.limit for one in ledgers):
+        ledgers = {key: one for key in found.limits if (one := found.books.ledger(key)) is not None}
+        scarce = [key for key, one in ledgers.items() if one.allocated >= one.limit]
+        if scarce:
             waits += [BRIEF - age for age in ages.values() if age < BRIEF]
+        silent = [key for key in scarce if not of_pods(key)]
+        waits += [left for key in silent for space in found.spaces if (left := self.lately(found, space, key)) > 0]
         return min(waits, default=None)
 
     async def drop(self, found: Holdings, there: TenantLedger) -> None:

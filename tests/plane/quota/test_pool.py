@@ -181,6 +181,19 @@ def test_a_namespace_that_outlives_its_space_leaves_to_the_others_what_it_does_n
     eventually(lambda: [one["space"] for one in ledger(team, "services")["spec"]["entries"]] == [team.namespace("a")])
 
 
+def test_where_services_are_made_there_is_room_for_the_next_one_as_long_as_the_tenant_has_any(cluster):
+    team = given_tenant(cluster, "silent", spaces=["a", "b", "c", "d"], quota={"hard": {"services": 4}})
+    expect_ready(team, "a", "b", "c", "d")
+    expect_created(team.owner.apply(service("s1", team.namespace("a"))))
+    eventually(lambda: hard(team, "a", "services") == 2)
+    # Longer than a space counts as being at work where little is left: nobody hears of a Service that was refused.
+    never(lambda: hard(team, "a", "services") != 2, during=4)
+    for number in (2, 3, 4):
+        made = service(f"s{number}", team.namespace("a"))
+        eventually(lambda made=made: team.owner.apply(made).ok, within=30)
+    expect_denied(team.owner.apply(service("s5", team.namespace("b"))), by="quota")
+
+
 def test_a_limit_lowered_below_use_gives_nothing_more_and_takes_nothing(cluster):
     team = given_tenant(cluster, "lower", spaces=["a", "b"], quota={"hard": {"pods": 8}})
     expect_ready(team, "a", "b")
