@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ class Person:
     def __repr__(self) -> str:
         return f"{self.name} {list(self.groups)}"
 
-    def kubectl(self, *arguments: str, stdin: str | Manifest | None = None, timeout: float = 30) -> Answer:
+    def kubectl(self, *arguments: str, stdin: str | Manifest | None = None, timeout: float = 300) -> Answer:
         text = json.dumps(stdin) if isinstance(stdin, dict) else stdin
         environment = {
             **self.cluster.plane.environment(self.kubeconfig),
@@ -131,7 +132,8 @@ class Operator:
         deadline = time.monotonic() + 180
         while not self.ready():
             assert self.process.poll() is None, f"the operator ended:\n{self.tail()}"
-            assert time.monotonic() < deadline, f"the operator is not ready:\n{self.tail()}"
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the operator is not ready:\n{self.tail()}")
             time.sleep(0.02)
 
     def ready(self) -> bool:
@@ -141,7 +143,7 @@ class Operator:
         """Status and text; 0 when nobody listens."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with opener.open(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -161,7 +163,7 @@ class Operator:
             return
         self.process.send_signal(how)
         try:
-            self.process.wait(15)
+            self.process.wait(90)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -198,11 +200,12 @@ class Cluster:
 
     def _established(self, definition: Manifest) -> None:
         names, group = definition["spec"]["names"], definition["spec"]["group"]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         for server in range(len(self.plane.urls)):
             path = f"/apis/{group}/v1alpha1/{names['plural']}"
             while self.plane.wire(server).json("GET", path)[0] != 200:
-                assert time.monotonic() < deadline, f"{path} is not served"
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{path} is not served")
                 time.sleep(0.02)
 
     def user(self, name: str, *groups: str, server: int = 0) -> Person:
@@ -241,6 +244,21 @@ class Cluster:
         path = KINDS[kind].path(namespace or None, name, subresource or None)
         return dict(self.plane.wire().expect("PATCH", path, change))
 
+    def replace(
+        self, path: str, change: Callable[[Manifest], Any], *, by_operator: bool = False, part: str = ""
+    ) -> tuple[int, Manifest]:
+        """PUT of what is there as `change` left it. Controllers write too: who comes too late reads it again.
+
+        part: `/status` writes the subresource.
+        """
+        while True:
+            there = self.plane.wire().expect("GET", path)
+            change(there)
+            send = self.as_operator if by_operator else self.plane.wire().json
+            status, answer = send("PUT", path + part, there)
+            if status != 409:
+                return status, dict(answer)
+
     def delete(self, kind: str, name: str, namespace: str = "") -> None:
         self.plane.wire().expect("DELETE", KINDS[kind].path(namespace or None, name))
 
@@ -272,10 +290,15 @@ def spelled(labels: dict[str, str | None]) -> dict[str, str | None]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Of those that the system gives to nobody who asks for any: until it is used, no connection takes it."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def in_words(requests: Sequence[Request]) -> list[str]:

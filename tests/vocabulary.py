@@ -156,6 +156,10 @@ BUSY = 6
 """How much longer than on a quiet machine things may take. No test fails because the machine is slow."""
 
 
+class TooLate(AssertionError):
+    """It did not happen in time. `make test` tries such a test once more, and names it."""
+
+
 def eventually(fact: Callable[[], T], within: float = 10.0, every: float = 0.04) -> T:
     """The first true answer of `fact`. An AssertionError in it means: not yet; so does a field that is missing.
 
@@ -172,7 +176,7 @@ def eventually(fact: Callable[[], T], within: float = 10.0, every: float = 0.04)
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within} s; at last: {problem!r} {found!r}") from problem
+            raise TooLate(f"not within {within} s; at last: {problem!r} {found!r}") from problem
         time.sleep(every)
 
 
@@ -237,18 +241,28 @@ def expect_condition(
     return condition(read(), of)[2]
 
 
-def expect_created(answer: Answer, *names: str) -> None:
-    """kubectl said that it made these: `pod/nginx`."""
+def expect_created(answer: Answer | Callable[[], Answer], *names: str) -> None:
+    """kubectl said that it made these: `pod/nginx`.
+
+    A function is asked again where it was refused: of what was granted just now an API server hears a moment later.
+    """
+    if callable(answer):
+        eventually(lambda: expect_created(answer(), *names) is None)
+        return
     assert answer.ok, answer
     for name in names:
         assert f"{name} created" in answer.out, answer
 
 
-def expect_denied(answer: Answer, *, by: str = "", saying: str = "") -> None:
+def expect_denied(answer: Answer | Callable[[], Answer], *, by: str = "", saying: str = "") -> None:
     """The API server refused, this layer of it, with these words.
 
-    kubectl's beginning of the line varies by verb and version, so `saying` starts where the resource is named.
+    kubectl's beginning of the line varies by verb and version, so `saying` starts where the resource is named. A function
+    is asked again where it was answered otherwise: of what was taken away just now an API server hears a moment later.
     """
+    if callable(answer):
+        eventually(lambda: expect_denied(answer(), by=by, saying=saying) is None)
+        return
     assert not answer.ok, f"this was not refused: {answer}"
     marks = {403: " is forbidden: ", 422: " is invalid: "}
     reason = re.search(r"Error from server \((\w+)\)", answer.err)
@@ -256,6 +270,12 @@ def expect_denied(answer: Answer, *, by: str = "", saying: str = "") -> None:
     if by:
         assert layer(status, answer.err) == by, f"refused by {layer(status, answer.err)}, not by {by}: {answer}"
     assert saying in answer.err, f"expected {saying!r} in {answer}"
+
+
+def in_force(cluster: Cluster, namespace: str) -> dict[str, str]:
+    """What API servers go by: status.hard of our quota in a namespace."""
+    hard: dict[str, str] = cluster.there("ResourceQuota", "cotenant", namespace)["status"]["hard"]
+    return hard
 
 
 def gone(cluster: Cluster, kind: str, name: str, namespace: str = "") -> Callable[[], bool]:

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 
 from plane.local.person import Person
-from plane.local.waiting import eventually
 from unit.local.eks.iam import ACCOUNT, CLUSTER, allow
+from vocabulary import eventually
 
 pytestmark = pytest.mark.cluster
 

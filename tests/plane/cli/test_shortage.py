@@ -154,7 +154,7 @@ def test_why_tells_ceilings_from_floors_from_what_is_only_elsewhere(cluster):
     assert f"kubectl edit cosp tight -n {team.home}" in ceiling["advice"][0]
     assert ask(team.namespace("a"), 4, 0)["resources"][0]["verdict"] in ("fits", "moves")
     floors = ask(team.namespace("a"), 9, 1)
-    assert floors["reasons"] == ["pods: what is left is kept for other spaces by quota.space.min: greedy 15"]
+    assert floors["reasons"] == ["pods: what is left is kept for other spaces by their min: greedy 15"]
     assert ask(team.namespace("a"), 30, 1)["resources"][0]["verdict"] == "limit"
 
 
@@ -184,7 +184,7 @@ def test_why_sends_a_pod_that_was_admitted_to_the_scheduler(cluster):
     team = given_tenant(cluster, "there", spaces=["a"], quota={"hard": {"pods": 5}})
     expect_ready(team, "a")
     namespace = team.namespace("a")
-    expect_created(team.owner.apply(pod("one", namespace)))
+    expect_created(lambda: team.owner.apply(pod("one", namespace)))
     expect(
         cotenant(team.owner, "why", "pod", "one", "-n", namespace),
         0,
@@ -215,7 +215,7 @@ def test_top_says_when_no_operator_runs_to_administrators_and_to_members(cluster
     eventually(lambda: "no sign of an operator" not in cotenant(cluster.admin, "top", team.name).err)
     monkeypatch.setattr("cotenant.judge.accounts.STALE", 3.0)
     cluster.operator.kill()
-    expect_created(team.owner.apply(pod("one", team.namespace("a"))))
+    expect_created(lambda: team.owner.apply(pod("one", team.namespace("a"))))
     for who in (cluster.admin, team.owner):
         eventually(lambda person=who: "no sign of an operator for" in cotenant(person, "top", team.name).err, every=0.5)
     # What is used is told by what Kubernetes counts, not by the ledger that nobody writes.
@@ -228,7 +228,8 @@ def test_why_is_asked_about_everything_that_makes_pods(cluster):
     given_pods(team, "a", 2)
     namespace = team.namespace("a")
     stateful = maker("apps/v1", "StatefulSet", "db", namespace, replicas=2, serviceName="db")
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "4Gi"}}}
+    storage = {"resources": {"requests": {"storage": "4Gi"}}}
+    claim = {"accessModes": ["ReadWriteOnce"], "storageClassName": "tin"} | storage
     stateful["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": claim}]
     batch = maker("batch/v1", "Job", "batch", namespace, parallelism=3)
     del batch["spec"]["selector"]

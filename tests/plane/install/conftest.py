@@ -10,6 +10,7 @@ from cotenant.cli.install import install
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.transport import Transport
+from cotenant.local import LocalControlPlane
 from cotenant.render.install import InstallValues
 
 _numbers = itertools.count(1)
@@ -25,6 +26,14 @@ async def admin(control_plane):
 @pytest.fixture(scope="session")
 async def installed(admin):
     return await install(admin, InstallValues())
+
+
+@pytest.fixture(scope="session")
+def narrow():
+    """A plane whose API server works on few requests at once, so that a storm of one process fills it. A test may ruin it."""
+    flags = ["--max-requests-inflight=6", "--max-mutating-requests-inflight=4"]
+    with LocalControlPlane(extra_args={"kube-apiserver": flags}) as plane:
+        yield plane
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import pytest
 
 from cotenant.kube import resource
 from cotenant.kube.errors import Forbidden, NotFound
+from plane.install.test_roles import heard
 
 pytestmark = pytest.mark.cluster
 
@@ -40,6 +41,7 @@ async def home(make_namespace, admin, installed):
             "subjects": [{"kind": "User", "name": "ann", "apiGroup": "rbac.authorization.k8s.io"}],
         },
     )
+    await heard(admin, "ann", namespace)
     return namespace
 
 
@@ -143,7 +145,7 @@ async def test_a_namespace_with_a_policy_in_it_can_be_deleted(admin, operator, m
 async def gone(admin, kind, name: str, namespace: str | None = None) -> None:
     import asyncio
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             try:
                 await admin.get(kind, name, namespace)

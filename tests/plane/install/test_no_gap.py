@@ -89,7 +89,7 @@ async def hammering(client: Client, place: str) -> AsyncIterator[Hammer]:
 
 
 async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not fact():
             await asyncio.sleep(0.05)
 

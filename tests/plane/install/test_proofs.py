@@ -19,6 +19,7 @@ from cotenant.local import LocalControlPlane
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, deny, force
 from plane.install.admission.place import definition
+from vocabulary import TooLate
 
 pytestmark = pytest.mark.cluster
 BINDINGS = {
@@ -38,7 +39,7 @@ async def bound():
         admin = Client(await Transport.from_kubeconfig(plane.kubeconfig))
         try:
             await admin.create(resource.CRDS, definition("gateway.networking.k8s.io", "httproutes", "HTTPRoute"))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while not await listed(admin, ROUTES):
                     await asyncio.sleep(0.1)
             done = await install(admin, InstallValues(), with_operator=False)
@@ -97,7 +98,7 @@ async def fault(canary) -> str:
 
 async def told(attempt) -> str:
     last, clock = "nothing was said", asyncio.get_running_loop().time
-    deadline = clock() + 90
+    deadline = clock() + 300
     while clock() < deadline:
         try:
             await attempt()
@@ -105,4 +106,4 @@ async def told(attempt) -> str:
             last = str(answer)
             if answer.tried:
                 return last
-    raise AssertionError(f"not within 90 s; at last: {last}")
+    raise TooLate(f"not within 300 s; at last: {last}")

@@ -35,7 +35,7 @@ async def denied(call, *words: str, by: type[ApiError] = Forbidden) -> str:
 
 async def counted(admin, namespace: str) -> dict:
     """The quota once the quota controller has counted it."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(120):
         while (
             not (found := await admin.get(resource.RESOURCE_QUOTAS, "cotenant", namespace))
             .get("status", {})
@@ -82,7 +82,7 @@ async def in_force(admin, installed, make_place):
     """Returns when the policies of quotas have reached the API server."""
     namespace = await make_place()
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": namespace}}
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(120):
         while True:
             try:
                 await admin.create(resource.SERVICES, service | {"spec": {"ports": [{"port": 80}]}}, dry_run=True)
@@ -105,7 +105,11 @@ WORKLOADS = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "c"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "c",
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
     },
 }
 
@@ -129,7 +133,7 @@ async def test_what_has_nothing_to_do_with_a_tenant_is_not_asked(admin, make_nam
 
 
 async def test_pods_run_once_the_quota_is_counted(admin, space):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while True:
             try:
                 await admin.create(resource.PODS, pod(space))
@@ -215,6 +219,14 @@ async def test_marks_of_strict_accounting_are_set_and_taken_off_by_cotenant_alon
     await operator.merge(resource.RESOURCE_QUOTAS, "cotenant", gone, space)
 
 
+async def test_a_finalizer_on_the_quota_of_a_space_is_put_on_by_nobody_and_taken_off_by_anybody(admin, operator, space):
+    held, free = ({"metadata": {"finalizers": found}} for found in (["example.com/mine"], None))
+    await denied(admin.merge(resource.RESOURCE_QUOTAS, "cotenant", held, space), "COTENANT-QUOTA-4")
+    await operator.merge(resource.RESOURCE_QUOTAS, "cotenant", held, space)
+    await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", {"metadata": {"annotations": {"note": "y"}}}, space)
+    await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", free, space)
+
+
 async def test_marks_on_a_quota_that_is_not_ours_mean_nothing_and_are_nobodys_business(admin, operator, space):
     theirs = quota(space, "theirs", pods="9") | {"metadata": {"name": "theirs", "namespace": space}}
     await operator.create(resource.RESOURCE_QUOTAS, theirs)
@@ -226,7 +238,7 @@ async def test_a_namespace_with_its_quota_can_be_deleted(admin, space):
     from cotenant.kube.errors import NotFound
 
     await admin.delete(resource.NAMESPACES, space)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             try:
                 await admin.get(resource.NAMESPACES, space)

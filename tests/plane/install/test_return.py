@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 
 from cotenant.api.schema import KINDS as OURS
-from cotenant.cli.install import install
+from cotenant.cli.install import install, served
 from cotenant.cli.installation.predecessor import running
 from cotenant.cli.uninstall import uninstall
 from cotenant.kube.client import Client
@@ -16,6 +15,7 @@ from cotenant.kube.transport import Transport
 from cotenant.local import LocalControlPlane
 from cotenant.model.platform import Platform
 from installation import Cluster
+from vocabulary import TooLate, eventually
 
 pytestmark = pytest.mark.cluster
 DEVELOPER = {
@@ -57,10 +57,11 @@ def cluster(tmp_path_factory):
 
 
 def until(what: str, condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
+    try:
+        eventually(condition, seconds, every=0.1)
+    except TooLate as late:
+        late.add_note(what)
+        raise
 
 
 def ready(cluster: Cluster, kind: str, name: str, namespace: str = "") -> bool:
@@ -88,7 +89,8 @@ async def come_back(cluster: Cluster) -> None:
     try:
         values = await running(admin)
         assert values is not None
-        await install(admin, values, with_operator=False)
+        await install(admin, values, with_operator=False, wait=False)
+        await served(admin)
     finally:
         await admin.close()
     cluster.operator.start()
@@ -108,7 +110,7 @@ async def test_after_uninstall_and_install_everything_is_as_it_was_and_what_was_
     before = inventory(cluster)
 
     await leave(cluster)
-    assert dana.kubectl("get", "configmap", "mine", "-n", "acme-dev").ok
+    until("she reads", lambda: dana.kubectl("get", "configmap", "mine", "-n", "acme-dev").ok)
     assert not dana.kubectl("get", "configmap", "mine", "-n", "default").ok
     assert olga.apply(SPACE).ok
 

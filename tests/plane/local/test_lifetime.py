@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from cotenant.cli.dev import dev as commands
 from cotenant.local import ControlPlaneError, LocalControlPlane, Node, dev, state
 from cotenant.local.proc import alive
-from plane.local.waiting import eventually
+from vocabulary import eventually
 
 pytestmark = pytest.mark.cluster
 
@@ -63,7 +63,7 @@ def test_nothing_survives_the_sigkill_of_the_owner_though_a_forked_worker_lives_
 def test_nothing_survives_the_sigkill_of_the_supervisor_and_the_next_start_clears_the_folder():
     with somebody_elses_plane() as (owner, found, folder):
         os.kill(found.supervisor.pid, signal.SIGKILL)
-        eventually(lambda: not survivors(found), within=2)
+        eventually(lambda: not survivors(found))
         assert folder not in state.sweep()  # its owner may still want to read the logs
         owner.kill()
         owner.wait()

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from cotenant.local.wire import Refused
-from plane.local.waiting import eventually
+from vocabulary import eventually
 
 pytestmark = pytest.mark.cluster
 

@@ -16,8 +16,8 @@ from cotenant.local.eks import Cluster
 from cotenant.local.eks.accesspolicies import ARN
 from cotenant.local.wire import Wire, strict_context
 from plane.local.person import Person
-from plane.local.waiting import eventually
 from unit.local.eks.iam import ACCOUNT, CLUSTER, allow
+from vocabulary import eventually
 
 pytestmark = pytest.mark.cluster
 
@@ -105,7 +105,7 @@ def test_a_role_made_again_is_shut_out_by_its_own_entry(cloud, person):
     assert described["accessEntry"]["kubernetesGroups"] == ["team"]
     cloud.eks.delete_access_entry(clusterName=CLUSTER, principalArn=role)
     cloud.entry(role, kubernetesGroups=["team"])
-    assert after.who()[1] == ["team"]
+    eventually(lambda: after.who()[1] == ["team"], within=CACHE + 5)
 
 
 def test_a_deleted_entry_keeps_a_token_alive_for_the_cache_of_the_api_server_and_no_longer(cloud, person):
@@ -213,7 +213,7 @@ def test_throttling_by_sts_is_waited_for_and_not_taken_for_a_stranger(cloud, per
 def test_the_webhooks_answer_nobody_but_the_api_server(control_plane_eks):
     order = json.loads((control_plane_eks.directory / "run" / "eks.json").read_text())
     context = strict_context(control_plane_eks.ca_file)
-    connection = http.client.HTTPSConnection("127.0.0.1", order["webhook_port"], context=context, timeout=5)
+    connection = http.client.HTTPSConnection("127.0.0.1", order["webhook_port"], context=context, timeout=60)
 
     def ask():
         # TLS 1.3 tells a client without certificate only when it reads.

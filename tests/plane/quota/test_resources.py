@@ -33,9 +33,8 @@ def pod_of(**amounts: str) -> Manifest:
     return pod("", "", resources={"requests": named, "limits": named})
 
 
-def claim(size: str, of: str = "") -> Manifest:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    spec |= {"storageClassName": of} if of else {}
+def claim(size: str, of: str = "tin") -> Manifest:
+    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": of, "resources": {"requests": {"storage": size}}}
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {}, "spec": spec}
 
 
@@ -148,6 +147,7 @@ def test_what_a_native_quota_knows_is_limited(cluster, name):
         services={"types": ["ClusterIP", "NodePort", "LoadBalancer"]},
     )
     expect_ready(team, "a")
+    eventually(lambda: "kube-root-ca.crt" in cluster.names("ConfigMap", team.namespace("a")))
     for number in range(case.times):
         eventually(lambda n=number: create(team, "a", case.small, f"fits-{n}").ok)
 
@@ -193,7 +193,7 @@ def test_a_pod_that_is_resized_in_place_is_counted(cluster):
     waiting = pod(
         "one", namespace, resources={"requests": {"cpu": "500m"}}, schedulingGates=[{"name": "example.com/never"}]
     )
-    expect_created(team.owner.apply(waiting))
+    expect_created(lambda: team.owner.apply(waiting))
 
     def resize(cpu: str) -> Answer:
         change = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]}}

@@ -16,7 +16,7 @@ from vocabulary import deployment, eventually
 
 pytestmark = pytest.mark.cluster
 PATIENCE = 60.0
-NOISE = 1.0
+NOISE = 3.0
 """Seconds that a roll is given for other work on the machine."""
 
 
@@ -67,7 +67,7 @@ def test_a_deployment_rolls_at_the_limit_as_it_does_natively_and_so_it_does_when
         record_property("killed", str(last))
         assert witness.above == 0
         # Not each: a ReplicaSet that was refused ten times in a row waits for minutes, natively too (kubernetes#98656).
-        assert median(times["strict"]) <= 1.5 * median(times["native"]) + NOISE
+        assert median(times["strict"]) <= 1.5 * median(times["native"]) + NOISE, times
         eventually(lambda: field.used() == str(len(field.pods())), within=30)
         # A ReplicaSet that was refused 18 times meanwhile waits for eleven minutes; a new one does not wait for it.
         assert last < PATIENCE or rolled(field) < PATIENCE

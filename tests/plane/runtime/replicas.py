@@ -29,7 +29,7 @@ class Replica:
     def all(self, what: str) -> list[float]:
         return [each["at"] for each in self.said if each["what"] == what]
 
-    async def until(self, what: str, times: int = 1, seconds: float = 30.0) -> float:
+    async def until(self, what: str, times: int = 1, seconds: float = 120.0) -> float:
         async with asyncio.timeout(seconds):
             while len(self.all(what)) < times:
                 assert self.process.returncode is None or self.all(what), f"ended with {self.process.returncode}"

@@ -20,7 +20,7 @@ async def test_an_event_is_accepted_and_its_repetitions_become_a_series(admin: C
     cluster_scoped = await admin.get(NAMESPACES, space)
     recorder.record(about, "Refused", "too many", type="Warning", action="Admit")
     recorder.record(cluster_scoped, "Created", "namespace is there")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not (first := (await admin.list(EVENTS, space)).items):
             await asyncio.sleep(0.02)
         recorder.record(about, "Refused", "too many", type="Warning", action="Admit")

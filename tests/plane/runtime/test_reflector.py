@@ -24,7 +24,7 @@ def config(name: str, namespace: str, **data: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": data}
 
 
-async def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 120.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -55,7 +55,7 @@ async def running(client: Client, resource: Resource = CONFIG_MAPS, **options: A
 async def test_the_store_follows_the_cluster(admin: Client, space: str, streaming: bool) -> None:
     await asyncio.gather(*(admin.create(CONFIG_MAPS, config(f"c{n}", space)) for n in range(12)))
     async with running(admin, namespace=space, page=5, streaming=streaming) as reflector:
-        await asyncio.wait_for(reflector.wait_synced(), 10)
+        await asyncio.wait_for(reflector.wait_synced(), 120)
         assert reflector.names() == {f"c{n}" for n in range(12)}
 
         await admin.create(CONFIG_MAPS, config("new", space))
@@ -74,7 +74,7 @@ async def test_what_was_deleted_while_nobody_watched_is_deleted_here_too(
     for name in ("stays", "goes", "changes-place"):
         await admin.create(CONFIG_MAPS, config(name, space))
     async with running(admin, namespace=space, streaming=streaming) as reflector:
-        await asyncio.wait_for(reflector.wait_synced(), 10)
+        await asyncio.wait_for(reflector.wait_synced(), 120)
     await admin.delete(CONFIG_MAPS, "goes", space)
     await admin.delete(CONFIG_MAPS, "changes-place", space)
     await admin.create(CONFIG_MAPS, config("changes-place", space))
@@ -94,7 +94,7 @@ async def test_a_resume_from_a_version_that_was_compacted_relists(
 ) -> None:
     await admin.create(CONFIG_MAPS, config("a", space))
     async with running(admin, namespace=space) as reflector:
-        await asyncio.wait_for(reflector.wait_synced(), 10)
+        await asyncio.wait_for(reflector.wait_synced(), 120)
     reflector._version = "1"  # older than anything a watch cache holds
     await admin.delete(CONFIG_MAPS, "a", space)
 
@@ -150,7 +150,7 @@ async def test_rights_may_come_late(admin: Client, space: str) -> None:
         await until(lambda: reflector.last_error)
         assert "Forbidden" in reflector.last_error
         await admin.create(ROLE_BINDINGS, binding)
-        await asyncio.wait_for(reflector.wait_synced(), 10)
+        await asyncio.wait_for(reflector.wait_synced(), 120)
 
     assert reflector.healthy
     assert reflector.last_error is None

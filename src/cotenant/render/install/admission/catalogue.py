@@ -9,7 +9,7 @@ from cotenant.render.install.admission.rule import Policy, Rule
 _ASK = "a platform administrator changes the Tenant or its profile"
 LEASH = Policy(
     name="cotenant-leash",
-    about="everything that the operator's own ServiceAccount writes but pods, their status and their binding, on which it has no right",
+    about="everything that the operator's own ServiceAccount writes",
     parameters=False,
     rules=(
         Rule(
@@ -95,7 +95,8 @@ QUOTA = Policy(
         Rule(
             id="COTENANT-QUOTA-4",
             title="The ResourceQuota of a space is written by cotenant",
-            why="Whoever writes it gives itself the tenant's share of others; its marks of strict accounting switch refunds off.",
+            why="Whoever writes it gives itself the tenant's share of others; its marks of strict accounting switch refunds off, and a finalizer "
+            "holds up the end of the namespace, with its share.",
             way_out="change spec.quota of the Tenant or of the Space",
         ),
         Rule(
