@@ -12,7 +12,7 @@ import pytest
 
 from cotenant.api.keys import SPACE, TENANT
 from plane.cli.program import PROGRAM, cotenant, expect
-from vocabulary import given_space, given_tenant
+from vocabulary import eventually, given_space, given_tenant
 
 pytestmark = pytest.mark.cluster
 
@@ -26,7 +26,7 @@ def test_an_administrator_deletes_a_space_and_its_namespace_is_released(cluster)
     expect(done, 0, f"namespace {namespace} is released", "space.cotenant.dev/old deleted")
     assert cluster.names("RoleBinding", namespace) == set()
     assert f"its members lost their rights in {namespace}: " in done.err
-    assert not any(team.owner.may("get create", "pods", namespace=namespace).values())
+    eventually(lambda: not any(team.owner.may("get create", "pods", namespace=namespace).values()))
     labels = cluster.there("Namespace", namespace)["metadata"]["labels"]
     assert TENANT not in labels and SPACE not in labels
     assert cluster.get("Space", "old", team.home) is None
@@ -70,10 +70,12 @@ def test_ctrl_c_at_the_question_ends_at_once(cluster):
     try:
         said = ""
         while "to go on" not in said:
-            said += done.stderr.read(1)
+            more = done.stderr.read(1)
+            assert more, said
+            said += more
         time.sleep(0.5)  # a person needs that long, and the program to begin to listen
         done.send_signal(signal.SIGINT)
-        assert done.wait(10) == 130
+        assert done.wait(60) == 130
     finally:
         done.kill()
         done.communicate()

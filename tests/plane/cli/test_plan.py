@@ -49,8 +49,8 @@ def test_plan_tells_the_truth(cluster, manifest):
     assert cluster.admin.kubectl("apply", "-f", path).ok
     eventually(lambda: (space := cluster.get("Space", "more", team.home)) and is_ready(space))
     for one in tenant["objects"]:
-        there = cluster.get(one["kind"], one["name"], one.get("namespace", ""))
-        assert (there is None) == (one["verb"] == "delete"), one
+        where, goes = (one["kind"], one["name"], one.get("namespace", "")), one["verb"] == "delete"
+        eventually(lambda where=where, goes=goes: (cluster.get(*where) is None) == goes)
     eventually(lambda: cotenant(cluster.admin, "plan", "-f", path).code == 0)
 
 

@@ -184,7 +184,7 @@ def test_why_sends_a_pod_that_was_admitted_to_the_scheduler(cluster):
     team = given_tenant(cluster, "there", spaces=["a"], quota={"hard": {"pods": 5}})
     expect_ready(team, "a")
     namespace = team.namespace("a")
-    expect_created(team.owner.apply(pod("one", namespace)))
+    expect_created(lambda: team.owner.apply(pod("one", namespace)))
     expect(
         cotenant(team.owner, "why", "pod", "one", "-n", namespace),
         0,
@@ -215,7 +215,7 @@ def test_top_says_when_no_operator_runs_to_administrators_and_to_members(cluster
     eventually(lambda: "no sign of an operator" not in cotenant(cluster.admin, "top", team.name).err)
     monkeypatch.setattr("cotenant.judge.accounts.STALE", 3.0)
     cluster.operator.kill()
-    expect_created(team.owner.apply(pod("one", team.namespace("a"))))
+    expect_created(lambda: team.owner.apply(pod("one", team.namespace("a"))))
     for who in (cluster.admin, team.owner):
         eventually(lambda person=who: "no sign of an operator for" in cotenant(person, "top", team.name).err, every=0.5)
     # What is used is told by what Kubernetes counts, not by the ledger that nobody writes.

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from plane.cli.program import cotenant, expect
-from vocabulary import eventually, given_tenant
+from vocabulary import eventually, expect_denied, given_tenant
 
 pytestmark = pytest.mark.cluster
 
@@ -53,11 +53,9 @@ def test_what_runs_today_is_known_before_a_rule_refuses_it(cluster, manifest):
     merge = json.dumps({"spec": {"enforcement": "enforce"}})
     admin.kubectl("patch", "tenant", str(team), "--type=merge", "-p", merge)
     eventually(lambda: condition(team, "PolicyEnforced")[0] == "True")
-    denied = admin.kubectl("create", "deployment", "more", "--image=docker.io/nginx", "-n", place)
-    assert "COTENANT-POD-8" in denied.err
-    assert not denied.ok
-    left = admin.kubectl("get", "spacepolicies", "-n", place, "-o", "name").out.split()
-    assert left == ["spacepolicy.cotenant.dev/policy"]
+    more = ("create", "deployment", "more", "--image=docker.io/nginx", "--dry-run=server", "-n", place)
+    expect_denied(lambda: admin.kubectl(*more), by="policy", saying="COTENANT-POD-8")
+    eventually(lambda: cluster.names("SpacePolicy", place) == {"policy"})
 
 
 def test_the_glass_is_broken_with_a_reason_seen_by_everybody_and_mended(cluster):

@@ -31,8 +31,8 @@ class Watch:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(10)
-        self.reader.join(10)
+        code = self.process.wait(60)
+        self.reader.join(60)
         self.process.stdout.close()
         self.process.stderr.close()
         return code

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from vocabulary import (
+    eventually,
     expect_created,
     expect_denied,
     expect_ready,
     expect_settled,
     given_namespace,
     given_tenant,
+    in_force,
     pod,
     space_of,
 )
@@ -65,8 +67,8 @@ def test_those_of_our_names_become_ours_and_keep_the_labels_of_others(cluster):
     team, name, was = adopted(cluster, "same", OURS)
 
     found = {kind: cluster.there(kind, OURS[kind], name) for kind in OURS}
-    assert found["ResourceQuota"]["spec"]["hard"]["pods"] == "3"
-    assert found["ResourceQuota"]["status"]["hard"]["pods"] == "3"
+    eventually(lambda: in_force(cluster, name)["pods"] == "3")
+    assert cluster.there("ResourceQuota", "cotenant", name)["spec"]["hard"]["pods"] == "3"
     assert found["LimitRange"]["spec"]["limits"][0]["default"] == {"cpu": "500m"}
     assert found["NetworkPolicy"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for kind, one in found.items():
@@ -77,5 +79,5 @@ def test_those_of_our_names_become_ours_and_keep_the_labels_of_others(cluster):
         assert labels["cotenant.dev/tenant"] == team.name
 
     for number in range(3):
-        expect_created(team.owner.apply(pod(f"p{number}", name)))
+        expect_created(lambda n=number: team.owner.apply(pod(f"p{n}", name)))
     expect_denied(team.owner.apply(pod("p3", name)), by="quota", saying="exceeded quota: cotenant")

@@ -43,13 +43,13 @@ def delete_space(team: Team, name: str) -> None:
 def test_a_space_deleted_by_a_member_waits_and_counts_until_an_administrator_releases_it(cluster):
     team = given_tenant(cluster, "orphan", limit=1)
     namespace = given_space(team, "dev")
-    expect_created(team.owner.apply(pod("work", namespace)))
+    expect_created(lambda: team.owner.apply(pod("work", namespace)))
 
     delete_space(team, "dev")
 
     message = expect_condition(lambda: team.space("dev"), "WaitsForRelease", namespace)
     assert "administrator" in message and team.space("dev")["status"]["phase"] == "Terminating"
-    assert used(team) == "1"
+    eventually(lambda: used(team) == "1")
     expect_denied(team.owner.apply(space_of(team, "more")), by="quota", saying="exceeded quota: cotenant")
     assert not terminating(cluster, namespace) and cluster.get("Pod", "work", namespace)
 
@@ -132,7 +132,7 @@ def test_a_deleted_declared_space_is_not_made_again_while_its_namespace_waits(cl
 def test_an_orphaning_tenant_leaves_everything_but_rights(cluster):
     team = given_tenant(cluster, "left", spaces=["dev"])
     namespace = team.namespace("dev")
-    expect_created(team.owner.apply(pod("work", namespace)))
+    expect_created(lambda: team.owner.apply(pod("work", namespace)))
 
     cluster.delete("Tenant", team.name)
 
@@ -174,7 +174,7 @@ def test_a_tenant_with_policy_and_confirmation_begins_to_delete_its_namespaces(c
 
     for namespace in (team.namespace("dev"), own):
         eventually(lambda where=namespace: terminating(cluster, where), within=5)
-    expect_denied(team.owner.kubectl("get", "pods", "-n", own), by="RBAC", saying="pods is forbidden: ")
+    expect_denied(lambda: team.owner.kubectl("get", "pods", "-n", own), by="RBAC", saying="pods is forbidden: ")
 
 
 def test_a_tenant_made_again_takes_its_spaces_back(cluster):

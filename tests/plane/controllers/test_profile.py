@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from vocabulary import eventually, expect_condition, expect_ready, given_tenant
+from vocabulary import eventually, expect_condition, expect_ready, given_tenant, in_force
 
 pytestmark = pytest.mark.cluster
 
@@ -30,7 +30,7 @@ def test_a_tenant_of_a_missing_profile_waits_and_is_made_when_it_is_there(cluste
 
     given_profile(cluster, name, quota={"hard": {"pods": 4}})
     expect_ready(team, "dev")
-    assert cluster.there("ResourceQuota", "cotenant", team.namespace("dev"))["spec"]["hard"]["pods"] == "4"
+    eventually(lambda: in_force(cluster, team.namespace("dev"))["pods"] == "4")
 
 
 def test_a_leaf_of_the_tenant_wins_over_the_profiles_and_that_over_the_built_in(cluster):
@@ -59,8 +59,9 @@ def test_a_leaf_of_the_tenant_wins_over_the_profiles_and_that_over_the_built_in(
     assert found["pods"]["security"] == "baseline" and found["pods"]["registries"] == ["a.example.com/"]
     assert found["services"] == {"types": []}  # [] means none allowed, not "inherit"
     assert found["enforcement"] == "enforce"
-    quota = cluster.there("ResourceQuota", "cotenant", team.namespace("dev"))["spec"]["hard"]
-    assert quota["pods"] == "2" and "secrets" not in quota  # a map is one leaf, replaced whole
+
+    eventually(lambda: in_force(cluster, team.namespace("dev"))["pods"] == "2")
+    assert "secrets" not in in_force(cluster, team.namespace("dev"))  # a map is one leaf, replaced whole
 
 
 def test_a_change_of_the_profile_reaches_its_tenants_and_no_other(cluster):
@@ -83,6 +84,7 @@ def test_a_profile_that_goes_away_changes_nothing_of_what_is_there(cluster):
     name = given_profile(cluster, f"iron-{secrets.token_hex(2)}", quota={"hard": {"pods": 3}})
     team = given_tenant(cluster, "orphaned", spaces=["dev"], profile=name)
     expect_ready(team, "dev")
+    eventually(lambda: in_force(cluster, team.namespace("dev"))["pods"] == "3")
 
     cluster.delete("TenantProfile", name)
 

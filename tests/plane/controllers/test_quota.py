@@ -13,6 +13,7 @@ from vocabulary import (
     expect_ready,
     given_space,
     given_tenant,
+    in_force,
     pod,
 )
 
@@ -27,11 +28,12 @@ def test_a_quota_lowered_below_its_use_evicts_nothing_and_admits_nothing_more(cl
     team = given_tenant(cluster, "shrunk", spaces=["dev"], quota={"hard": {"pods": 3}})
     space = team.namespace("dev")
     for name in ("a", "b", "c"):
-        expect_created(team.owner.apply(pod(name, space)))
+        expect_created(lambda it=name: team.owner.apply(pod(it, space)))
 
     team.change(quota={"hard": {"pods": 1}})
 
     expect_condition(team.tenant, "Converging", "pods: 3 used, limit 1; nothing is evicted", of="QuotaSynced")
+    eventually(lambda: in_force(cluster, space)["pods"] == "3")
     assert cluster.names("Pod", space) == {"a", "b", "c"}
     expect_denied(
         team.owner.apply(pod("d", space)),
@@ -40,7 +42,8 @@ def test_a_quota_lowered_below_its_use_evicts_nothing_and_admits_nothing_more(cl
     )
     assert team.owner.kubectl("delete", "pod", "a", "b", "--now", "-n", space).ok
     eventually(lambda: condition(team.tenant(), "QuotaSynced")[1] != "Converging", within=15)
-    expect_denied(team.owner.apply(pod("d", space)), by="quota", saying="used: pods=1, limited: pods=1")
+    eventually(lambda: in_force(cluster, space)["pods"] == "1")
+    expect_denied(lambda: team.owner.apply(pod("d", space)), by="quota", saying="used: pods=1, limited: pods=1")
 
 
 @pytest.mark.parametrize("key", ["limits.cpu", "limits.memory", "requests.cpu", "requests.memory"])
@@ -89,7 +92,7 @@ def test_a_members_own_wider_ceiling_widens_nothing(cluster):
     change = '{"spec":{"quota":{"max":{"pods":1000}}}}'
     assert team.owner.kubectl("patch", "cosp", "dev", "--type=merge", "-p", change, "-n", team.home).ok
     expect_ready(team, "dev")
-    assert hard(cluster, space)["pods"] == "2"
+    eventually(lambda: hard(cluster, space)["pods"] == "2")
 
 
 def test_service_types_that_are_not_allowed_are_refused_and_a_quota_of_none_too(cluster):
@@ -100,7 +103,7 @@ def test_service_types_that_are_not_allowed_are_refused_and_a_quota_of_none_too(
         answer = team.owner.kubectl("create", "service", kind, "s", "--tcp=80", "-n", space)
         expect_denied(answer, by="policy", saying="COTENANT-SERVICE-1")
         assert hard(cluster, space)[f"services.{kind}s"] == "0"
-    assert team.owner.kubectl("create", "service", "clusterip", "s", "--tcp=80", "-n", space).ok
+    expect_created(team.owner.kubectl("create", "service", "clusterip", "s", "--tcp=80", "-n", space))
 
     team.change(services={"types": ["ClusterIP", "NodePort"]})
 

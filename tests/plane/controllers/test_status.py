@@ -34,10 +34,9 @@ def test_kubectl_waits_for_a_tenant_and_its_spaces(cluster):
 
 def test_a_ready_tenant_has_every_condition_and_no_abnormal_one(cluster):
     team = given_tenant(cluster, "whole", spaces=["dev"])
-    found = types(team.tenant())
     expected = {"Ready", "AccessSynced", "IAMSynced", "QuotaSynced", "NetworkIsolated", "PolicyEnforced", "Verified"}
     expected |= {"StrictAccounting"}
-    assert set(found) == expected
+    eventually(lambda: set(types(team.tenant())) == expected)
     assert team.tenant()["status"]["home"] == team.home
     eventually(lambda: team.tenant()["status"]["spaces"] == {"ready": 1, "total": 1, "limit": 5})
     assert all(one.get("lastTransitionTime") for one in team.tenant()["status"]["conditions"])
@@ -75,7 +74,7 @@ def test_a_ready_space_says_where_it_is_and_nothing_abnormal(cluster):
     namespace = given_space(team, "dev")
     status = team.space("dev")["status"]
     assert status["namespace"] == namespace and status["phase"] == "Ready" and status["observedGeneration"] == 1
-    assert types(team.space("dev")) == {"Ready": "True", "QuotaSynced": "True"}
+    eventually(lambda: types(team.space("dev")) == {"Ready": "True", "QuotaSynced": "True"})
 
 
 def test_columns_tell_the_same(cluster):

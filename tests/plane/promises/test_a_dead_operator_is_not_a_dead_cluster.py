@@ -13,6 +13,7 @@ from vocabulary import (
     given_namespace,
     given_space,
     given_tenant,
+    in_force,
     may_not_touch,
     pod,
     space_of,
@@ -35,6 +36,7 @@ def teams(installation):
     made.append(given_tenant(installation, "full", spaces=["one"], limit=2))
     for team in made[:2]:
         expect_ready(team, "dev")
+        eventually(lambda at=team: in_force(installation, at.namespace("dev"))["pods"] == "2")
     given_space(made[2], "two")
     return made
 
@@ -94,7 +96,7 @@ def test_somebody_elses_namespace_works_as_ever_when_the_operator_is_killed(dead
     expect_created(dead.admin.run_pod("nginx", namespace=foreign), "pod/nginx")
     eventually(lambda: dead.there("Pod", "nginx", foreign)["status"]["phase"] == "Running", within=15)
     # The kubelet reports for a team's pods too.
-    assert all(one["status"]["phase"] == "Running" for one in dead.list("Pod", labels="run=nginx"))
+    eventually(lambda: all(one["status"]["phase"] == "Running" for one in dead.list("Pod", labels="run=nginx")))
     expect_created(dead.admin.kubectl("create", "namespace", f"{foreign}-2"), f"namespace/{foreign}-2")
 
 

@@ -144,7 +144,7 @@ def test_a_space_deleted_on_purpose_is_not_rebuilt(cluster):
 def test_an_uninstall_of_the_definitions_touches_no_workload_of_a_deleted_tenant(cluster):
     team = given_tenant(cluster, "left", spaces=["dev"])
     namespace = team.namespace("dev")
-    expect_created(team.owner.apply(pod("work", namespace)), "pod/work")
+    expect_created(lambda: team.owner.apply(pod("work", namespace)), "pod/work")
     cluster.delete("Tenant", team.name)
     eventually(gone(cluster, "Tenant", team.name))
     before = inventory(cluster, [namespace])

@@ -13,7 +13,6 @@ EXAMPLES = {
     "ConfigMap": {"apiVersion": "v1", "kind": "ConfigMap"},
     "ResourceQuota": {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "1"}}},
     "LimitRange": {"apiVersion": "v1", "kind": "LimitRange", "spec": {"limits": [{"type": "Container"}]}},
-    # Held by RBAC alone: the leash does not look at pods.
     "Pod": {
         "apiVersion": "v1",
         "kind": "Pod",

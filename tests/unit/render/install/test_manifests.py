@@ -12,7 +12,7 @@ from cotenant.kube.resource import DAEMON_SETS, REPLICATION_CONTROLLERS, Resourc
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, definitions, deny, force, grant, ground, render, rights, run
 from cotenant.render.install.assist import LOOKED_AHEAD
-from cotenant.render.install.policies import LEFT_TO_RBAC
+from cotenant.render.install.policies import LEASH
 
 MANIFESTS = render(InstallValues())
 POLICY = "ValidatingAdmissionPolicy"
@@ -81,28 +81,23 @@ def test_the_operator_has_nothing_to_do_with_pods_secrets_and_nodes():
     assert not {r for r in resources if r.split("/")[0] in ("pods", "secrets", "nodes", "serviceaccounts")}
 
 
-@pytest.mark.parametrize("strict", [True, False])
-def test_what_the_leash_does_not_look_at_no_role_of_the_operator_lets_it_write(strict):
-    platform = Platform(strict_accounting=strict)
-    manifests = render(InstallValues(platform=platform, assist=True, fairness=True, eks_cluster="prod"))
-    bound = {
-        (m["roleRef"]["kind"], m["metadata"].get("namespace", ""), m["roleRef"]["name"])
-        for m in manifests
-        if m["kind"] in ("ClusterRoleBinding", "RoleBinding")
-        and ("ServiceAccount", platform.service_account) in {(s["kind"], s["name"]) for s in m["subjects"]}
-    }
-    roles = {(m["kind"], m["metadata"].get("namespace", ""), m["metadata"]["name"]): m for m in manifests}
-    (leash,) = (m for m in manifests if (m["kind"], m["metadata"]["name"]) == (POLICY, "cotenant-leash"))
+def test_the_leash_leaves_out_nothing_but_what_is_busy_in_namespaces_of_tenants():
+    bindings = [m for m in MANIFESTS if m["kind"] == f"{POLICY}Binding" and m["spec"]["policyName"] == LEASH]
+    leash = {m["metadata"]["name"]: m["spec"] for m in bindings}
+    (policy,) = (m["spec"] for m in MANIFESTS if (m["kind"], m["metadata"]["name"]) == (POLICY, LEASH))
 
-    (excluded,) = leash["spec"]["matchConstraints"]["excludeResourceRules"]
-    assert (excluded["apiGroups"], excluded["resources"]) == ([""], ["pods", "pods/binding", "pods/status"])
-    assert {name for _, _, name in bound} >= {"cotenant-operator", "cotenant-operator-aws-auth", "cotenant-assist"}
-    assert ("ClusterRole", "", "cotenant-operator-strict") in bound or not strict
-    for one in bound:
-        assert "aggregationRule" not in roles[one]
-        for rule in roles[one]["rules"]:
-            if {"", "*"} & set(rule["apiGroups"]) and {*LEFT_TO_RBAC, "*", "*/*", "pods/*"} & set(rule["resources"]):
-                assert set(rule["verbs"]) <= {"get", "list", "watch"}, one
+    assert policy["matchConstraints"].keys() == {"resourceRules"}
+    assert leash.keys() == {LEASH, f"{LEASH}-busy"}
+    (left,), (looked,) = (
+        leash[LEASH]["matchResources"]["excludeResourceRules"],
+        leash[f"{LEASH}-busy"]["matchResources"]["resourceRules"],
+    )
+    assert left == looked
+    assert leash[LEASH]["matchResources"].keys() == {"excludeResourceRules"}
+    (chosen,) = leash[f"{LEASH}-busy"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+    assert chosen == {"key": "cotenant.dev/tenant", "operator": "DoesNotExist"}
+    # What the leash has a rule about in tenants' namespaces, too, is not among it.
+    assert not {"rolebindings", "namespaces", "secrets", "*"} & set(left["resources"])
 
 
 def test_only_member_roles_carry_the_label_of_a_role():

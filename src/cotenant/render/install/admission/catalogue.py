@@ -9,7 +9,7 @@ from cotenant.render.install.admission.rule import Policy, Rule
 _ASK = "a platform administrator changes the Tenant or its profile"
 LEASH = Policy(
     name="cotenant-leash",
-    about="everything that the operator's own ServiceAccount writes but pods, their status and their binding, on which it has no right",
+    about="everything that the operator's own ServiceAccount writes",
     parameters=False,
     rules=(
         Rule(
