@@ -52,14 +52,25 @@ async def by_turns(bench: Bench, order: tuple[str, ...], body: Callable[[], Mani
 @asynccontextmanager
 async def unleashed(bench: Bench, namespace: str) -> AsyncIterator[None]:
     """Without the leash there, the one policy of ours that looks at requests of every namespace: a native one has none."""
-    chosen = [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}]
-    only = {"namespaceSelector": {"matchExpressions": chosen}}
-    await bench.client.merge(VALIDATING_POLICY_BINDINGS, LEASH, {"spec": {"matchResources": only}})
+    here = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
+    found = {name: await bench.client.get(VALIDATING_POLICY_BINDINGS, name) for name in (LEASH, f"{LEASH}-busy")}
+    for name, one in found.items():
+        chosen = one["spec"]["matchResources"].get("namespaceSelector", {}).get("matchExpressions", [])
+        await _select(bench, name, {"matchExpressions": [*chosen, here]})
     await asyncio.sleep(3)  # an API server looks for changed bindings once a second
     try:
         yield
     finally:
-        await bench.client.merge(VALIDATING_POLICY_BINDINGS, LEASH, {"spec": {"matchResources": None}})
+        for name, one in found.items():
+            await _select(bench, name, one["spec"]["matchResources"].get("namespaceSelector", {}))
+
+
+async def _select(bench: Bench, name: str, chosen: Manifest) -> None:
+    """The namespaces in which a binding acts."""
+    change = {
+        "spec": {"matchResources": {"namespaceSelector": {"matchLabels": None, "matchExpressions": None} | chosen}}
+    }
+    await bench.client.merge(VALIDATING_POLICY_BINDINGS, name, change)
 
 
 def _turns(order: tuple[str, ...], pods: int) -> Iterator[str]:

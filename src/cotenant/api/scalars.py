@@ -127,9 +127,9 @@ BYTES = Rule(
     "memory and storage are counted in bytes, of which m is a thousandth; write 128Mi or 128M",
 )
 SOFT_RULES: dict[str, tuple[int, ...]] = {
-    "POD": (2, 3, 4, 8, 9, 10, 11, 12, 13, 17, 18),
+    "POD": (2, 3, 4, 8, 9, 10, 11, 12, 13, 17, 18, 20),
     "EXEC": (1,),
-    "SERVICE": (1, 4),
+    "SERVICE": (1, 4, 5),
     "INGRESS": (1, 2, 3, 5),
     "ROUTE": (1, 3, 4, 5),
     "VOLUME": (1, 4),
@@ -181,6 +181,8 @@ LimitAmounts = Annotated[
 ]
 """The same where only what a LimitRange bounds makes sense."""
 ClassName = Annotated[str, Meta(min_length=1, max_length=253)]
+QualifiedName = Annotated[str, Meta(max_length=317, min_length=1)]
+"""Of taints and of classes of load balancers: a prefix of 253, a slash, a name of 63."""
 ClassNames = Annotated[list[ClassName], Meta(max_length=50)]
 SpaceName = Annotated[Annotated[str, Meta(max_length=50, pattern=DNS_LABEL)], ruled(NAME)]
 RoleName = Annotated[Annotated[str, Meta(max_length=63, pattern=DNS_LABEL)], ruled(NAME)]

@@ -72,6 +72,9 @@ KINDS = (
             _AGE,
             Column("Limit", ".status.spaces.limit", "Spaces that the tenant may have.", "integer", 1),
             Column("Profile", ".spec.profile", "TenantProfile that fills in the rest.", priority=1),
+            Column(
+                "Quota", _condition("reason", "QuotaSynced"), "Whether the quota is in force, or why not.", priority=1
+            ),
             _REASON,
             _MESSAGE,
         ),

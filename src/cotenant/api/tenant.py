@@ -25,6 +25,7 @@ from cotenant.api.scalars import (
     IamRole,
     LabelValue,
     Modes,
+    QualifiedName,
     QuotaAmounts,
     RoleName,
     SpaceName,
@@ -220,7 +221,7 @@ class NodesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     """Name of the node pool that the tenant's pods run on: nodes with this label node-restriction.kubernetes.io/cotenant-pool."""
     dedicated: bool | None = None
     """Whether nothing but this tenant runs on the pool: its nodes have the taint node-restriction.kubernetes.io/cotenant-tenant."""
-    tolerations: Annotated[list[Annotated[str, Meta(max_length=317, min_length=1)]], Meta(max_length=50)] | None = None
+    tolerations: Annotated[list[QualifiedName], Meta(max_length=50)] | None = None
     """Keys of other taints that pods may tolerate. Built in: none but Kubernetes' own and those of devices that a pod asks for."""
 
 
@@ -235,6 +236,8 @@ class ServicesSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defau
         | None
     ) = None
     """Types that Services may have. Built in: [ClusterIP]."""
+    load_balancer_classes: Annotated[list[QualifiedName], Meta(max_length=50)] | None = None
+    """Values of loadBalancerClass that Services of type LoadBalancer may have, such as service.k8s.aws/nlb. Absent: any, or none."""
 
 
 class IngressSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

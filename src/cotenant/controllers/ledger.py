@@ -27,11 +27,11 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import Conflict, NotFound
 from cotenant.kube.resource import TENANT_LEDGERS
 from cotenant.model import pool
-from cotenant.model.demand import BRIEF, Pulse, demands
+from cotenant.model.demand import BRIEF, LATELY, Pulse, demands
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
 from cotenant.model.escrow.messages import Outcome
-from cotenant.model.escrow.policy import Share, plan_transfers
+from cotenant.model.escrow.policy import HOLD, Share, plan_transfers
 from cotenant.model.escrow.protocol import Intent
 from cotenant.model.escrow.repair import plan_repairs
 from cotenant.model.escrow.settle import Settle
@@ -40,6 +40,7 @@ from cotenant.model.grain import grain
 from cotenant.model.placement import home_is_ours
 from cotenant.model.platform import Platform
 from cotenant.model.readings import Readings
+from cotenant.model.scarcity import of_pods
 from cotenant.model.snapshot import TenantView
 from cotenant.model.workload import Coming, coming
 from cotenant.runtime.controller import Result
@@ -64,6 +65,10 @@ class Holdings(Struct):
     gone: frozenset[str]
     expected: int
     """How many spaces there are or are about to be."""
+    staying: int
+    """How many of them are not being deleted."""
+    left: frozenset[str]
+    """Namespaces that stay although their Space is deleted or gone."""
     counted: frozenset[str]
     """Those whose quota is counted and not held down by a recount."""
     coming: dict[str, list[Coming]]
@@ -166,13 +171,28 @@ class LedgerController:
         readings = self.readings.setdefault(name, Readings())
         readings.keep(limits.keys(), quotas.keys())
         books = Books(name, limits, ledgers, quotas, gone, readings)
-        count = len(set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)})
+        names = set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)}
+        leaving = {one.metadata.name for one in spaces_of(self.world, name) if one.metadata.deletion_timestamp}
+        left = frozenset(space for space, one in spaces.items() if one is None or one.metadata.deletion_timestamp)
         ages = {space: self.pulse.age(books, space) for space in spaces}
         source = pool.revision(tenant, profile)
         # Without a count nothing can be said about it, and nothing may run there; its first one would only be a conflict.
         # One that is being recounted is left alone: that takes two seconds, and what it held comes back then.
         counted = frozenset(space for space, one in quotas.items() if one.status.used and not pool.frozen(one))
-        return Holdings(view, source, limits, books, spaces, gone, count, counted, self.coming(spaces), ages)
+        return Holdings(
+            view,
+            source,
+            limits,
+            books,
+            spaces,
+            gone,
+            len(names),
+            len(names - leaving),
+            left,
+            counted,
+            self.coming(spaces),
+            ages,
+        )
 
     def coming(self, spaces: Iterable[str]) -> dict[str, list[Coming]]:
         """What workloads are about to create, by namespace; nothing for those that want nothing more."""
@@ -246,17 +266,31 @@ class LedgerController:
         """Growths and drains for one key."""
         within = found.limits[key]
         limits, asks = found.view.rules.limits, self.world.asks
-        pulses = {space: Pulse(age=found.ages[space]) for space in quotas}
+        # Of pods their workloads say what they want; whoever was refused a Service, a Secret, a claim, is heard by nobody.
+        silent = not of_pods(key)
+        pulses = {
+            space: Pulse(
+                age=found.ages[space],
+                left=space in found.left,
+                lately=silent and self.lately(found, space, key) > 0,
+            )
+            for space in quotas
+        }
         charges = {
             space: [Charged(one.pods, one.charge(key, limits), one.refused) for one in pods]
             for space, pods in found.coming.items()
         }
         for space in (charges.keys() | asks.known.keys()) & quotas.keys():
-            pulses[space] = expected(charges.get(space, ()), found.ages[space], asks.wanted(space, key))
+            wants = expected(charges.get(space, ()), asks.wanted(space, key))
+            pulses[space] = replace(pulses[space], refused=wants.refused, ahead=wants.ahead)
         ahead = (one.each for pods in charges.values() for one in pods)
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
-        wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.expected)
+        wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.staying)
         return plan_transfers(ledger, quotas, wanted, self.shares(found, key, quotas), within)
+
+    def lately(self, found: Holdings, space: str, key: str) -> float:
+        """For how many seconds more a space counts as one in which objects of this key are being made."""
+        return self.pulse.left(found.view.name, space, key, LATELY)
 
     def shares(self, found: Holdings, key: str, spaces: Iterable[str]) -> dict[str, Share]:
         """Floors and ceilings of one key."""
@@ -292,11 +326,19 @@ class LedgerController:
         return Result(after=wait)
 
     def calms(self, found: Holdings) -> float | None:
-        """Seconds until the next space counts as quiet, where all is given away: then others get what it kept at hand."""
-        ledgers = [found.books.ledger(key) for key in found.limits]
-        if all(one is None or one.allocated < one.limit for one in ledgers):
-            return None
-        return min((BRIEF - age for age in found.ages.values() if age is not None and age < BRIEF), default=None)
+        """Seconds until the next space counts as quiet, where all is given away: then others get what it kept at hand.
+
+        Also until one that is left does, which then gives all that it does not use.
+        """
+        ages = {space: age for space, age in found.ages.items() if age is not None}
+        waits = [HOLD - ages[space] for space in found.left & ages.keys() if ages[space] < HOLD]
+        ledgers = {key: one for key in found.limits if (one := found.books.ledger(key)) is not None}
+        scarce = [key for key, one in ledgers.items() if one.allocated >= one.limit]
+        if scarce:
+            waits += [BRIEF - age for age in ages.values() if age < BRIEF]
+        silent = [key for key in scarce if not of_pods(key)]
+        waits += [left for key in silent for space in found.spaces if (left := self.lately(found, space, key)) > 0]
+        return min(waits, default=None)
 
     async def drop(self, found: Holdings, there: TenantLedger) -> None:
         """Deletes a ledger, if the tenant has really no limit of its key: whoever knows more recent rules needs it."""
@@ -335,8 +377,8 @@ class Charged(NamedTuple):
     refused: bool
 
 
-def expected(pods: Iterable[Charged], age: float | None, asked: int = 0) -> Pulse:
+def expected(pods: Iterable[Charged], asked: int = 0) -> Pulse:
     """What a space is about to take of a key. `asked`: for pods that wait, which are as good as refused."""
     refused = asked + sum(one.pods * one.each for one in pods if one.refused)
     ahead = sum(one.pods * one.each for one in pods if not one.refused)
-    return Pulse(refused=refused, ahead=ahead, age=age)
+    return Pulse(refused=refused, ahead=ahead)

@@ -42,6 +42,8 @@ class Pulses:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now, self.started = now, now().timestamp()
         self.seen: dict[str, dict[str, tuple[dict[str, str], float | None]]] = {}
+        self.touched: dict[str, dict[str, dict[str, float]]] = {}
+        """By tenant, space and key: when its use was last seen to change."""
 
     def age(self, books: Books, space: str) -> float | None:
         """Seconds since its use changed, or since it was made; None where nobody was here to see."""
@@ -54,11 +56,19 @@ class Pulses:
             tenant[space] = dict(there.status.used), since
         elif used != there.status.used:
             since = moment
+            changed = {key: moment for key, amount in there.status.used.items() if amount != used.get(key, amount)}
+            self.touched.setdefault(books.tenant, {}).setdefault(space, {}).update(changed)
             tenant[space] = dict(there.status.used), since
         if since is None:
             return moment - self.started if moment - self.started >= HOLD else None
         return moment - since
 
+    def left(self, tenant: str, space: str, key: str, seconds: float) -> float:
+        """For how much longer the last change of one key in a space is less than so many seconds old; 0 where it is older."""
+        since = self.touched.get(tenant, {}).get(space, {}).get(key)
+        return 0.0 if since is None else max(0.0, since + seconds - self.now().timestamp())
+
     def forget(self, tenant: str) -> None:
         """The tenant is gone."""
         self.seen.pop(tenant, None)
+        self.touched.pop(tenant, None)

@@ -8,8 +8,7 @@ process that died) is left to the recount of the leader. A space in which nothin
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from fractions import Fraction
@@ -24,10 +23,10 @@ from cotenant.kube.errors import ApiError, Conflict
 from cotenant.kube.resource import RESOURCE_QUOTAS
 from cotenant.model.refund import book as books
 from cotenant.model.refund.book import Book
+from cotenant.model.refund.present import Present
 from cotenant.model.refund.recount import WAIT, Recount
-from cotenant.model.refund.tracks import Track, gone, late, seen
+from cotenant.model.refund.tracks import gone, late, seen
 from cotenant.model.refund.values import Release
-from cotenant.model.usage.amounts import added
 from cotenant.model.usage.objects import kind_of
 from cotenant.runtime.feed import Feed
 from cotenant.runtime.metrics import Metrics
@@ -89,8 +88,8 @@ class StrictAccounting:
         self.changed = changed
         """Hears which kinds are barred, whenever that changes."""
         self.accounts: dict[str, Account] = {}
-        self.tracks: dict[str, dict[str, dict[str, Track]]] = defaultdict(dict)
-        """By kind, namespace and uid."""
+        self.present: dict[str, Present] = {}
+        """By namespace."""
         self.latest: dict[str, int] = {}
         self.feeds: dict[str, asyncio.Task[None]] = {}
         self.left: set[str] = set()
@@ -100,7 +99,7 @@ class StrictAccounting:
 
     async def run(self) -> None:
         """Follows quotas, and every kind that one of them counts. What an earlier run knew is forgotten."""
-        for known in (self.accounts, self.tracks, self.latest, self.feeds):
+        for known in (self.accounts, self.present, self.latest, self.feeds):
             known.clear()
         label = f"{ACCOUNTING}={STRICT}"
         feed = Feed(self.client, RESOURCE_QUOTAS, self.quotas, self.quota, namespace=self.namespace, labels=label)
@@ -203,8 +202,8 @@ class StrictAccounting:
         """A list: what is missing vanished some time since the last event."""
         there = {one["metadata"]["uid"] for one in items}
         since = self.latest.get(kind, 0) + 1
-        for namespace in list(self.tracks[kind]):
-            for uid in self.tracks[kind].get(namespace, {}).keys() - there:
+        for namespace, present in list(self.present.items()):
+            for uid in present.uids(kind) - there:
                 self.vanished(kind, namespace, uid, since, revision)
         for one in items:
             self.seen(kind, one, since, revision)
@@ -226,21 +225,21 @@ class StrictAccounting:
         """An object that is there."""
         metadata = found["metadata"]
         namespace, uid = metadata["namespace"], metadata["uid"]
-        tracks = self.tracks[kind].setdefault(namespace, {})
-        before = tracks.get(uid)
+        present = self.present.setdefault(namespace, Present())
+        before = present.get(kind, uid)
         track, release = seen(kind, before, found, since, revision, self.now())
-        tracks[uid] = track
+        present.put(kind, uid, track)
         self.ended(namespace, release)
         if track != before and (account := self.accounts.get(namespace)):
             account.changed.set()
 
     def vanished(self, kind: str, namespace: str, uid: str, since: int, until: int) -> None:
         """An object that is gone, after revision `since - 1` and not after `until`."""
-        tracks = self.tracks[kind].get(namespace, {})
-        if track := tracks.pop(uid, None):
+        present = self.there(namespace)
+        if track := present.take(kind, uid):
             self.ended(namespace, gone(kind, track, since, until, self.now()))
-        if not tracks:
-            self.tracks[kind].pop(namespace, None)
+        if not present:
+            self.present.pop(namespace, None)
 
     def ended(self, namespace: str, release: Release | None) -> None:
         """A charge that has ended."""
@@ -281,8 +280,8 @@ class StrictAccounting:
             await asyncio.sleep(BATCH)
             now, known = self.now(), account.book.stored
             decided = dict(known.refunded) if known else {}
-            pods = self.tracks["pods"].get(namespace, {}).values()
-            if not any(one.off > decided.get("pods", 0) and late(one, now) for one in pods):
+            going = self.there(namespace).going.values()
+            if not any(one.off > decided.get("pods", 0) and late(one, now) for one in going):
                 return
 
     async def refund(self, account: Account) -> bool:
@@ -326,17 +325,15 @@ class StrictAccounting:
 
     def exists(self, namespace: str) -> dict[str, Fraction]:
         """What we have seen that is there, as the quota controller would count it."""
-        now = self.now()
-        return added(*[track.counts(now) for track in self.known(namespace)])
+        return self.there(namespace).counts(self.now())
 
     def going(self, namespace: str) -> bool:
         """Whether a pod is on its way out, so that the clock alone may take it off the books."""
-        return any(track.manifest is not None for track in self.known(namespace))
+        return bool(self.there(namespace).going)
 
-    def known(self, namespace: str) -> Iterator[Track]:
+    def there(self, namespace: str) -> Present:
         """What is counted in a namespace."""
-        for kind in self.latest:
-            yield from self.tracks[kind].get(namespace, {}).values()
+        return self.present.get(namespace) or Present()
 
 
 def clock() -> float:

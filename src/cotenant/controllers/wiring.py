@@ -68,7 +68,14 @@ def reflectors(client: Client, world: World, metrics: Metrics) -> list[Reflector
         name="resourcequotas of others",
     )
     denials = Reflector(
-        client, EVENTS, store=world.denials, decode=lean, fields=CHOSEN, metrics=metrics, name="refusals in events"
+        client,
+        EVENTS,
+        store=world.denials,
+        decode=lean,
+        fields=CHOSEN,
+        bookmarks=False,
+        metrics=metrics,
+        name="refusals in events",
     )
     return [*made, foreign, denials]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from cotenant.judge.chain import ALSO
 from cotenant.model.accounts import Account, Accounts
 from cotenant.model.escrow.values import MOST
 from cotenant.model.pool import spelled
@@ -86,5 +87,5 @@ def others(found: Accounts, accounts: list[Account]) -> Iterator[Remark]:
     if found.unseen:
         yield Remark("unseen", f"you may not see the quota of {', '.join(found.unseen)}: used and hard are too low")
     synced = next((one for one in found.conditions if one.type == "QuotaSynced"), None)
-    if synced and synced.status == "False" and synced.reason not in TOLD:
+    if synced and synced.status == "False" and (synced.reason not in TOLD or ALSO in synced.message):
         yield Remark("condition", f"QuotaSynced is False, {synced.reason}: {synced.message}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
 from cotenant.api.meta import Condition
@@ -11,17 +11,26 @@ from cotenant.model.finding import Finding
 
 F = TypeVar("F")
 Check = Callable[[F], Finding | None]
+ALSO = "; also "
+"""Between what is wrong and what is wrong besides."""
 
 
 class Chain(Generic[F]):
-    """A condition: its type, its checks in order, and what to say when none of them answers."""
+    """A condition: its type, its checks in order, and what to say when none of them answers.
 
-    def __init__(self, condition: str, *checks: Check[F], good: Finding) -> None:
-        self.condition, self.checks, self.good = condition, checks, good
+    `also`: those of the checks that are named beside another that is wrong and does not pass by itself.
+    """
+
+    def __init__(self, condition: str, *checks: Check[F], good: Finding, also: Collection[Check[F]] = ()) -> None:
+        self.condition, self.checks, self.good, self.also = condition, checks, good, also
 
     def judge(self, facts: F) -> Finding:
-        """The first answer, or the good one."""
+        """The first answer, with what else is wrong behind its message; or the good one."""
         found = next((one for check in self.checks if (one := check(facts)) is not None), self.good)
+        if found.status == "False" and found.reason not in MOVING:
+            more = [one for check in self.also if (one := check(facts)) is not None and one != found]
+            named = (found.message, *(f"{one.reason}: {one.message}" for one in more))
+            found = Finding(found.reason, ALSO.join(named), found.status)
         if found.reason not in REASONS:
             raise KeyError(f"condition reason {found.reason} is not in judge.reasons.REASONS")
         return found
@@ -73,5 +82,6 @@ MOVING = {
     "DeletingNamespace",
     "NamespaceTerminating",
     "ApplyFailed",
+    "QuotaPending",
 }
 """Reasons that pass by themselves; with any other one somebody has to act."""

@@ -75,6 +75,9 @@ def explain(case: Case) -> Explanation:
     )
     surge = surge_rooms(case)
     stuck = stands_still(case, surge)
+    # What is missing and what an update needs beside it are asked for once: together.
+    wider = {(one.key, one.verdict) for one in surge if stuck and one.blocked}
+    alone = [one for one in rooms if (one.key, one.verdict) not in wider]
     return Explanation(
         verdict=verdict,
         summary=summary(case),
@@ -84,7 +87,7 @@ def explain(case: Case) -> Explanation:
         reasons=(*elsewhere, *mute, *short),
         advice=tuple(
             dict.fromkeys(
-                (*remedies(case, rooms, silent, fits=verdict == "fits"), *(unsticking(case, surge) if stuck else ()))
+                (*remedies(case, alone, silent, fits=verdict == "fits"), *(unsticking(case, surge) if stuck else ()))
             )
         ),
         remarks=tuple(remarks(case.accounts)),

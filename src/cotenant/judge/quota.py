@@ -132,7 +132,7 @@ def floors_fit(found: TenantSnapshot) -> Finding | None:
         if floors > limit:
             return Finding(
                 "FloorsExceedLimit",
-                f"quota.space.min of {len(spaces)} spaces adds up to {key} {spelled(key, floors)}, the tenant has "
+                f"the min of {len(spaces)} spaces adds up to {key} {spelled(key, floors)}, the tenant has "
                 f"{spelled(key, limit)}; lower min or raise quota.hard",
             )
     return None
@@ -244,7 +244,7 @@ def counted(found: TenantSnapshot) -> Finding | None:
     """Kubernetes counts every key; one of a kind that it does not know limits nothing."""
     for one in found.quotas:
         unknown = [key for key in one.spec.hard if key not in one.status.used]
-        if unknown:
+        if unknown and one.status.used:
             return Finding(
                 "KeyNotCounted",
                 f"Kubernetes does not count {unknown[0]}: it knows no such kind, or has not discovered it yet; "
@@ -300,6 +300,7 @@ SYNCED: Chain[TenantSnapshot] = Chain(
     counted,
     pods_can_live,
     good=Finding("Synced", "", "True"),
+    also=(floors_fit, room_in_ledger, within, alone, floors_below_ceilings, counted, pods_can_live),
 )
 
 

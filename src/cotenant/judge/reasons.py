@@ -46,7 +46,7 @@ REASONS: dict[str, str] = {
     # QuotaSynced
     "NoQuota": "Nothing to do; set spec.quota.hard to limit the tenant.",
     "QuotaNotStrict": "Run cotenant install. Where one API server lets through what others refuse, its admission plugin ValidatingAdmissionPolicy is off. Members keep what they have; no new space is opened until the policies act.",
-    "FloorsExceedLimit": "Lower quota.space.min, or raise quota.hard: not every space can be given what it is promised.",
+    "FloorsExceedLimit": "Lower quota.space.min or quota.min of Spaces, or raise quota.hard: not every space can be given what it is promised.",
     "FloorAboveCeiling": "Lower the min of the space or of the tenant, or raise the max or hard that is below it. The space keeps what it may have.",
     "ForeignQuota": "Delete the ResourceQuota that the message names, or move what it says into quota.space.max. Only one from before the namespace was adopted can be there.",
     "LedgerFull": "A tenant has at most 500 namespaces with quota, those that are being deleted included. Wait until they are gone, delete spaces, or make a second tenant.",

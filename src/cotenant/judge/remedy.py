@@ -60,7 +60,7 @@ def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
                 else f"ask an administrator to raise quota.space.max of tenant {tenant} to {one.key} {more}"
             )
         case "floors":
-            yield f"ask an administrator to lower quota.space.min of {one.key}"
+            yield f"ask for a lower min of {one.key}: members change quota.min of their Space, an administrator quota.space.min"
         case "limit":
             total = one.said((one.total or 0) + one.asked)
             yield f"delete what is not needed: cotenant top {tenant}"

@@ -142,7 +142,7 @@ def judged(account: Account, own: Holding, asked: int, each: int, elsewhere: int
         return "moves", ""
     if used + asked <= hard + elsewhere + reserved:
         keepers = ", ".join(f"{one.space or one.namespace} {said(one.reserved)}" for one in keeping(account, own))
-        return "floors", f"what is left is kept for other spaces by quota.space.min: {keepers}"
+        return "floors", f"what is left is kept for other spaces by their min: {keepers}"
     if any(one.used is None for one in account.holdings):
         return "unseen", "what is left is with spaces that you may not see"
     return "waits", "what is left is held by spaces that are being drained or deleted"

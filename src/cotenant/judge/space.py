@@ -88,9 +88,9 @@ def quota_written(facts: SpaceFacts) -> Finding | None:
 
 
 def has_a_share(facts: SpaceFacts) -> Finding | None:
-    """A space opens without a share only where the others use, or are owed, all there is; then it says so."""
+    """A space opens without a share only where the others use, or are owed, all there is; then it says so. One that goes wants none."""
     found = facts.found
-    if found.view is None or found.quota is None:
+    if found.view is None or found.quota is None or found.space.metadata.deletion_timestamp:
         return None
     for key in sorted(found.view.rules.hard):
         seen = quota(found.quota, key)

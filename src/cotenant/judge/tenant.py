@@ -220,6 +220,11 @@ def policies_stand(facts: TenantFacts) -> Finding | None:
     return Finding("PolicyMissing", f"{facts.found.lapse}: what it forbids is not refused; run cotenant install")
 
 
+def policies_act(facts: TenantFacts) -> Finding | None:
+    """An API server without the admission plugin enforces nothing of the rules, and any request may meet that one."""
+    return None if facts.found.fenced else quota.policies_act(facts.found)
+
+
 def glass_whole(facts: TenantFacts) -> Finding | None:
     """Somebody may have lifted policies for a while; they come back by themselves."""
     return Finding("GlassBroken", facts.found.glass) if facts.found.glass else None
@@ -288,7 +293,7 @@ ACCESS: Chain[TenantFacts] = Chain(
 IAM: Chain[TenantFacts] = Chain("IAMSynced", iam_wanted, iam_managed, iam_mapped, good=GOOD)
 NETWORK: Chain[TenantFacts] = Chain("NetworkIsolated", enforcement_proven, good=GOOD)
 POLICY: Chain[TenantFacts] = Chain(
-    "PolicyEnforced", policies_stand, glass_whole, rules_enforced, rules_refuse, pool_forced, good=GOOD
+    "PolicyEnforced", policies_stand, glass_whole, policies_act, rules_enforced, rules_refuse, pool_forced, good=GOOD
 )
 VERIFIED = ("Verified", Finding("NotVerified", "this version records no verdict; ask: cotenant verify", "Unknown"))
 

@@ -152,7 +152,9 @@ class Accounts(Struct, frozen=True, kw_only=True):
         entry = entry_of(found, namespace) if found else None
         own = space.spec.quota if space and space.spec.quota else SpaceBounds()
         ceiling = min([limit, *amounts(key, self.bounds.max, own.max)])
-        floor = max([0, *amounts(key, self.bounds.min, own.min)]) if space else 0
+        floor = (
+            max([0, *amounts(key, self.bounds.min, own.min)]) if space and not space.metadata.deletion_timestamp else 0
+        )
         seen = quota(there, key) if there else None
         marks = there.metadata.labels if there else {}
         return Holding(

@@ -62,22 +62,23 @@ def wanted(view: TenantView, space: Space, there: ResourceQuota | None) -> allow
 
 
 def share(view: TenantView, space: Space | None, key: str) -> Share:
-    """What a space may count on and not exceed of a pooled key. A namespace whose Space is gone counts on nothing."""
+    """What a space may count on and not exceed of a pooled key. A namespace whose Space is deleted or gone counts on nothing."""
     if space is None:
         return Share()
     ceiling = limit_of(key, allowance.hard(view, space)[key])
     weight = (space.spec.quota.weight if space.spec.quota else None) or 1
-    return Share(floor=min(ceiling, floor(view, space, key)), ceiling=ceiling, weight=weight)
+    least = 0 if space.metadata.deletion_timestamp else floor(view, space, key)
+    return Share(floor=min(ceiling, least), ceiling=ceiling, weight=weight)
 
 
 class Reckoned(Generic[T]):
-    """What follows for a space from its tenant and spec.quota alone. Many say nothing of their own: for those it is once."""
+    """What follows for a space from its tenant and spec.quota alone. Many say nothing of their own and stay: for those it is once."""
 
     def __init__(self, of: Callable[[Space], T]) -> None:
         self.of, self.usual = of, list[T]()
 
     def __call__(self, space: Space) -> T:
-        if space.spec.quota is not None:
+        if space.spec.quota is not None or space.metadata.deletion_timestamp:
             return self.of(space)
         if not self.usual:
             self.usual.append(self.of(space))

@@ -30,6 +30,7 @@ T = TypeVar("T", bound=Observed)
 
 SILENCE = 120.0  # seconds; API servers send a bookmark about every minute
 WATCH_SECONDS = (290, 590)
+UNMARKED_SECONDS = (60, 100)  # of a watch without bookmarks: over before it could be taken for a silent one
 BACKOFF_FIRST, BACKOFF_CAP = 0.2, 30.0
 HASTY = 1.0  # a watch that ends sooner and brought nothing counts as a failure
 INITIAL_END = "k8s.io/initial-events-end"
@@ -54,6 +55,8 @@ class Reflector(Generic[T]):
     healthy: the last attempt to list or watch went well; last_error: what did not, in words.
     on_quarantine(key, message): an object that cannot be decoded; its last good version stays in the store.
     streaming: the first list as a watch with initial events, where the server takes that (WatchList).
+    bookmarks: whether the server sends any. Of Events it sends none (it keeps no cache of them), so on a quiet cluster a
+    watch of them ends with nothing said, and its version is compacted away: neither is worth a word.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Reflector(Generic[T]):
         page: int = 500,
         silence: float = SILENCE,
         streaming: bool = False,
+        bookmarks: bool = True,
         on_quarantine: Callable[[str, str], None] | None = None,
         metrics: Metrics | None = None,
         name: str = "",
@@ -86,6 +90,7 @@ class Reflector(Generic[T]):
         self._page = page
         self._silence = silence
         self._streaming = streaming
+        self._bookmarks = bookmarks
         self._on_quarantine = on_quarantine
         self._version: str | None = None
         self._backoff = BACKOFF_FIRST
@@ -113,7 +118,8 @@ class Reflector(Generic[T]):
                     await self._pause(0.0)
             except Gone as error:
                 self._version = None
-                self._report(error)
+                if self._bookmarks:
+                    self._report(error)
                 await self._pause(0.0)
             except ApiError as error:
                 self._report(error)
@@ -185,7 +191,8 @@ class Reflector(Generic[T]):
 
     async def _consume(self, query: dict[str, str], initial: set[str] | None) -> None:
         """Takes in a watch. With `initial`, returns at the bookmark that ends the initial events."""
-        query |= {"allowWatchBookmarks": "true", "timeoutSeconds": str(random.randint(*WATCH_SECONDS))}  # noqa: S311 - spread
+        seconds = random.randint(*(WATCH_SECONDS if self._bookmarks else UNMARKED_SECONDS))  # noqa: S311 - spread
+        query |= {"allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         query |= {
             key: value for key, value in (("labelSelector", self._labels), ("fieldSelector", self._fields)) if value
         }

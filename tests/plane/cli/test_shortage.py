@@ -154,7 +154,7 @@ def test_why_tells_ceilings_from_floors_from_what_is_only_elsewhere(cluster):
     assert f"kubectl edit cosp tight -n {team.home}" in ceiling["advice"][0]
     assert ask(team.namespace("a"), 4, 0)["resources"][0]["verdict"] in ("fits", "moves")
     floors = ask(team.namespace("a"), 9, 1)
-    assert floors["reasons"] == ["pods: what is left is kept for other spaces by quota.space.min: greedy 15"]
+    assert floors["reasons"] == ["pods: what is left is kept for other spaces by their min: greedy 15"]
     assert ask(team.namespace("a"), 30, 1)["resources"][0]["verdict"] == "limit"
 
 
@@ -228,7 +228,8 @@ def test_why_is_asked_about_everything_that_makes_pods(cluster):
     given_pods(team, "a", 2)
     namespace = team.namespace("a")
     stateful = maker("apps/v1", "StatefulSet", "db", namespace, replicas=2, serviceName="db")
-    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "4Gi"}}}
+    storage = {"resources": {"requests": {"storage": "4Gi"}}}
+    claim = {"accessModes": ["ReadWriteOnce"], "storageClassName": "tin"} | storage
     stateful["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": claim}]
     batch = maker("batch/v1", "Job", "batch", namespace, parallelism=3)
     del batch["spec"]["selector"]

@@ -125,6 +125,18 @@ async def test_the_leash_holds_where_rbac_would_not(admin, installed, make_names
     await denied(
         almighty.merge(resource.NODES, "node-1", {"metadata": {"labels": {"a": "b"}}}, dry_run=True), "LEASH-3"
     )
+    # What is busy is looked at outside of tenants' namespaces alone; what is done to pods that run, everywhere.
+    foreign = await make_namespace()
+    spec = {"containers": [{"name": "c", "image": "registry.example.com/c:1"}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "namespace": "kube-system"}, "spec": spec}
+    await denied(almighty.create(resource.PODS, pod, dry_run=True), "COTENANT-LEASH-2", "CREATE pods")
+    await admin.create(resource.RESOURCE_QUOTAS, quota_in(foreign))
+    charge = almighty.merge(
+        resource.RESOURCE_QUOTAS, "q", {"status": {"used": {"pods": "0"}}}, foreign, subresource="status"
+    )
+    await denied(charge, "COTENANT-LEASH-2", "UPDATE resourcequotas")
+    shell = almighty.create(resource.PODS, {}, "kube-system", subresource="exec", name="any")
+    await denied(shell, "COTENANT-LEASH-2", "CONNECT pods")
 
 
 @pytest.mark.parametrize(

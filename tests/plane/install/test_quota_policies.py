@@ -105,7 +105,11 @@ WORKLOADS = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "c"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "c",
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
     },
 }
 
@@ -213,6 +217,14 @@ async def test_marks_of_strict_accounting_are_set_and_taken_off_by_cotenant_alon
     counter = admin.as_user("system:serviceaccount:kube-system:resourcequota-controller", ["system:masters"])
     await counter.replace(resource.RESOURCE_QUOTAS, found, subresource="status")
     await operator.merge(resource.RESOURCE_QUOTAS, "cotenant", gone, space)
+
+
+async def test_a_finalizer_on_the_quota_of_a_space_is_put_on_by_nobody_and_taken_off_by_anybody(admin, operator, space):
+    held, free = ({"metadata": {"finalizers": found}} for found in (["example.com/mine"], None))
+    await denied(admin.merge(resource.RESOURCE_QUOTAS, "cotenant", held, space), "COTENANT-QUOTA-4")
+    await operator.merge(resource.RESOURCE_QUOTAS, "cotenant", held, space)
+    await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", {"metadata": {"annotations": {"note": "y"}}}, space)
+    await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", free, space)
 
 
 async def test_marks_on_a_quota_that_is_not_ours_mean_nothing_and_are_nobodys_business(admin, operator, space):

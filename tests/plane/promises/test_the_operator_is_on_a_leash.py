@@ -13,6 +13,11 @@ EXAMPLES = {
     "ConfigMap": {"apiVersion": "v1", "kind": "ConfigMap"},
     "ResourceQuota": {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "1"}}},
     "LimitRange": {"apiVersion": "v1", "kind": "LimitRange", "spec": {"limits": [{"type": "Container"}]}},
+    "Pod": {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "spec": {"containers": [{"name": "c", "image": "registry.example/c:1"}]},
+    },
     "NetworkPolicy": {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": {"podSelector": {}}},
     "RoleBinding": {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -103,6 +108,8 @@ ALL = "get list watch create update patch delete"
         ("pods", "create update patch delete"),
         ("services", "create update patch delete"),
         ("persistentvolumeclaims", "create update patch delete"),
+        ("pods/status", "create update patch delete"),
+        ("pods/binding", "create update patch delete"),
         ("pods/log", ALL),
         ("pods/exec", ALL),
         ("nodes", ALL),

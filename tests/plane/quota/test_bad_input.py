@@ -115,7 +115,7 @@ def test_floors_that_add_up_to_more_than_the_limit_are_told(cluster):
     expect_condition(
         team.tenant,
         "FloorsExceedLimit",
-        "quota.space.min of 2 spaces adds up to pods 6, the tenant has 5; lower min or raise quota.hard",
+        "the min of 2 spaces adds up to pods 6, the tenant has 5; lower min or raise quota.hard",
         of="QuotaSynced",
     )
     # Nothing is exceeded for it.

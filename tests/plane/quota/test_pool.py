@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from cotenant.api.builtin import Manifest
 from installation import Answer
 from plane.quota.test_meter import told
 from vocabulary import (
@@ -56,6 +57,11 @@ def settled(team: Team, limit: int, *namespaces: str) -> bool:
 
 def pods(team: Team, *spaces: str) -> int:
     return sum(len(team.cluster.names("Pod", team.namespace(space))) for space in spaces)
+
+
+def service(name: str, namespace: str) -> Manifest:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 80}]}}
 
 
 def test_pods_of_all_spaces_together_stay_within_the_limit_and_reach_it(cluster):
@@ -157,6 +163,35 @@ def test_the_share_of_a_deleted_space_comes_back_when_its_namespace_is_gone(clus
 
     eventually(lambda: cluster.get("Namespace", space) is None, within=30)
     eventually(lambda: [one["space"] for one in ledger(team)["spec"]["entries"]] == [team.namespace("a")])
+
+
+def test_a_namespace_that_outlives_its_space_leaves_to_the_others_what_it_does_not_use(cluster):
+    team = given_tenant(cluster, "left", spaces=["a"], quota={"hard": {"services": 2}})
+    expect_ready(team, "a")
+    kept = given_space(team, "b")
+    expect_created(team.owner.apply(service("one", team.namespace("a"))))
+    assert hard(team, "b", "services") == 1
+
+    assert team.owner.kubectl("delete", "cosp", "b", "-n", team.home, "--wait=false").ok
+    eventually(lambda: team.owner.apply(service("two", team.namespace("a"))).ok, within=30)
+
+    assert (hard(team, "a", "services"), hard(team, "b", "services")) == (2, 0)
+    labels = ("cotenant.dev/tenant-", "cotenant.dev/space-")
+    assert cluster.admin.kubectl("label", "namespace", kept, *labels).ok
+    eventually(lambda: [one["space"] for one in ledger(team, "services")["spec"]["entries"]] == [team.namespace("a")])
+
+
+def test_where_services_are_made_there_is_room_for_the_next_one_as_long_as_the_tenant_has_any(cluster):
+    team = given_tenant(cluster, "silent", spaces=["a", "b", "c", "d"], quota={"hard": {"services": 4}})
+    expect_ready(team, "a", "b", "c", "d")
+    expect_created(team.owner.apply(service("s1", team.namespace("a"))))
+    eventually(lambda: hard(team, "a", "services") == 2)
+    # Longer than a space counts as being at work where little is left: nobody hears of a Service that was refused.
+    never(lambda: hard(team, "a", "services") != 2, during=4)
+    for number in (2, 3, 4):
+        made = service(f"s{number}", team.namespace("a"))
+        eventually(lambda made=made: team.owner.apply(made).ok, within=30)
+    expect_denied(team.owner.apply(service("s5", team.namespace("b"))), by="quota")
 
 
 def test_a_limit_lowered_below_use_gives_nothing_more_and_takes_nothing(cluster):

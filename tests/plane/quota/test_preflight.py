@@ -100,6 +100,7 @@ def test_no_space_opens_while_one_api_server_runs_no_policies_and_all_do_when_it
     team = given_tenant(uneven, "uneven", spaces=["dev"], ready=False, quota={"hard": {"pods": 4}})
 
     expect_condition(team.tenant, "QuotaNotStrict", f"on API server {lax}: no new space", of="QuotaSynced")
+    expect_condition(team.tenant, "QuotaNotStrict", f"on API server {lax}: no new space", of="PolicyEnforced")
     expect_condition(team.tenant, "AccountingNotProven", f"on API server {lax}, so", of="StrictAccounting")
     said = eventually(lambda: condition(team.space("dev"))[2])
     assert f"not in force on API server {lax}; if it stays: cotenant install" in said
@@ -110,5 +111,6 @@ def test_no_space_opens_while_one_api_server_runs_no_policies_and_all_do_when_it
     mend(uneven.plane)
     expect_ready(team, "dev")
     expect_condition(team.tenant, "Synced", of="QuotaSynced")
+    expect_condition(team.tenant, "Synced", of="PolicyEnforced")
     expect_condition(team.tenant, "Strict", of="StrictAccounting")
     assert uneven.names("RoleBinding", team.namespace("dev")) != set()

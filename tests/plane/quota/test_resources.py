@@ -33,9 +33,8 @@ def pod_of(**amounts: str) -> Manifest:
     return pod("", "", resources={"requests": named, "limits": named})
 
 
-def claim(size: str, of: str = "") -> Manifest:
-    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
-    spec |= {"storageClassName": of} if of else {}
+def claim(size: str, of: str = "tin") -> Manifest:
+    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": of, "resources": {"requests": {"storage": size}}}
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {}, "spec": spec}
 
 

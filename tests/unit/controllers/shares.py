@@ -48,3 +48,14 @@ async def uses(play: Play, space: str, amount: int) -> None:
     assert amount <= int(there["status"]["hard"]["pods"]), "refused"
     play.cluster.change("ResourceQuota", "cotenant", f"red-{space}", status={"used": {"pods": str(amount)}})
     await play.one("ledger", "red")
+
+
+def sets(
+    play: Play, space: str, replicas: int, *, refused: bool = False, kind: str = "ReplicaSet", **status: Any
+) -> None:
+    """A ReplicaSet of pods without requests."""
+    message = 'pods "w-x" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=1, limited: pods=1'
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    spec = {"replicas": replicas, "template": {"spec": {"containers": [{"resources": {}}]}}}
+    found = status | ({"conditions": [condition]} if refused else {})
+    play.cluster.put(kind, "w", f"red-{space}", spec=spec, status=found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +12,7 @@ from cotenant.api.workload import Denial
 from cotenant.controllers.denials import lean
 from cotenant.model.quantity import parse
 from unit.controllers.play import Play
-from unit.controllers.shares import allocated, hard, ledger, opened, total, uses
+from unit.controllers.shares import allocated, hard, ledger, opened, sets, total, uses
 
 
 async def test_where_all_is_given_away_it_looks_again_when_the_next_space_has_been_quiet_for_a_while(
@@ -238,17 +237,6 @@ WANTS = {
     "DaemonSet": ("status", "desiredNumberScheduled"),
 }
 """Where each kind says how many pods it wants."""
-
-
-def sets(
-    play: Play, space: str, replicas: int, *, refused: bool = False, kind: str = "ReplicaSet", **status: Any
-) -> None:
-    """A ReplicaSet of pods without requests."""
-    message = 'pods "w-x" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=1, limited: pods=1'
-    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
-    spec = {"replicas": replicas, "template": {"spec": {"containers": [{"resources": {}}]}}}
-    found = status | ({"conditions": [condition]} if refused else {})
-    play.cluster.put(kind, "w", f"red-{space}", spec=spec, status=found)
 
 
 async def test_a_workload_finds_its_quota_before_its_pods_come(play: Play) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from cotenant.api.meta import Condition
 from cotenant.judge.accounts import remarks
+from cotenant.judge.chain import ALSO
 from cotenant.model.accounts import Accounts
 from unit.judge.books import NOW, books
 
@@ -55,3 +56,10 @@ def test_what_the_tenant_says_of_itself_is_passed_on() -> None:
 
     assert said("FloorsExceedLimit") == ["QuotaSynced is False, FloorsExceedLimit: lower min"]
     assert said("Converging") == said("Synced", "True") == []
+
+
+def test_what_is_wrong_besides_is_passed_on_where_the_figures_say_the_rest() -> None:
+    message = ALSO.join(["pods: 4 used, limit 2", "KeyNotCounted: Kubernetes does not count count/x"])
+    condition = Condition(type="QuotaSynced", status="False", reason="Converging", message=message)
+    (found,) = remarks(books({"a": (1, 5, 5)}, conditions=(condition,)))
+    assert found.text.endswith("; also KeyNotCounted: Kubernetes does not count count/x")

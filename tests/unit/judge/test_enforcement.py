@@ -35,6 +35,7 @@ ENFORCED = {
     "nodes.pool",
     "nodes.tolerations",
     "services.types",
+    "services.loadBalancerClasses",
     "ingress.classes",
     "ingress.hosts",
     "storage.classes",

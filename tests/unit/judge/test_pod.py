@@ -128,6 +128,20 @@ def test_a_pod_that_exists_was_admitted() -> None:
     assert [(one.key, one.asked) for one in found.rooms] == [("pods", 1)]
 
 
+def test_pods_that_are_missing_and_an_update_that_stands_still_ask_for_more_once() -> None:
+    plan = rollout({"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}, 6)
+    found = asked(accounts=TIGHT, wants=6, rollout=plan)
+    assert found.stuck
+    assert [one for one in found.advice if "spec.quota.hard" in one] == [
+        "ask an administrator for spec.quota.hard pods: 23 or more"
+    ]
+    assert found.advice[0] == "delete what is not needed: cotenant top red"
+    assert len(found.advice) == 3
+
+    calm = asked(accounts=TIGHT, wants=6, rollout=rollout({"rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}}, 6))
+    assert "ask an administrator for spec.quota.hard pods: 22 or more" in calm.advice
+
+
 def test_a_rolling_update_is_held_against_what_can_be_had() -> None:
     assert rolling(ROOMY) == "a rolling update needs 1 pod more for a while (maxSurge): it fits"
     slow = rolling(TIGHT)

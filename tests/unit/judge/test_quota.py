@@ -118,6 +118,26 @@ def test_a_quota_that_is_exceeded_is_named_with_its_numbers() -> None:
     assert found.message == "namespace red-dev uses pods 7, 5 allowed; nothing is evicted"
 
 
+def test_what_lasts_is_named_beside_what_comes_first() -> None:
+    unknown = {key: value for key, value in right(pods="6").items() if key != "services.nodeports"}
+    both = judged(PODS, quota("red-dev", right(), unknown))
+    assert (both.reason, both.status) == ("QuotaExceeded", "False")
+    assert both.message.startswith("namespace red-dev uses pods 6, 5 allowed; nothing is evicted; also KeyNotCounted: ")
+    assert both.message.count("QuotaExceeded") == 0
+
+    lowered = judged(PODS, quota("red-dev", right(), unknown), ledgers={"pods": ledger("pods", 6)})
+    assert lowered.reason == "Converging"
+    assert "; also QuotaExceeded: " in lowered.message
+    assert "; also KeyNotCounted: " in lowered.message
+
+
+def test_what_is_in_order_or_not_known_names_nothing_else() -> None:
+    odd = quota("red-dev", right(), {"pods": "9"})
+    assert judged({"profile": "gold"}, odd, view=None).message == "the rules are not known"
+    assert judged({}, odd).message == "spec.quota.hard is empty"
+    assert judged(PODS, odd, ledgers={}).message == "the ledger of pods is being made"
+
+
 def test_a_space_that_holds_less_than_the_tenant_may_is_in_order() -> None:
     part = ledger("pods", 5, entries=[{"space": "red-dev", "allocation": 2}])
     assert judged(PODS, quota("red-dev", right(pods="2")), ledgers={"pods": part}).reason == "Synced"

@@ -19,7 +19,7 @@ CASES: list[tuple[str, Accounts, int, str, str]] = [
         books({"a": (8, 10, 10), "b": (1, 10, 10)}, own=MIN),
         5,
         "floors",
-        "kept for other spaces by quota.space.min: b 7",
+        "kept for other spaces by their min: b 7",
     ),
     ("its own ceiling", books({"a": (8, 8, 8)}, own={"a": {"max": {"pods": 9}}}), 2, "ceiling", "9 at most and uses 8"),
     (

@@ -110,3 +110,11 @@ def test_the_generation_judged_is_written_down() -> None:
 def test_a_space_that_goes_says_so_whatever_else_is_wrong() -> None:
     found = judged(space_snapshot(view=None, tenant_exists=False), farewell=Finding("WaitsForRelease", "m"))
     assert found.conditions[0].reason == "WaitsForRelease"
+
+
+def test_a_space_that_is_left_without_a_share_says_so_unless_it_goes() -> None:
+    empty = quota("red-dev", {"pods": "0", "services.loadbalancers": "0", "services.nodeports": "0"})
+    of = tenant(quota={"hard": {"pods": 5}})
+    assert judged(whole(of=of, quota=empty)).conditions[1].reason == "NoShare"
+    going = space(about={"deletionTimestamp": GONE})
+    assert judged(whole(one=going, of=of, quota=empty)).conditions[1].reason == "Synced"

@@ -87,6 +87,7 @@ ANSWERS: list[tuple[str, str, str, TenantStatus]] = [
     ("PolicyEnforced", "False", "NotEnforced", judged(whole({"nodes": {"dedicated": True}}))),
     ("PolicyEnforced", "False", "NotRefused", judged(whole({"enforcement": "warn"}))),
     ("PolicyEnforced", "False", "GlassBroken", judged(whole(glass="7 policies only audit until then: outage"))),
+    ("PolicyEnforced", "False", "QuotaNotStrict", judged(whole(fenced=False, unfenced=("10.0.0.7:443",)))),
     ("PolicyEnforced", "False", "PolicyMissing", judged(whole(lapse="policy cotenant-pods is missing"))),
     ("PolicyEnforced", "Unknown", "ProfileNotFound", judged(whole({"profile": "gold"}, view=None))),
     ("QuotaSynced", "True", "NoQuota", judged(whole())),

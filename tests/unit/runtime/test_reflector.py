@@ -211,6 +211,23 @@ async def test_6_a_silent_connection_is_dropped_and_resumed(client: Client, endp
     assert watched.store.synced
 
 
+async def test_where_no_bookmarks_come_a_watch_ends_before_it_counts_as_silent_and_is_begun_again_without_a_word(
+    client: Client, endpoint: Endpoint
+) -> None:
+    expired = Stream((event("ERROR", status(410, "Expired")),))
+    quiet, seen = Stream(()), Stream((event("ADDED", namespace("a", "12")),))
+    endpoint.play(listing("5"), seen, expired, listing("9", namespace("b")), quiet, HANG)
+    with structlog.testing.capture_logs() as said:
+        async with running(client, bookmarks=False) as watched:
+            await endpoint.until(lambda: len(watches(endpoint)) == 4)
+            assert watched.reflector.healthy
+
+    assert all(int(query["timeoutSeconds"]) < module.SILENCE for query in watches(endpoint))
+    assert [query["resourceVersion"] for query in watches(endpoint)] == ["5", "12", "9", "9"]
+    assert watched.names == "b"
+    assert "watch broken" not in [one["event"] for one in said]
+
+
 async def test_7_a_line_of_many_megabytes_is_a_line(client: Client, endpoint: Endpoint) -> None:
     large = namespace("a", "6", note="x" * 8_000_000)
     endpoint.play(listing("5"), Stream((event("ADDED", large), event("ADDED", namespace("b", "7"))), then="hang"))

@@ -62,13 +62,21 @@ def guard(client: Client) -> Canary:
     return Canary("cotenant-guard", ("COTENANT-GUARD",), lambda: fresh.create(resource.SPACES, space, dry_run=True))
 
 
-def leash(client: Client, platform: Platform) -> Canary:
-    """The operator in a namespace that is not its business. Its group here is almighty: only the leash can refuse."""
+def leashes(client: Client, platform: Platform) -> tuple[Canary, ...]:
+    """The operator in a namespace that is not its business, once for each binding of its leash.
+
+    Its group here is almighty: only the leash can refuse.
+    """
     operator = client.apart(each=True).as_user(platform.operator, ["system:masters"])
-    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME, "namespace": "default"}}
-    return Canary(
-        "cotenant-leash", ("COTENANT-LEASH",), lambda: operator.create(resource.CONFIG_MAPS, settings, dry_run=True)
+    metadata = {"name": NAME, "namespace": "default"}
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    # The API server asks its policies before it looks for the pod, which there is not.
+    bound = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": {"kind": "Node", "name": NAME}}
+    tried: tuple[Callable[[], Awaitable[Any]], ...] = (
+        lambda: operator.create(resource.CONFIG_MAPS, settings, dry_run=True),
+        lambda: operator.create(resource.PODS, bound, subresource="binding", name=NAME, dry_run=True),
     )
+    return tuple(Canary("cotenant-leash", ("COTENANT-LEASH",), attempt) for attempt in tried)
 
 
 async def prove(canary: Canary, *, denials: int = DENIALS, seconds: float = 30.0) -> None:

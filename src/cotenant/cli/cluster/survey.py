@@ -210,12 +210,12 @@ async def _policies(client: Client, facts: Facts) -> None:
             return
         facts.policies[name] = "missing" if policy is None else _binding(name, binding)
         facts.lifted += lifted([policy] if policy else [])
-    for canary in (proof.leash(client, Platform()), proof.guard(client)):
+    for canary in (*proof.leashes(client, Platform()), proof.guard(client)):
         if facts.policies[canary.policy] != "bound":
             continue
         try:
             await proof.prove(canary, denials=3, seconds=3.0)
-            facts.denies[canary.policy] = True
+            facts.denies.setdefault(canary.policy, True)
         except proof.NotProven as reason:
             if reason.tried:
                 facts.denies[canary.policy] = False

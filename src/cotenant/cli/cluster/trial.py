@@ -31,6 +31,7 @@ KINDS = (
     resource.STATEFUL_SETS,
     resource.DAEMON_SETS,
     resource.REPLICA_SETS,
+    resource.REPLICATION_CONTROLLERS,
     CRON_JOBS,
     resource.JOBS,
     resource.PODS,

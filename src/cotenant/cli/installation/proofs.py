@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cotenant.cli.cluster import observers, settled
 from cotenant.cli.cluster.canaries import ROUTES, Ground, canaries, ground
-from cotenant.cli.cluster.proof import NAME, Canary, NotProven, guard, leash, prove
+from cotenant.cli.cluster.proof import NAME, Canary, NotProven, guard, leashes, prove
 from cotenant.cli.cluster.survey import listed
 from cotenant.cli.installation.applier import Progress
 from cotenant.kube.client import Client
@@ -25,7 +25,8 @@ async def denials(client: Client, platform: Platform, progress: Progress) -> tup
     progress("guard of Spaces: denies")
     unproven: tuple[str, ...] = ()
     try:
-        await prove(leash(client, platform))
+        for one in leashes(client, platform):
+            await prove(one)
         progress("leash of the operator: denies")
     except NotProven as reason:
         progress(f"leash of the operator: not proven ({reason})")

@@ -10,7 +10,7 @@ from cotenant.model.escrow.protocol import Intent
 from cotenant.model.escrow.rebuild import Rebuild
 from cotenant.model.escrow.resize import Resize
 from cotenant.model.escrow.settle import Settle
-from cotenant.model.escrow.values import Entry, Ledger, Limit, Quota
+from cotenant.model.escrow.values import MOST, Entry, Ledger, Limit, Quota
 
 
 def plan_repairs(
@@ -30,7 +30,8 @@ def plan_repairs(
         one = retire_or_mend(entry, quotas.get(entry.space), limit.amount, entry.space in gone, converging)
         found += [one] if one is not None else []
     known = {entry.space for entry in ledger.entries}
-    newcomers = sorted(quotas.keys() - known - set(gone))
+    # Who finds no room in the ledger waits until another has left it.
+    newcomers = sorted(quotas.keys() - known - set(gone))[: max(0, MOST - len(known))]
     return found + [Grow(space, 0, limit.amount, admit=True) for space in newcomers]
 
 

@@ -16,20 +16,40 @@ from cotenant.render.install.values import Manifest, manifest
 
 LEASH = "cotenant-leash"
 GUARD = "cotenant-guard"
+BUSY = ("pods", "pods/binding", "pods/status", "resourcequotas/status")
+"""Core resources whose writes are the hottest of a cluster: the leash looks at them outside of tenants' namespaces alone.
+
+In those it has nothing to say about them. Each look costs a create, and the charge of each create, for everybody.
+"""
 _API = "admissionregistration.k8s.io/v1"
 
 
 def policies(platform: Platform) -> list[Manifest]:
     """Both policies with their bindings."""
-    return [*_policy(LEASH, _leash(platform)), *_policy(GUARD, _guard(platform))]
-
-
-def _policy(name: str, spec: Manifest) -> list[Manifest]:
     return [
-        manifest(_API, "ValidatingAdmissionPolicy", name, spec={"failurePolicy": "Fail", **spec}),
-        manifest(
-            _API, "ValidatingAdmissionPolicyBinding", name, spec={"policyName": name, "validationActions": ["Deny"]}
-        ),
+        _policy(LEASH, _leash(platform)),
+        *_leashes(),
+        _policy(GUARD, _guard(platform)),
+        _binding(GUARD, GUARD),
+    ]
+
+
+def _policy(name: str, spec: Manifest) -> Manifest:
+    return manifest(_API, "ValidatingAdmissionPolicy", name, spec={"failurePolicy": "Fail", **spec})
+
+
+def _binding(name: str, policy: str, **spec: Manifest) -> Manifest:
+    said = {"policyName": policy, "validationActions": ["Deny"], **spec}
+    return manifest(_API, "ValidatingAdmissionPolicyBinding", name, spec=said)
+
+
+def _leashes() -> list[Manifest]:
+    """Two bindings that together leave out what is busy in tenants' namespaces. The narrow one is first: no gap between."""
+    busy = {"apiGroups": [""], "apiVersions": ["*"], "operations": ["*"], "resources": list(BUSY)}
+    elsewhere = {"matchExpressions": [{"key": keys.TENANT, "operator": "DoesNotExist"}]}
+    return [
+        _binding(f"{LEASH}-busy", LEASH, matchResources={"resourceRules": [busy], "namespaceSelector": elsewhere}),
+        _binding(LEASH, LEASH, matchResources={"excludeResourceRules": [busy]}),
     ]
 
 
@@ -48,7 +68,9 @@ def _leash(platform: Platform) -> Manifest:
     asked = "request.operation + ' ' + request.resource.resource"
     own = f"variables.place == '{platform.namespace}'"
     return {
-        "matchConstraints": {"resourceRules": [_resources("*", ["CREATE", "UPDATE", "DELETE", "CONNECT"], "*/*")]},
+        "matchConstraints": {
+            "resourceRules": [_resources("*", ["CREATE", "UPDATE", "DELETE", "CONNECT"], "*/*")],
+        },
         "matchConditions": [
             {"name": "the-operator", "expression": f"request.userInfo.username == '{platform.operator}'"}
         ],

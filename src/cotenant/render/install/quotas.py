@@ -179,6 +179,8 @@ def _keep() -> list[Manifest]:
         f"{one}.metadata.?managedFields.orValue([]).filter(m, m.?subresource.orValue('') == 'status').map(m, m.time)"
         for one in ("object", "oldObject")
     )
+    # Whose finalizer nobody takes off would keep the namespace from ending, and with it the share from coming back.
+    ends = "object.metadata.?finalizers.orValue([]).all(f, f in oldObject.metadata.?finalizers.orValue([]))"
     return [
         _denial(
             "!variables.stranger || request.operation != 'CREATE'",
@@ -187,7 +189,7 @@ def _keep() -> list[Manifest]:
         ),
         _denial(
             f"!variables.stranger || request.operation != 'UPDATE' || !({ours}) || "
-            f"(!({status}) && object.spec == oldObject.spec && {same} && {times})",
+            f"(!({status}) && object.spec == oldObject.spec && {same} && {ends} && {times})",
             "'COTENANT-QUOTA-4: ResourceQuota ' + request.name + ' is written by cotenant alone, which gives each space "
             "what it needs; change spec.quota of the Tenant or of the Space'",
         ),

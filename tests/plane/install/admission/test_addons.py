@@ -200,6 +200,56 @@ async def test_its_legitimate_neighbour_passes(place, case):
     passes(await place.ask(plural, body(plural, spec)))
 
 
+KEPT = {"cotenant.dev/protected": "true"}
+OURS = {"app.kubernetes.io/managed-by": "cotenant"}
+STAINED: dict[str, tuple[str, Manifest, str]] = {
+    "a token without end": (
+        "externalsecrets", {"target": {"template": {"type": "kubernetes.io/service-account-token"}}}, "service-account-token"),
+    "a mark": ("externalsecrets", {"target": {"template": {"metadata": {"labels": KEPT}}}}, "cotenant.dev/protected"),
+    "a note": ("externalsecrets", {"target": {"template": {"metadata": {"annotations": KEPT}}}}, "cotenant.dev/protected"),
+    "our name": ("externalsecrets", {"target": {"template": {"metadata": {"labels": OURS}}}}, "managed-by"),
+    "our name, filled in": (
+        "externalsecrets",
+        {"target": {"template": {"metadata": {"labels": {"app.kubernetes.io/managed-by": "{{ .x }}"}}}}}, "managed-by"),
+    "labels that nobody sees": (
+        "externalsecrets", {"target": {"template": {"templateFrom": [{"target": "Labels", "literal": "x"}]}}},
+        "templateFrom.target"),
+    "a finalizer": (
+        "externalsecrets", {"target": {"template": {"metadata": {"finalizers": ["example.com/x"]}}}}, "finalizers"),
+    "something else": (
+        "externalsecrets", {"target": {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}, "target.manifest"),
+    "a mark of a certificate": (
+        "certificates", certificate("app.acme.example.com", secretTemplate={"labels": KEPT}), "cotenant.dev/protected"),
+    "our name on a certificate": (
+        "certificates", certificate("app.acme.example.com", secretTemplate={"annotations": OURS}), "managed-by"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STAINED)
+async def test_a_secret_that_an_add_on_makes_is_a_plain_one(place, case):
+    plural, spec, word = STAINED[case]
+    own = {"secretStoreRef": store("SecretStore")} if plural == "externalsecrets" else {}
+
+    refused(await place.ask(plural, body(plural, own | spec)), "COTENANT-ADDON-8", word)
+    passes(await place.ask(plural, body(plural, own | spec), by=place.admin))
+
+
+async def test_so_is_one_with_the_labels_of_its_author_and_plain_labels_pass(place):
+    own = {"secretStoreRef": store("SecretStore")}
+    metadata = {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": {"a": "{{ .b }}"}}
+    template = {"type": "Opaque", "metadata": metadata, "templateFrom": [{"configMap": {"name": "c"}}]}
+    labelled = body("externalsecrets", own) | {"metadata": {"name": "worn", "labels": KEPT}}
+
+    refused(await place.ask("externalsecrets", labelled), "COTENANT-ADDON-8", "cotenant.dev/protected")
+    plain = body("externalsecrets", own | {"target": {"template": template}}) | {
+        "metadata": {"name": "worn", **metadata}
+    }
+    passes(await place.ask("externalsecrets", plain, dry=False))
+    how = {"name": "worn", "method": "PATCH", "content_type": "application/merge-patch+json"}
+    refused(await place.ask("externalsecrets", {"metadata": {"labels": KEPT}}, **how), "COTENANT-ADDON-8")
+    passes(await place.ask("externalsecrets", {"metadata": {"labels": {"a": "b"}}}, **how))
+
+
 def devices(version: str, *requests: Manifest) -> Manifest:
     """What a claim says, as the version has it: from v1beta2 on what is asked for lies in `exactly`."""
     flat = [

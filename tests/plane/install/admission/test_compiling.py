@@ -95,7 +95,10 @@ def largest() -> Manifest:
             "allowExec": True,
         },
         "nodes": {"pool": "p" * 63, "dedicated": True, "tolerations": words(50, 317)},
-        "services": {"types": ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]},
+        "services": {
+            "types": ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"],
+            "loadBalancerClasses": [f"{word}/{'n' * 63}" for word in words(50, 253)],
+        },
         "ingress": {"classes": words(50, 253), "hosts": [f"*.{word}" for word in words(100, 251)]},
         "storage": {"classes": words(50, 253)},
         "serviceAccounts": {"iamRoles": arns},
@@ -163,7 +166,11 @@ def requests() -> dict[str, tuple[str, Manifest]]:
             "services",
             {
                 "metadata": {"annotations": {"external-dns.alpha.kubernetes.io/hostname": ",".join(hosts)}},
-                "spec": {"type": "ExternalName", "externalName": "x.example.com"},
+                "spec": {
+                    "type": "LoadBalancer",
+                    "loadBalancerClass": policy["services"]["loadBalancerClasses"][-1],
+                    "ports": [{"port": 80}],
+                },
             },
         ),
         "cotenant-ingresses": ("ingresses", ingress),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from plane.install.admission.conftest import STRICT
 from plane.install.admission.place import Manifest, passes, refused
 
 pytestmark = pytest.mark.cluster
@@ -37,6 +40,7 @@ SERVICES = {
     "a security group without a name": (service({f"{LB}security-groups": ""}), "COTENANT-SERVICE-3", "security-groups"),
     "a security group": (service({f"{LB}security-groups": "sg-1"}), "COTENANT-SERVICE-3", "security-groups"),
     "one that is not known": (service({f"{LB}of-tomorrow": "x"}), "COTENANT-SERVICE-3", "of-tomorrow"),
+    "a log-in for an Ingress": (service({f"{ALB}auth-type": "cognito"}), "COTENANT-SERVICE-3", "auth-type"),
     "a name of others": (
         service({DNS: "www.example.com"}),
         "COTENANT-SERVICE-4",
@@ -53,6 +57,7 @@ GOOD_SERVICES = {
     "plain": service(),
     "headless": service(clusterIP="None"),
     "LoadBalancer": service({f"{LB}scheme": "internal", f"{LB}type": "external"}, type="LoadBalancer"),
+    "target groups of an Ingress": service({f"{ALB}healthcheck-path": "/live", f"{ALB}target-type": "ip"}),
     "its own names": service({DNS: "a.acme.example.com, acme.example.org"}),
     "notes of its own": service({"team": "blue", "example.com/service.beta": "x"}),
 }
@@ -150,6 +155,33 @@ async def test_a_service_does_not_become_afterwards_what_it_may_not_be(strict):
         refused(answer, rule)
     for patch in ({"spec": {"selector": {"c": "d"}}}, {"metadata": {"labels": {"team": "blue"}}}):
         passes(await strict.ask("services", patch, name="web", method="PATCH", content_type=MERGE))
+
+
+async def test_the_controller_of_a_load_balancer_is_one_that_the_tenant_may_name_where_it_says_so(strict, make_place):
+    """Where no such list is, any is."""
+    nlb, public = "service.k8s.aws/nlb", "example.com/public"
+    passes(await strict.ask("services", service(type="LoadBalancer", loadBalancerClass=public)))
+    place = await make_place(
+        "admission-balancers", STRICT | {"services": STRICT["services"] | {"loadBalancerClasses": [nlb]}}
+    )
+    async with asyncio.timeout(20):
+        while not (await place.ask("services", service())).ok:
+            await asyncio.sleep(0.05)
+
+    refused(
+        await place.ask("services", service(type="LoadBalancer", loadBalancerClass=public)),
+        "COTENANT-SERVICE-5",
+        public,
+        nlb,
+    )
+    refused(await place.ask("services", service(type="LoadBalancer")), "COTENANT-SERVICE-5", "loadBalancerClass none")
+    balanced = service(type="LoadBalancer", loadBalancerClass=nlb) | {"metadata": {"name": "balanced"}}
+    passes(await place.ask("services", balanced, dry=False))
+    passes(await place.ask("services", service() | {"metadata": {"name": "plain"}}, dry=False))
+    how = {"method": "PATCH", "content_type": MERGE}
+    passes(await place.ask("services", {"spec": {"selector": {"c": "d"}}}, name="balanced", **how))
+    other = {"spec": {"type": "LoadBalancer", "loadBalancerClass": public}}
+    refused(await place.ask("services", other, name="plain", **how), "COTENANT-SERVICE-5")
 
 
 async def test_what_breaks_a_rule_already_can_still_be_let_go_of(strict, operator, make_place):

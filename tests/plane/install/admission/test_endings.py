@@ -72,10 +72,18 @@ async def test_row_19_no_finalizer_of_a_members_own_on_anything_that_it_makes(st
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"), [("Namespace", "v1"), ("Tenant", "cotenant.dev/v1alpha1"), ("Space", "cotenant.dev/v1alpha1")]
+    ("kind", "version"),
+    [
+        ("Namespace", "v1"),
+        ("Tenant", "cotenant.dev/v1alpha1"),
+        ("Space", "cotenant.dev/v1alpha1"),
+        ("Node", "v1"),
+        ("PersistentVolume", "v1"),
+        ("ClusterRole", "rbac.authorization.k8s.io/v1"),
+    ],
 )
 @pytest.mark.parametrize("what", ["configmaps", "pods"])
-async def test_row_19_nor_does_anything_block_the_deletion_of_tenants_and_namespaces(strict, what, kind, version):
+async def test_row_19_nor_does_anything_block_the_deletion_of_what_belongs_to_the_cluster(strict, what, kind, version):
     refused(await strict.ask(what, THINGS[what] | {"metadata": owned(kind, version)}), "COTENANT-OBJECT-1", kind)
     passes(await strict.ask(what, THINGS[what] | {"metadata": owned(kind, version, blocks=False)}))
     passes(await strict.ask(what, THINGS[what] | {"metadata": owned("ReplicaSet", "apps/v1")}))

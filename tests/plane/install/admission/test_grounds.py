@@ -161,19 +161,39 @@ async def test_a_space_policy_that_is_no_such_thing_is_refused_by_its_schema(str
         assert answer.status == 422, (broken, answer)
 
 
-async def test_a_namespace_ends_although_its_space_policy_is_gone_first(make_place, admin, operator):
+async def test_what_needs_no_space_policy_holds_without_one_and_the_namespace_ends(make_place, admin, operator):
     place = await make_place("admission-ending", FREE)
     await patience(place)
     service = {"metadata": {"name": "held", "finalizers": ["example.com/mine"]}, "spec": {"ports": [{"port": 80}]}}
     passes(await place.ask("services", service, dry=False, by=admin))
+    # By it eve keeps her rights for as long as it lasts.
+    right = {"name": "all", "method": "PATCH", "content_type": MERGE, "by": admin, "dry": False}
+    passes(await place.ask("rolebindings", {"metadata": {"finalizers": ["example.com/mine"]}}, **right))
+    passes(await place.ask("roles", {"metadata": {"finalizers": ["example.com/mine"]}}, **right))
+    how = {"name": "held", "method": "PATCH", "content_type": MERGE}
+    forged = {"spec": {"externalIPs": ["203.0.113.1"]}}
+    noted = {"metadata": {"annotations": {"service.beta.kubernetes.io/aws-load-balancer-security-groups": "sg-0b"}}}
+
+    passes(await place.ask("spacepolicies", name="policy", method="DELETE", by=operator, dry=False))
+    async with asyncio.timeout(20):
+        while "no params found" not in (await place.ask("pods", bare())).message:
+            await asyncio.sleep(0.05)
+    refused(await place.ask("services", forged, **how), "COTENANT-SERVICE-2", "203.0.113.1")
+
     await admin.delete(resource.NAMESPACES, place.namespace)
     async with asyncio.timeout(20):
-        while (await place.ask("spacepolicies", name="policy", method="GET", dry=False, by=admin)).ok:
+        while (answer := await place.ask("services", noted, **how)).ok:
             await asyncio.sleep(0.05)
+    refused(answer, "COTENANT-RIGHT-10", place.namespace)
+    refused(await place.ask("services", {"spec": {"selector": {"app": "x"}}}, **how), "COTENANT-RIGHT-10")
+    refused(await place.ask("services", forged, **how), "COTENANT-SERVICE-2")
+    passes(await place.ask("services", {"metadata": {"labels": {"a": "b"}}}, **how))
+    passes(await place.ask("services", noted, by=admin, **how))
 
     release = {"metadata": {"finalizers": None}}
-    passes(await place.ask("services", release, name="held", method="PATCH", content_type=MERGE, by=admin, dry=False))
-
+    passes(await place.ask("services", release, by=admin, dry=False, **how))
+    for what in ("rolebindings", "roles"):
+        passes(await place.ask(what, release, **right))
     async with asyncio.timeout(30):
         while True:
             try:

@@ -8,6 +8,7 @@ from plane.install.admission.conftest import FREE, STRICT, ready
 from plane.install.admission.place import bare, image, passes, pod, refused, template
 
 pytestmark = pytest.mark.cluster
+MERGE = "application/merge-patch+json"
 POOL = "node-restriction.kubernetes.io/cotenant-pool"
 WORKLOADS = (
     "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "replicationcontrollers", "podtemplates",
@@ -118,6 +119,27 @@ async def test_a_tenant_without_rules_has_only_those_that_are_built_in(free, cla
 @pytest.mark.parametrize("key", ["node-role.kubernetes.io/control-plane", "CriticalAddonsOnly", POOL])
 async def test_node_02_without_a_pool_nobody_tolerates_a_pool_or_the_control_plane(free, key):
     refused(await free.ask("pods", bare(tolerations=[{"key": key, "operator": "Exists"}])), "COTENANT-POD-5", key)
+
+
+async def test_a_name_that_external_dns_is_asked_for_by_a_pod_or_template_is_the_tenants(strict):
+    """external-dns reads pods with --source=pod."""
+    note = "external-dns.alpha.kubernetes.io/hostname"
+    for name, ours in (
+        ("www.example.com", False),
+        ("a.acme.example.com, www.example.com", False),
+        ("a.acme.example.com", True),
+    ):
+        named = {"metadata": {"annotations": {note: name}}}
+        deployed = template("deployments", pod())
+        deployed["spec"]["template"]["metadata"] |= named["metadata"]
+        for what, body in (("pods", pod() | named), ("deployments", deployed)):
+            answer = await strict.ask(what, body)
+            passes(answer) if ours else refused(answer, "COTENANT-POD-20", "www.example.com", "*.acme.example.com")
+    passes(await strict.ask("pods", pod() | {"metadata": {"name": "named"}}, dry=False))
+    for name in ("www.example.com", "a.acme.example.com"):
+        noted = {"metadata": {"annotations": {note: name}}}
+        answer = await strict.ask("pods", noted, name="named", method="PATCH", content_type=MERGE)
+        passes(answer) if name.startswith("a.") else refused(answer, "COTENANT-POD-20")
 
 
 async def test_node_06_without_a_list_the_classes_of_the_system_stay_closed(free, classes):

@@ -288,7 +288,12 @@ async def test_vol_06_nobody_says_which_directory_of_a_shared_file_system_is_mou
 
 CLAIMS = {
     "VOL-05 another class": (claim(storageClassName="io2"), "COTENANT-VOLUME-1", "io2", "gp3"),
-    "VOL-05 no class": (claim(storageClassName=None), "COTENANT-VOLUME-1", "StorageClass none", "gp3"),
+    "VOL-02 no class": (
+        claim(storageClassName=None),
+        "COTENANT-VOLUME-3",
+        "the claim has no StorageClass and takes any volume without one",
+        "name a class in spec.storageClassName",
+    ),
     "VOL-02 an empty class, for what somebody made by hand": (claim(storageClassName=""), "COTENANT-VOLUME-3"),
     "VOL-02 by a selector": (claim(selector={"matchLabels": {"team": "b"}}), "COTENANT-VOLUME-3"),
     "VOL-05 the old annotation": (
@@ -327,6 +332,17 @@ async def test_vol_02_nor_is_the_volume_named_afterwards(strict):
 
     refused(await strict.ask("persistentvolumeclaims", {"spec": {"volumeName": "pv-of-b"}}, **how), "COTENANT-VOLUME-3")
     passes(await strict.ask("persistentvolumeclaims", {"metadata": {"labels": {"a": "b"}}}, **how))
+
+
+async def test_vol_02_without_a_default_class_a_claim_that_names_none_is_refused_and_one_that_waits_may_change(free):
+    """With a default class Kubernetes writes it into the claim before any policy looks."""
+    none = claim(storageClassName=None) | {"metadata": {"name": "waiting"}}
+    refused(await free.ask("persistentvolumeclaims", none), "COTENANT-VOLUME-3", "has no StorageClass")
+    passes(await free.ask("persistentvolumeclaims", none, by=free.admin, dry=False))
+    how = {"name": "waiting", "method": "PATCH", "content_type": MERGE}
+
+    passes(await free.ask("persistentvolumeclaims", {"metadata": {"annotations": {"a": "b"}}}, **how))
+    passes(await free.ask("persistentvolumeclaims", {"spec": {"storageClassName": "gp3"}}, **how))
 
 
 async def test_vol_02_nor_is_the_class_taken_off_by_the_old_annotation(free):

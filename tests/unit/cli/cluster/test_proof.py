@@ -108,8 +108,8 @@ def test_every_binding_is_tried_by_somebody() -> None:
         claims(nobody, nobody, "x"),
     ]
     tried = {one.removeprefix("with binding '").partition("'")[0] for each in found for one in each.words}
-    # The two that are tried first, each by a canary of its own; and the one that acts only while an operator counts, who tries it.
-    tried |= {"cotenant-leash", "cotenant-guard", "cotenant-strict"}
+    # Leash and guard, which are tried first, by canaries of their own; and the one that acts only while an operator counts, who tries it.
+    tried |= {"cotenant-leash", "cotenant-leash-busy", "cotenant-guard", "cotenant-strict"}
     bindings = {one["metadata"]["name"] for one in deny(Platform()) if one["kind"].endswith("Binding")}
     assert tried | {name for name in bindings if name.endswith("-observe")} == bindings
     assert not {name for name in tried if name.endswith("-observe")}

@@ -6,6 +6,7 @@ import pytest
 
 from cotenant.cli.cluster.trial import KINDS, again, controlled
 from cotenant.cli.plan import tightened
+from cotenant.controllers.world import WORKLOADS
 
 BY_KIND = {one.kind: one for one in KINDS}
 METADATA = {
@@ -44,6 +45,10 @@ def test_what_the_control_plane_wrote_into_an_object_is_not_asked_for(kind, spec
     assert found["metadata"] == {"name": "x", "namespace": "red-dev", "labels": {"a": "b"}}
     assert "status" not in found
     assert (found["apiVersion"], found["kind"]) == (BY_KIND[kind].api_version, kind)
+
+
+def test_every_workload_that_cotenant_looks_ahead_for_is_asked_for():
+    assert set(WORKLOADS) <= BY_KIND.keys()
 
 
 def test_an_object_without_a_spec_is_asked_for_as_it_is():

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from cotenant.api.scalars import SOFT_IDS
 from cotenant.cli.view.admission import page
@@ -15,7 +16,7 @@ from cotenant.render.install import deny
 from cotenant.render.install.admission import admission_policies
 from cotenant.render.install.admission.catalogue import catalogue, rule, rules
 from cotenant.render.install.admission.pools import forced
-from cotenant.render.install.admission.rule import manifests, short, told, written
+from cotenant.render.install.admission.rule import broken, manifests, short, told, written
 
 MANIFESTS = [one for one in deny(Platform()) if one["kind"] == "ValidatingAdmissionPolicy"]
 BINDINGS = [one for one in deny(Platform()) if one["kind"] == "ValidatingAdmissionPolicyBinding"]
@@ -106,6 +107,17 @@ def test_what_keeps_every_rule_is_let_go_by_the_condition_which_is_looked_at_onc
 
     assert condition["expression"].endswith(f"!({' && '.join(kept)})")
     assert "variables." not in condition["expression"]  # the API server knows none there
+
+
+@pytest.mark.parametrize("policy", PARAMETRISED, ids=lambda one: one.name)
+def test_firm_rules_come_first_and_of_each_sort_those_last_that_somebody_is_above(policy):
+    """What the glass lets through hides no firm rule; who is above one has kept those that nobody is above."""
+    turned = replace(policy, rules=policy.rules[::-1])
+    order = re.findall(r"\? '(COTENANT-[A-Z]+-\d+)'", broken(turned))
+    found = [(not one.firm, bool(one.unless)) for one in map(rule, order) if one]
+
+    assert len(found) == len(policy.rules)
+    assert found == sorted(found)
 
 
 def test_the_pool_is_written_by_the_space_policy_that_has_one_and_by_none_of_its_copies():

@@ -12,8 +12,10 @@ from cotenant.kube.resource import DAEMON_SETS, REPLICATION_CONTROLLERS, Resourc
 from cotenant.model.platform import Platform
 from cotenant.render.install import InstallValues, definitions, deny, force, grant, ground, render, rights, run
 from cotenant.render.install.assist import LOOKED_AHEAD
+from cotenant.render.install.policies import LEASH
 
 MANIFESTS = render(InstallValues())
+POLICY = "ValidatingAdmissionPolicy"
 ROLES = [m for m in MANIFESTS if m["kind"] in ("ClusterRole", "Role")]
 RULES = [(m["metadata"]["name"], rule) for m in ROLES for rule in m["rules"]]
 
@@ -77,6 +79,25 @@ def test_the_operator_has_nothing_to_do_with_pods_secrets_and_nodes():
     resources = {r for name, rule in RULES if name == "cotenant-operator" for r in rule["resources"]}
 
     assert not {r for r in resources if r.split("/")[0] in ("pods", "secrets", "nodes", "serviceaccounts")}
+
+
+def test_the_leash_leaves_out_nothing_but_what_is_busy_in_namespaces_of_tenants():
+    bindings = [m for m in MANIFESTS if m["kind"] == f"{POLICY}Binding" and m["spec"]["policyName"] == LEASH]
+    leash = {m["metadata"]["name"]: m["spec"] for m in bindings}
+    (policy,) = (m["spec"] for m in MANIFESTS if (m["kind"], m["metadata"]["name"]) == (POLICY, LEASH))
+
+    assert policy["matchConstraints"].keys() == {"resourceRules"}
+    assert leash.keys() == {LEASH, f"{LEASH}-busy"}
+    (left,), (looked,) = (
+        leash[LEASH]["matchResources"]["excludeResourceRules"],
+        leash[f"{LEASH}-busy"]["matchResources"]["resourceRules"],
+    )
+    assert left == looked
+    assert leash[LEASH]["matchResources"].keys() == {"excludeResourceRules"}
+    (chosen,) = leash[f"{LEASH}-busy"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+    assert chosen == {"key": "cotenant.dev/tenant", "operator": "DoesNotExist"}
+    # What the leash has a rule about in tenants' namespaces, too, is not among it.
+    assert not {"rolebindings", "namespaces", "secrets", "*"} & set(left["resources"])
 
 
 def test_only_member_roles_carry_the_label_of_a_role():

@@ -1,4 +1,5 @@
-"""What objects of add-ons reach: External Secrets, cert-manager, Argo CD, Flux, drivers of devices (DRA), controllers of AWS.
+"""What objects of add-ons reach: External Secrets, cert-manager, Argo CD, Flux, drivers of devices (DRA), controllers of AWS,
+and of external-dns, Istio and Contour, whose own words are in `meshes`.
 
 Their controllers act with rights of their own, for whoever made the object. The built-in roles of members have no right
 on any of these kinds; this is for a platform's own roles. Matched by name: who installs an add-on later needs nothing more.
@@ -8,13 +9,15 @@ from __future__ import annotations
 
 import json
 
+from cotenant.api import keys
+from cotenant.render.install.admission import meshes
 from cotenant.render.install.admission.authority import NAME, PLATFORM, WHAT
 from cotenant.render.install.admission.doors import TOLD_HOSTS, served
 from cotenant.render.install.admission.rule import Rule, kinds, several, short, told
 from cotenant.render.install.values import Manifest
 
 _S = "variables.spec"
-_SHARED = "params.spec.?addons.?shared.orValue([])"
+_SHARED = meshes.SHARED
 _FOREIGN = "!(r.?namespace.orValue('') in ['', request.namespace])"
 _ASK = "a platform administrator adds it to addons.shared of the Tenant"
 FLUX = ("kustomizations", "helmreleases")
@@ -52,6 +55,7 @@ _LOOKED_AT = (
     ("image.toolkit.fluxcd.io", (*_IMAGES, "imagepolicies", "imageupdateautomations")),
     ("notification.toolkit.fluxcd.io", ("alerts", "receivers")),
     ("resource.k8s.io", _CLAIMS),
+    *meshes.KINDS,
     *_WHOLE,
 )
 
@@ -114,6 +118,7 @@ _UNKNOWN_STORES = (
     ".map(p, 'SecretStoreProvider/' + p.lowerAscii())"
 )
 _REFERENCES = (
+    f"{meshes.REFERENCES}"
     f"{WHAT} == 'externalsecrets' ? {_wide(_STORES)} : "
     f"{WHAT} == 'secretstores' ? {_UNKNOWN_STORES} : "
     # It calls any address from inside the cluster, as the provider of that name does.
@@ -125,8 +130,7 @@ _REFERENCES = (
     f"{_among(_ROUTES)} ? {_across(_PARENTS, 'Gateway')} + {_BACKENDS} : []"
 )
 _NAMES = f"({_list('dnsNames')} + [?{_S}.?commonName])"
-_SERVICES = "['.' + request.namespace + '.svc', '.' + request.namespace + '.svc.cluster.local']"
-_FOREIGN_NAMES = f"{_NAMES}.filter(n, !{served('n')} && !{_SERVICES}.exists(s, n.endsWith(s)))"
+_FOREIGN_NAMES = f"{_NAMES}.filter(n, !{served('n')} && !{meshes.OWN_SERVICES}.exists(s, n.endsWith(s)))"
 _CLAIMED = [
     "isCA", "literalSubject", "uris", "ipAddresses", "emailAddresses", "otherNames",
 ]  # fmt: skip
@@ -166,7 +170,27 @@ _NOBODY = (
 _OTHERS = " || ".join(
     f"variables.group == '{group}'" + ("" if names == ("*",) else f" && {_among(names)}") for group, names in _WHOLE
 )
-VARIABLES = (("references", _REFERENCES),)
+_TEMPLATE = f"{_S}.?target.?template"
+_ENDLESS = "kubernetes.io/service-account-token"
+# Without a template External Secrets copies its own labels and annotations.
+_WORN = (
+    f"({WHAT} == 'externalsecrets' ? [?{_TEMPLATE}.?metadata.?labels, ?{_TEMPLATE}.?metadata.?annotations, "
+    "?dyn(object).metadata.?labels, ?dyn(object).metadata.?annotations] : "
+    f"{WHAT} == 'certificates' ? [?{_S}.?secretTemplate.?labels, ?{_S}.?secretTemplate.?annotations] : [])"
+)
+# What a value says is known after the template was filled in.
+_MARK = (
+    f"k.startsWith('{keys.GROUP}/') || (k == '{keys.MANAGED_BY}' && (m[k] == '{keys.COTENANT}' || m[k].contains('{{')))"
+)
+_STAINS = (
+    f"({WHAT} == 'externalsecrets' ? "
+    f"[{_TEMPLATE}.?type.orValue('') == '{_ENDLESS}' ? 'type {_ENDLESS}' : '', "
+    f"{_TEMPLATE}.?metadata.?finalizers.orValue([]).size() > 0 ? 'finalizers' : '', "
+    f"{_TEMPLATE}.?templateFrom.orValue([]).exists(t, t.?target.orValue('Data') != 'Data') ? 'templateFrom.target' : '', "
+    f"{_S}.?target.?manifest.hasValue() ? 'target.manifest' : ''].filter(w, w != '') : []) + "
+    f"{_WORN}.filter(m, m.exists(k, {_MARK})).map(m, m.filter(k, {_MARK})[0])"
+)
+VARIABLES = (("references", _REFERENCES), ("stains", _STAINS))
 RULES = (
     Rule(
         id="COTENANT-ADDON-1",
@@ -235,6 +259,17 @@ RULES = (
         way_out="leave adminAccess out",
         holds=f"!({_among(_CLAIMS)}) || {_BEYOND}.size() == 0",
         says=told("request {} has adminAccess", short(f"{_BEYOND}[0].?name.orValue('')")),
+    ),
+    Rule(
+        id="COTENANT-ADDON-8",
+        firm=True,
+        title="A Secret that an add-on makes for a tenant is a plain one: no token of a ServiceAccount, no mark of the platform",
+        why="External Secrets and cert-manager may make any Secret: a token that never ends (COTENANT-RIGHT-4), one that passes for "
+        "cotenant's or the platform's, one that keeps its namespace for ever, or, by target.manifest, anything else.",
+        way_out="leave it out; labels stand in the template itself",
+        holds="variables.stains.size() == 0",
+        says=told("{} {} would make a Secret with {}", WHAT, NAME, short("variables.stains[0]")),
+        unless=PLATFORM,
     ),
     Rule(
         id="COTENANT-ADDON-6",

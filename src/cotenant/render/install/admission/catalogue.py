@@ -95,7 +95,8 @@ QUOTA = Policy(
         Rule(
             id="COTENANT-QUOTA-4",
             title="The ResourceQuota of a space is written by cotenant",
-            why="Whoever writes it gives itself the tenant's share of others; its marks of strict accounting switch refunds off.",
+            why="Whoever writes it gives itself the tenant's share of others; its marks of strict accounting switch refunds off, and a finalizer "
+            "holds up the end of the namespace, with its share.",
             way_out="change spec.quota of the Tenant or of the Space",
         ),
         Rule(

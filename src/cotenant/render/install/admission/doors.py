@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from cotenant.render.install.admission.authority import WHAT
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, named, several, short, told
 
 _ASK = "a platform administrator changes {} of the Tenant"
@@ -17,7 +18,16 @@ _CHANGED = (
 )
 # What of the annotations of known controllers stays within the tenant's own entry point. A list of what is allowed:
 # each version of a controller knows more of them, and a list of what is refused would let the new ones through.
-SERVICE_NOTES = ["service.beta.kubernetes.io/load-balancer-source-ranges"] + [
+# The AWS controller reads what it says of target groups from Services as well.
+_TARGET_NOTES = [
+    f"alb.ingress.kubernetes.io/{name}"
+    for name in (
+        "target-type", "backend-protocol", "backend-protocol-version", "target-group-attributes", "target-node-labels",
+        "healthcheck-protocol", "healthcheck-port", "healthcheck-path", "healthcheck-interval-seconds",
+        "healthcheck-timeout-seconds", "healthy-threshold-count", "unhealthy-threshold-count", "success-codes",
+    )
+]  # fmt: skip
+SERVICE_NOTES = [*_TARGET_NOTES, "service.beta.kubernetes.io/load-balancer-source-ranges"] + [
     f"service.beta.kubernetes.io/aws-load-balancer-{name}"
     for name in (
         "type", "scheme", "internal", "nlb-target-type", "backend-protocol", "proxy-protocol", "ip-address-type",
@@ -28,13 +38,11 @@ SERVICE_NOTES = ["service.beta.kubernetes.io/load-balancer-source-ranges"] + [
     )
 ]  # fmt: skip
 INGRESS_NOTES = [
+    *_TARGET_NOTES,
     *(
         f"alb.ingress.kubernetes.io/{name}"
         for name in (
-            "scheme", "target-type", "ip-address-type", "listen-ports", "ssl-redirect", "certificate-arn", "ssl-policy",
-            "inbound-cidrs", "backend-protocol", "backend-protocol-version", "target-group-attributes", "target-node-labels",
-            "healthcheck-protocol", "healthcheck-port", "healthcheck-path", "healthcheck-interval-seconds",
-            "healthcheck-timeout-seconds", "healthy-threshold-count", "unhealthy-threshold-count", "success-codes",
+            "scheme", "ip-address-type", "listen-ports", "ssl-redirect", "certificate-arn", "ssl-policy", "inbound-cidrs",
         )
     ),
     *(
@@ -66,14 +74,18 @@ def _told(prefixes: tuple[str, ...]) -> str:
 
 
 _DNS = "external-dns.alpha.kubernetes.io/"
-DNS_NAMES = (
-    "names",
-    # As external-dns reads them: separated by commas, spaces left out.
-    (
-        f"['{_DNS}hostname', '{_DNS}internal-hostname'].filter(k, k in {_NOTES})"
-        f".map(k, {_NOTES}[k].replace(' ', '').split(','))"
-    ),
-)
+
+
+def dns_names(metadata: str) -> str:
+    """CEL: the names that external-dns is asked for, a list for each annotation. It separates by commas and skips spaces."""
+    notes = f"{metadata}.?annotations.orValue({{}})"
+    return (
+        f"['{_DNS}hostname', '{_DNS}internal-hostname'].filter(k, k in {notes})"
+        f".map(k, {notes}[k].replace(' ', '').split(','))"
+    )
+
+
+DNS_NAMES = ("names", dns_names("object.metadata"))
 _BAD_NAMES = f"variables.names.filter(l, !l.all(n, {served('n')}))"
 
 
@@ -90,21 +102,38 @@ def dns(identifier: str) -> Rule:
     )
 
 
-def _notes(identifier: str, allowed: list[str], controllers: str) -> Rule:
+def _notes(identifier: str, allowed: list[str], controllers: str, named: str) -> Rule:
     # What is there since before the rule may stay: else nobody could change the rest.
     known = f"k in {json.dumps(allowed)} || (k in {_OLD_NOTES} && {_OLD_NOTES}[k] == {_NOTES}[k])"
     return Rule(
         id=identifier,
         firm=True,
         title=f"Annotations of {controllers} stay within the tenant's own load balancer",
-        why="Others attach rules to a load balancer that is shared (group.name), name security groups, subnets and "
-        "certificates of the account, or put text into the configuration of a proxy that all tenants share.",
+        why=f"Others attach rules to a load balancer that is shared (group.name), name {named} of the account, or put text into "
+        "the configuration of a proxy that all tenants share.",
         way_out="leave it out, or ask a platform administrator",
         holds=f"variables.notes.all(k, {known})",
         says=told("annotation {} is not allowed", short(f"variables.notes.filter(k, !({known}))[0]")),
     )
 
 
+_ADDRESSES = "dyn(object).spec.?externalIPs.orValue([])"
+ADDRESSED = (
+    f"{WHAT} == 'services' && request.?subResource.orValue('') == '' && request.operation != 'DELETE' && "
+    f"{_ADDRESSES}.size() > 0 && (oldObject == null || dyn(object).spec != dyn(oldObject).spec)"
+)
+"""CEL: whether a Service is written that claims addresses; what only lets it end is no such thing."""
+ADDRESSES = Rule(
+    id="COTENANT-SERVICE-2",
+    firm=True,
+    title="A Service claims no external address",
+    why="Traffic of every pod to that address, wherever it is, then goes to this Service (CVE-2020-8554).",
+    way_out="leave spec.externalIPs out",
+    holds=f"!({ADDRESSED})",
+    says=told("address {} in externalIPs takes the traffic of all tenants", short(f"{_ADDRESSES}[0]")),
+)
+
+_BALANCER = "object.spec.?loadBalancerClass.orValue('')"
 SERVICES = Policy(
     name="cotenant-services",
     about="Services",
@@ -123,24 +152,35 @@ SERVICES = Policy(
                 several("params.spec.services.?types.orValue([])"),
             ),
         ),
+        ADDRESSES,
+        _notes(
+            "COTENANT-SERVICE-3",
+            SERVICE_NOTES,
+            "the AWS load balancer controller on Services",
+            "security groups, subnets and certificates",
+        ),
+        dns("COTENANT-SERVICE-4"),
         Rule(
-            id="COTENANT-SERVICE-2",
-            firm=True,
-            title="A Service claims no external address",
-            why="Traffic of every pod to that address, wherever it is, then goes to this Service (CVE-2020-8554).",
-            way_out="leave spec.externalIPs out",
-            holds="object.spec.?externalIPs.orValue([]).size() == 0",
+            id="COTENANT-SERVICE-5",
+            title="A Service of type LoadBalancer has an allowed class, where the tenant says so",
+            why="The class chooses the controller: another one may be public, dearer, or meant for others.",
+            way_out="name one in spec.loadBalancerClass, or " + _ASK.format("services.loadBalancerClasses"),
+            leaf="services.loadBalancerClasses",
+            holds="!has(params.spec.services.loadBalancerClasses) || object.spec.?type.orValue('') != 'LoadBalancer' || "
+            f"{_BALANCER} in params.spec.services.loadBalancerClasses || (oldObject != null && "
+            f"oldObject.spec.?type.orValue('') == 'LoadBalancer' && {_BALANCER} == "
+            "oldObject.spec.?loadBalancerClass.orValue(''))",
             says=told(
-                "address {} in externalIPs takes the traffic of all tenants", short("object.spec.externalIPs[0]")
+                "loadBalancerClass {} is not allowed; allowed: {}",
+                named(_BALANCER),
+                several("params.spec.services.loadBalancerClasses"),
             ),
         ),
-        _notes("COTENANT-SERVICE-3", SERVICE_NOTES, "the AWS load balancer controller on Services"),
-        dns("COTENANT-SERVICE-4"),
     ),
     matches=(kinds("", ["CREATE"], "services"),),
     updates=(kinds("", ["UPDATE"], "services"),),
     condition=_CHANGED,
-    variables=(("notes", _told(("service.beta.kubernetes.io/",))), DNS_NAMES),
+    variables=(("notes", _told(("service.beta.kubernetes.io/", "alb.ingress.kubernetes.io/"))), DNS_NAMES),
 )
 
 _FOREIGN_HOST = (
@@ -190,7 +230,13 @@ INGRESSES = Policy(
             holds=f"variables.hosts.all(n, {served('n')}) && variables.certified.all(l, l.all(n, {served('n')}))",
             says=told("host {} is none of this tenant; allowed: {}", short(_FOREIGN_HOST), TOLD_HOSTS),
         ),
-        _notes("COTENANT-INGRESS-4", INGRESS_NOTES, "the AWS load balancer controller and of ingress-nginx"),
+        # certificate-arn is on the list: without there is no HTTPS, and DNS says who comes to this load balancer.
+        _notes(
+            "COTENANT-INGRESS-4",
+            INGRESS_NOTES,
+            "the AWS load balancer controller and of ingress-nginx",
+            "security groups, subnets and pools of users",
+        ),
         dns("COTENANT-INGRESS-5"),
         Rule(
             id="COTENANT-INGRESS-6",

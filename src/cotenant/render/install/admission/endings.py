@@ -57,11 +57,17 @@ FAREWELL = Rule(
     says=told("the pod may take {} s to go, and its own time is {}", f"string({_ASKED})", f"string({_PODS_OWN})"),
     unless=PLATFORM,
 )
+_WIDE = (
+    "Namespace", "Node", "PersistentVolume", "StorageClass", "VolumeAttributesClass", "CSIDriver", "CSINode", "IngressClass",
+    "GatewayClass", "RuntimeClass", "PriorityClass", "DeviceClass", "CustomResourceDefinition", "APIService", "NodePool",
+    "NodeClaim", "EC2NodeClass",
+)  # fmt: skip
+"""Kinds of the whole cluster, as owners; of others it is not known whether they are."""
 KEPT = Rule(
     id="COTENANT-OBJECT-1",
     title="No finalizer that a member made up, and no owner that waits for it, keeps an object from ending",
     why="A finalizer that nobody takes off keeps its namespace terminating for ever, and an object that blocks the deletion "
-    "of its owner keeps the Tenant or namespace that it names as such.",
+    "of its owner keeps the Tenant, namespace, node or volume that it names as such.",
     way_out="leave it out, or a platform administrator softens this rule in spec.rules of the Tenant",
     holds="variables.stays.size() == 0",
     # What controllers of Kubernetes make is what a template says: they are no better than its author.
@@ -103,7 +109,7 @@ def stays(metadata: str, before: str, known: str) -> str:
     """CEL: the finalizers and blocking owners that were not there before. `known` yields finalizers that may be there."""
     finalizers = f"{metadata}.?finalizers.orValue([])"
     owners = f"{metadata}.?ownerReferences.orValue([])"
-    ours = f"(r.kind == 'Namespace' || r.apiVersion.startsWith('{keys.GROUP}/'))"
+    ours = f"(r.kind in {listed(_WIDE)} || r.kind.startsWith('Cluster') || r.apiVersion.startsWith('{keys.GROUP}/'))"
     added = f"oldObject == null || !(f in {before}.?finalizers.orValue([]))"
     joined = f"oldObject == null || !(r in {before}.?ownerReferences.orValue([]))"
     return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cotenant.api import keys
 from cotenant.render.install.admission import sandbox
+from cotenant.render.install.admission.doors import dns, dns_names
 from cotenant.render.install.admission.endings import GRACE, KEPT, KNOWN, TRACKED, listed, stays
 from cotenant.render.install.admission.pools import AFFINITY, OWN, PLACE, POOLED, TOLERATIONS, tolerated
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
@@ -123,6 +124,7 @@ RULES = (
         ),
     ),
     *sandbox.RULES,
+    dns("COTENANT-POD-20"),
     GRACE,
     KEPT,
 )
@@ -139,6 +141,7 @@ def _variables(
         ("pod", pod),
         ("placed", placed),
         ("pins", sandbox.pins(metadata)),
+        ("names", dns_names(metadata)),
         *tolerated(template=template),
         ("priority", "variables.pod.?priorityClassName.orValue('')"),
         ("runtime", "variables.pod.?runtimeClassName.orValue('')"),
@@ -164,6 +167,7 @@ PODS = Policy(
     # The job controller takes its finalizers off by an update of the pod.
     condition="request.operation == 'CREATE' || object.spec != oldObject.spec || "
     f"{sandbox.pins('object.metadata')} != {sandbox.pins('oldObject.metadata')} || "
+    f"{dns_names('object.metadata')} != {dns_names('oldObject.metadata')} || "
     f"{_stays('object.metadata', 'oldObject.metadata')}.size() > 0",
     # A mirror pod is bound from birth, and a node can make none for another one (NodeRestriction).
     variables=_variables(

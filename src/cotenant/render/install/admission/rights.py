@@ -8,6 +8,7 @@ from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission.accounts import ROLE
 from cotenant.render.install.admission.authority import FULL, NAME, PLATFORM, WHAT
+from cotenant.render.install.admission.doors import ADDRESSED, ADDRESSES
 from cotenant.render.install.admission.endings import DELETION, FAREWELL, LINGERS
 from cotenant.render.install.admission.protection import PROTECTION, UNMARKED, protected
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, several, short, told
@@ -110,6 +111,24 @@ _NAMES = Rule(
     says=told("the name {} is kept for cotenant", short(_NAME)),
     unless=PLATFORM,
 )
+# Conditions are not told the namespace: there each change may be such a one.
+_ENDING = (
+    f"{WHAT} in ['services', 'ingresses'] && request.operation == 'UPDATE' && request.?subResource.orValue('') == '' && "
+    "(!has(namespaceObject.metadata) || has(namespaceObject.metadata.deletionTimestamp)) && (dyn(object).spec != dyn(oldObject).spec || "
+    "dyn(object).metadata.?annotations.orValue({}) != dyn(oldObject).metadata.?annotations.orValue({}))"
+)
+_LAST = Rule(
+    id="COTENANT-RIGHT-10",
+    title="In a namespace that is being deleted members change no Service and no Ingress",
+    why="Its SpacePolicy may be gone before they are, and with it every rule about addresses, hosts, classes and annotations; a "
+    "load balancer that lingers would serve whatever it is told.",
+    way_out="delete it",
+    holds=f"!({_ENDING})",
+    says=told("namespace {} is being deleted", "request.namespace"),
+    unless=PLATFORM,
+)
+# The first is for deletions, too, of kinds of which the others know no deletion.
+_FIRST = (PROTECTION, _LAST, _BORN, _MANAGED, _NAMES, _CONTROL)
 
 
 def grants(platform: Platform) -> Rule:
@@ -137,10 +156,10 @@ def rights(platform: Platform) -> Policy:
     """What a role cannot say about rights: which role, for whom, which type of Secret, how long a token."""
     return Policy(
         name="cotenant-rights",
-        about="RoleBindings, tokens, what belongs to the control plane, to cotenant and to the platform, and deletions of pods",
+        about="RoleBindings, tokens, what belongs to the control plane, to cotenant and to the platform, deletions of pods, and "
+        "what must hold of Services and Ingresses without a SpacePolicy",
         parameters=False,
-        # The first is for deletions, too, of kinds of which the others know no deletion.
-        rules=(PROTECTION, _BORN, _MANAGED, _NAMES, _CONTROL, grants(platform), _SUBJECTS, _SECRETS, _TOKENS, FAREWELL),
+        rules=(ADDRESSES, *_FIRST, grants(platform), _SUBJECTS, _SECRETS, _TOKENS, FAREWELL),
         matches=(
             kinds("rbac.authorization.k8s.io", ["CREATE", "UPDATE", "DELETE"], "rolebindings"),
             kinds("networking.k8s.io", ["CREATE", "UPDATE", "DELETE"], "networkpolicies"),
@@ -157,7 +176,8 @@ def rights(platform: Platform) -> Policy:
         ),
         # The Node authorizer gives a kubelet the status of its own pods and their claims, by name: never as a whole.
         condition=f"request.userInfo.username != '{platform.operator}' && !(request.?subResource.orValue('') == 'status' && "
-        f"'system:nodes' in request.userInfo.?groups.orValue([])) && (!({DELETION}) || {LINGERS}) && !({UNMARKED})",
+        f"'system:nodes' in request.userInfo.?groups.orValue([])) && (!({DELETION}) || {LINGERS}) && "
+        f"(!({UNMARKED}) || ({ADDRESSED}) || ({_ENDING}))",
         variables=(
             ("new", "dyn(object)"),
             (

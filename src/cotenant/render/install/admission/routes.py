@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cotenant.render.install.admission import addons
+from cotenant.render.install.admission import addons, meshes
 from cotenant.render.install.admission.authority import NAME, PLATFORM, WHAT
 from cotenant.render.install.admission.doors import DNS_NAMES, TOLD_HOSTS, dns, served
 from cotenant.render.install.admission.rule import Policy, Rule, kinds, named, several, short, told
@@ -31,8 +31,8 @@ def _looked_at(operation: str) -> tuple[Manifest, ...]:
 
 ROUTES = Policy(
     name="cotenant-routes",
-    about="the Gateway API, claims of devices, and objects of External Secrets, cert-manager, Argo CD, Flux and controllers of "
-    "AWS, where there are such",
+    about="the Gateway API, claims of devices, and objects of External Secrets, cert-manager, Argo CD, Flux, Istio, Contour, "
+    "external-dns and controllers of AWS, where there are such",
     rules=(
         Rule(
             id="COTENANT-ROUTE-1",
@@ -40,7 +40,8 @@ ROUTES = Policy(
             why="The class chooses the controller: another one may be public, or meant for others.",
             way_out=_ASK.format("classes"),
             leaf="ingress.classes",
-            holds=f"{WHAT} != 'gateways' || !has(params.spec.ingress.classes) || {_CLASS} in params.spec.ingress.classes",
+            holds=f"{WHAT} != 'gateways' || variables.group != '{_GROUP}' || !has(params.spec.ingress.classes) || "
+            f"{_CLASS} in params.spec.ingress.classes",
             says=told(
                 "GatewayClass {} is not allowed; allowed: {}",
                 named(_CLASS),
@@ -95,13 +96,15 @@ ROUTES = Policy(
     matches=(*_looked_at("CREATE"), *addons.addons("CREATE")),
     updates=(*_looked_at("UPDATE"), *addons.addons("UPDATE")),
     condition="request.operation == 'CREATE' || dyn(object).?spec != dyn(oldObject).?spec || "
-    "object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({})",
+    "object.metadata.?annotations.orValue({}) != oldObject.metadata.?annotations.orValue({}) || "
+    f"({WHAT} == 'externalsecrets' && object.metadata.?labels.orValue({{}}) != oldObject.metadata.?labels.orValue({{}}))",
     variables=(
         ("group", "request.resource.group"),
         ("spec", "dyn(object).?spec.orValue({})"),
         (
             "hosts",
             (
+                f"{meshes.HOSTS}"
                 f"{_LISTENS} ? {_LISTENERS}.filter(l, l.?protocol.orValue('') in ['HTTP', 'HTTPS', 'TLS'])"
                 f".map(l, l.?hostname.orValue('')) : {_IS_NAMED} ? variables.spec.?hostnames.orValue([]) : []"
             ),

@@ -41,8 +41,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     absence: bool = False
     """Whether taking something away breaks it. Nothing tells when that was done, so an update is never lifted."""
     unless: str = ""
-    """CEL: who is above the rule, asked only of who breaks it. With it, no later rule of the policy is looked at: such
-    rules come last. Only here may CEL ask the authorizer, which a variable cannot."""
+    """CEL: who is above the rule, asked only of who breaks it. With it, no later rule of the policy is looked at: of the firm
+    ones, and of the others, such rules come last (`broken`). Only here may CEL ask the authorizer, which a variable cannot."""
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -159,8 +159,9 @@ def broken(policy: Policy) -> str:
     """
     found = [
         (f"!({rule.holds})" + (f" && {mode.concerns(rule.id, firm=rule.firm)}" if policy.parameters else ""), rule.id)
-        # What is broken and let through hides what comes after it.
-        for rule in sorted(policy.rules, key=lambda rule: not rule.firm)
+        # What is broken and let through hides what comes after it: the glass lets through what is not firm, for everybody,
+        # and a firm rule is let through for who is above it, the platform.
+        for rule in sorted(policy.rules, key=lambda rule: (not rule.firm, rule.unless != ""))
     ]
     return " : ".join([*(f"{condition} ? '{name}'" for condition, name in found), "''"])
 

@@ -8,13 +8,11 @@ _BETA = "volume.beta.kubernetes.io/storage-class"
 
 
 def _class(one: str) -> str:
-    """CEL: the class of a claim. The old annotation comes first, as for the controllers (GetPersistentVolumeClaimClass)."""
+    """CEL: the class of a claim, empty where it has none: a default class is filled in before.
+
+    The old annotation comes first, as for the controllers (GetPersistentVolumeClaimClass).
+    """
     return f"{one}.metadata.?annotations[?'{_BETA}'].orValue({one}.spec.?storageClassName.orValue(''))"
-
-
-def _classless(one: str) -> str:
-    """CEL: whether a claim says that it has no class, in the field or in the annotation, which Kubernetes lets one add."""
-    return f"({one}.metadata.?annotations[?'{_BETA}'].orValue({one}.spec.?storageClassName.orValue('none')) == '')"
 
 
 VOLUMES = Policy(
@@ -62,25 +60,27 @@ VOLUMES = Policy(
         Rule(
             id="COTENANT-VOLUME-3",
             firm=True,
-            title="A claim does not choose its PersistentVolume",
-            why="A volume that somebody left behind, or that waits for another tenant's claim, still holds their data.",
-            way_out="leave spec.volumeName and spec.selector out and name a class, or ask somebody who may write "
-            "PersistentVolumes",
-            # Without a class, or by a selector, a claim takes any volume that somebody made by hand.
+            title="A claim has a class, and does not choose its PersistentVolume",
+            why="A volume that somebody left behind, or that waits for another tenant's claim, still holds their data. A claim "
+            "without a class takes any that has none; so does one that names none where the cluster has no default class.",
+            way_out="leave spec.volumeName and spec.selector out and name a class in spec.storageClassName, or ask who may "
+            "write PersistentVolumes",
             holds="(variables.volume == '' || variables.volume == variables.volumeBefore) && (oldObject != null ? "
-            f"!{_classless('object')} || {_classless('oldObject')} : "
-            f"!has(object.spec.selector) && !{_classless('object')})",
+            "variables.class != '' || variables.classBefore == '' : "
+            "variables.class != '' && !has(object.spec.selector))",
             unless="authorizer.group('').resource('persistentvolumes').check('update').allowed()",
             says=told(
-                "the claim chooses among the volumes of the cluster{}",
-                f"(variables.volume == '' ? '' : ': ' + {short('variables.volume')})",
+                "the claim {}",
+                f"(variables.volume != '' ? 'chooses among the volumes of the cluster: ' + {short('variables.volume')} : "
+                "variables.class == '' ? 'has no StorageClass and takes any volume without one' : "
+                "'chooses among the volumes of the cluster')",
             ),
         ),
     ),
     matches=(kinds("", ["CREATE"], "persistentvolumeclaims"),),
     updates=(kinds("", ["UPDATE"], "persistentvolumeclaims"),),
     condition="request.operation == 'CREATE' || object.spec != oldObject.spec || "
-    f"{_class('object')} != {_class('oldObject')} || {_classless('object')} != {_classless('oldObject')}",
+    f"{_class('object')} != {_class('oldObject')}",
     variables=(
         ("class", _class("object")),
         ("classBefore", f"oldObject == null ? '' : {_class('oldObject')}"),
