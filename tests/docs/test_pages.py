@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cotenant.cli.manifests import read
-from docs.page import ROOT, Shell, Step, blocks, follow, steps
-from vocabulary import expect_ready, given_tenant
+from docs.page import ROOT, Shell, Step, agrees, blocks, follow, steps
+from vocabulary import eventually, expect_ready, given_tenant
 
 HOW_TO = ROOT / "docs" / "how-to"
 README = ROOT / "README.md"
@@ -25,6 +25,12 @@ ELSEWHERE = {
 }
 """First words of commands that are not run here, and why."""
 ENDLESS = re.compile(r"(kubectl get .* -w)$")
+
+
+def until(command: str) -> str:
+    """Asks again for three minutes."""
+    return f"timeout 180 bash -c 'until {command}; do sleep 0.2; done'"
+
 
 PREPARED = {
     "access.md": "",
@@ -76,6 +82,16 @@ X""",
     "tighten-rules.md": "",
 }
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
+MORE = "kubectl create deployment more --image=docker.io/nginx -n backend-team-dev"
+HEARD = {
+    "spaces.md": {"kubectl create -n home": "kubectl wait cosp/staging --for=condition=Ready -n home-backend-team --timeout=3m"},
+    "tighten-rules.md": {
+        "kubectl wait spacepolicy/warn -n backend-team-dev --for=json": until("kubectl get spacepolicy warn -n backend-team-dev"),
+        "kubectl create deployment web": until(f"{MORE} --dry-run=server 2>&1 | grep Warning"),
+        "kubectl create deployment more": until(f"! {MORE} --dry-run=server"),
+    },
+}  # fmt: skip
+"""Page -> first words of a command -> what a reader, who is no machine, has waited for by then."""
 FINDINGS = (
     "cotenant plan", "cotenant policies check", "cotenant iam plan", "cotenant iam workloads backend", "cotenant why pod deploy/",
     "cotenant why access", "kubectl auth can-i",
@@ -113,15 +129,24 @@ def run(shell: Shell, page: Path, team: str = TEAM, **before: str) -> int:
         if step.commands.startswith(tuple(ELSEWHERE)):
             continue
         count += 1
-        for words, preparation in before.items():
-            if step.commands.startswith(words):
-                shell.must(preparation)
+        for words, preparation in (HEARD.get(page.name, {}) | before).items():
+            if written.commands.startswith(words):
+                shell.must(preparation.replace(TEAM, team))
         ended = int(step.commands.startswith(FINDINGS))
         if endless := ENDLESS.search(step.commands):
-            follow(shell, Step(f"timeout 4 {endless[1]}", step.expected), code=124)
+            watch(shell, endless[1], step.expected)
         else:
             follow(shell, step, code=ended)
     return count
+
+
+def watch(shell: Shell, command: str, expected: str) -> None:
+    """Runs a command that does not end by itself until it has said what is written."""
+    shell.run(f"{command} > watched 2>&1 & watching=$!")
+    try:
+        eventually(lambda: agrees(shell.run("cat watched")[1], expected) == "", every=0.2)
+    finally:
+        shell.run("kill $watching")
 
 
 @pytest.mark.cluster

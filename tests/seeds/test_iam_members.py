@@ -8,7 +8,7 @@ import pytest
 
 from cloud import ACCOUNT, NAME, NODES, AwsAuth, Cloud, Shell
 from plane.iam.test_members import entered, entry, fresh, synced
-from vocabulary import given_tenant
+from vocabulary import eventually, given_tenant
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("mapped")]
 
@@ -40,12 +40,8 @@ def test_s0_26_off_boarding_takes_the_entry_and_every_right(account: Cloud, admi
     ann = entered(account, team.name, role)
     assert ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok
     assert administrator.cotenant("delete", "tenant", team.name, "--yes", "--wait").ok
-    left = account.eks.list_access_entries(clusterName=NAME)["accessEntries"]
-    for _ in range(100):
-        if role not in left:
-            break
-        left = account.eks.list_access_entries(clusterName=NAME)["accessEntries"]
-    assert not ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok
+    eventually(lambda: role not in account.eks.list_access_entries(clusterName=NAME)["accessEntries"], every=0.2)
+    eventually(lambda: not ann.kubectl("get", "pods", "-n", team.namespace("dev")).ok)
 
 
 def test_s2_06_a_user_is_mapped_in_aws_auth_and_nodes_stay(

@@ -19,6 +19,7 @@ from vocabulary import (
     given_role,
     given_space,
     given_tenant,
+    in_force,
     may_not_touch,
     pod,
     subjects,
@@ -77,15 +78,8 @@ class Sides:
 @pytest.fixture(scope="module")
 def sides(installation) -> Sides:
     """Developers, not owners: the role is the platform's own. A may run as root, B is restricted."""
-    given_role(
-        installation,
-        "developer",
-        (
-            "get list watch create update patch delete",
-            "core apps",
-            "pods deployments configmaps persistentvolumeclaims",
-        ),
-    )
+    kinds = "pods deployments configmaps persistentvolumeclaims"
+    given_role(installation, "developer", ("get list watch create update patch delete", "core apps", kinds))
     teams = []
     for letter, security in (("a", "baseline"), ("b", "restricted")):
         name = f"tenant-{letter}"
@@ -104,6 +98,8 @@ def sides(installation) -> Sides:
             network={"isolation": "space"},
         )
         given_space(team, "main", namespace=name)
+        wanted = {"pods": "5", "requests.cpu": "1", "requests.storage": "10Gi", "count/configmaps": "3"}
+        eventually(lambda at=name, wanted=wanted: wanted.items() <= in_force(installation, at).items())
         teams.append(team)
     people = [installation.user(f"user-of-{letter}", f"tenant-{letter}-developers") for letter in "ab"]
     return Sides(*teams, *people)
@@ -205,7 +201,7 @@ def test_s1_05_a_premium_tenant_has_a_larger_quota_than_a_regular_one(cluster):
         eventually(lambda it=team: it.owner.apply(deployment("web", it.namespace("main"), replicas=5)).ok)
 
     eventually(lambda: len(cluster.names("Pod", premium.namespace("main"))) == 5)
-    assert len(cluster.names("Pod", regular.namespace("main"))) == 2
+    eventually(lambda: len(cluster.names("Pod", regular.namespace("main"))) == 2)
     expect_denied(
         regular.owner.apply(pod("more", regular.namespace("main"))),
         by="quota",

@@ -8,7 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from plane.cli.test_commands import cotenant
-from vocabulary import Team, deployment, eventually, expect_created, expect_denied, expect_ready, given_tenant, pod
+from vocabulary import (
+    Team,
+    deployment,
+    eventually,
+    expect_created,
+    expect_denied,
+    expect_ready,
+    given_tenant,
+    in_force,
+    pod,
+)
 
 pytestmark = pytest.mark.cluster
 HARD = {"pods": 2, "limits.cpu": "4"}
@@ -32,6 +42,8 @@ def account(cluster) -> Team:
     expect_ready(team, "node", "second")
     assert cluster.admin.apply(quota_of(team.name)).ok
     eventually(lambda: cluster.there("TenantLedger", "pods", team.home)["spec"]["limit"] == 2)
+    for space in ("node", "second"):
+        eventually(lambda at=space: HARD.keys() <= in_force(cluster, team.namespace(at)).keys())
     team.owner = cluster.user("dev")
     return team
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from uuid import uuid4
+
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.errors import NotFound
@@ -63,6 +66,32 @@ class Hand:
                 await self.client.delete(resource_of(made), made["metadata"]["name"], made["metadata"].get("namespace"))
             except NotFound:
                 continue
+
+
+async def heard(admin: Client) -> None:
+    """Returns once the authorizer knows what was made or undone before: it reads each kind in order, from a cache."""
+    made = []
+    for role, namespace in (("Role", "default"), ("ClusterRole", "")):
+        name = f"heard-{uuid4().hex[:8]}"
+        rules = [{"apiGroups": ["example.com"], "resources": ["heard"], "verbs": ["get"]}]
+        ref = {"apiGroup": RBAC, "kind": role, "name": name}
+        who = [{"kind": "User", "apiGroup": RBAC, "name": name}]
+        made.append(manifest(f"{RBAC}/v1", role, name, namespace, rules=rules))
+        made.append(manifest(f"{RBAC}/v1", f"{role}Binding", name, namespace, roleRef=ref, subjects=who))
+    for one in made:
+        await admin.create(resource_of(one), one)
+    async with asyncio.timeout(120):
+        while not all([await may(admin, one["metadata"]["name"]) for one in made]):
+            await asyncio.sleep(0.02)
+    for one in made:
+        await admin.delete(resource_of(one), one["metadata"]["name"], one["metadata"].get("namespace"))
+
+
+async def may(admin: Client, name: str) -> bool:
+    attributes = {"verb": "get", "group": "example.com", "resource": "heard", "namespace": "default"}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
+    review |= {"spec": {"user": name, "resourceAttributes": attributes}}
+    return bool((await admin.create(resource.SUBJECT_ACCESS_REVIEWS, review))["status"].get("allowed"))
 
 
 def group_subject(name: str) -> dict:

@@ -10,9 +10,9 @@ from cotenant.judge.isolation import table
 from cotenant.kube import resource
 from cotenant.kube.client import Client
 from cotenant.kube.transport import Transport
-from cotenant.proof.prover import verify
+from cotenant.proof import prover
 from cotenant.proof.scene import Question, UnknownTenant
-from plane.verify.hand import RBAC, group_subject, manifest
+from plane.verify.hand import RBAC, group_subject, heard, manifest
 
 pytestmark = pytest.mark.cluster
 NOWHERE = "cotenant-verify-0123456789abcdef"
@@ -20,6 +20,12 @@ NOWHERE = "cotenant-verify-0123456789abcdef"
 
 def asked(**more) -> Question:
     return Question(nowhere=NOWHERE, seed=1, now=datetime.now(UTC), **more)
+
+
+async def verify(admin, question: Question):
+    """The proof, of everything that was made until now."""
+    await heard(admin)
+    return await prover.verify(admin, question)
 
 
 def cell(report, source: str, target: str):
@@ -47,8 +53,9 @@ async def test_two_tenants_are_proven_isolated_and_every_refusal_is_rbacs(admin,
 async def test_where_everything_is_open_verify_still_changes_and_reads_nothing(admin, hand, verify_plane):
     await two(hand)
     await hand.bind("blue-dev", "cluster-admin", [group_subject("reds")])
+    await heard(admin)
     mark = verify_plane.audit_mark()
-    report = await verify(admin, asked())
+    report = await prover.verify(admin, asked())
     assert report.exit_code == 1
     ours = verify_plane.audit_since(mark, agent="cotenant")
     assert sum("dryRun=All" in one.uri for one in ours) > 500
@@ -211,8 +218,9 @@ async def test_whoever_binds_anybody_to_anything_in_an_own_space_is_not_isolated
 async def test_static_asks_only_and_finds_the_same_hole(admin, hand, verify_plane):
     await two(hand)
     await hand.bind("blue-dev", "view", [group_subject("reds")])
+    await heard(admin)
     mark = verify_plane.audit_mark()
-    report = await verify(admin, asked(static=True))
+    report = await prover.verify(admin, asked(static=True))
     assert (report.mode, report.exit_code, cell(report, "red", "blue").state) == ("static", 1, "BROKEN")
     assert not [one for one in verify_plane.audit_since(mark) if one.impersonated]
 
@@ -230,9 +238,10 @@ async def test_who_may_not_impersonate_asks_instead_and_the_report_says_so(admin
     await hand.make(
         manifest(f"{RBAC}/v1", "ClusterRoleBinding", "auditor", roleRef=ref, subjects=[group_subject("auditors")])
     )
+    await heard(admin)
     auditor = Client(await Transport.from_kubeconfig(verify_plane.user("ann", ["auditors"])))
     try:
-        report = await verify(auditor, asked())
+        report = await prover.verify(auditor, asked())
     finally:
         await auditor.close()
     assert (report.mode, report.exit_code) == ("static", 0)
