@@ -52,7 +52,7 @@ bench: setup ## ratios and counts against a plain script in the same run, held a
 bench-10k: setup ## the same with 10,000 spaces; takes about half an hour (TENANTS=100 for 500 spaces)
 	$(BIN)/python -m tests.bench --ten-thousand $(if $(TENANTS),--tenants $(TENANTS))
 
-soak: setup ## a limit under load, operators killed at random; SOAK="--strict", "--without law", "--strict --without lease" …
+soak: setup ## a limit under load, operators killed at random; SOAK="--strict", or "--without law", "bump", "lease": must overshoot
 	$(BIN)/python -m tests.soak $(SOAK)
 
 docs: $(READY) ## write the generated pages and CRDs anew

@@ -1,10 +1,11 @@
 """`make soak`: one tenant's limit under load, two API servers, two operators that do not know of each other, SIGKILLs.
 
 First the acts: one interleaving on purpose for each precaution. Then clients make and delete pods and services at the
-limit, with `--strict` in storms too, the limit comes down and goes up, and the operators move shares and are killed at
-random moments. A witness says of every revision whether Σ spec.hard and Σ used stayed within the limit, and each spec.hard
-within its allocation; with `--strict` also whether what exists did. `--without law`, `--without bump` or `--strict --without lease`
-takes a part of the protocol away: the run must then find violations, or it is blind.
+limit, with `--strict` in storms too, the limit comes down and goes up, and the operators move shares, hang between two
+steps, forget what they began and are killed at random moments. A witness says of every revision whether Σ spec.hard and Σ used stayed within the limit, and each spec.hard
+within its allocation; with `--strict` also whether what exists did, and whether a charge went over spec.hard. `--without law`, `--without bump` or
+`--without lease` takes a part of the protocol away, with strict accounting: the random part then ends at the first
+violation, or after six minutes without one, and is blind.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from soak.scene import HARD, LIMIT, soak
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=60, help="of the random part")
+    options.add_argument("--seconds", type=float, default=60, help="of the random part, with nothing taken away")
     options.add_argument("--clients", type=int, default=12)
     options.add_argument("--kill-every", type=float, default=3.0, help="seconds between two SIGKILLs, on average")
     options.add_argument("--strict", action="store_true", help="accounting: strict, and what exists is judged")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,7 +26,8 @@ from vocabulary import Team, eventually, expect_ready, given_tenant, pod
 SPACES = ("a", "b", "c", "d")
 LIMIT = 12
 HARD = {"pods": str(LIMIT), "requests.cpu": "3", "count/services": "6"}
-LOW = {"pods": "8", "requests.cpu": "2", "count/services": "4"}
+LOW = {"pods": "4", "requests.cpu": "1", "count/services": "2"}
+LESS = {"pods": "8", "requests.cpu": "2", "count/services": "4"}
 """What the tenant's limit comes down to, now and then."""
 CPU = {"requests": {"cpu": "250m"}}
 POLICIES = {"law": "cotenant-quota-law", "lease": "cotenant-strict"}
@@ -65,15 +67,33 @@ class Replica:
         self.folder.mkdir(exist_ok=True)
         self.process: subprocess.Popen[bytes] | None = None
         self.starts = 0
+        self.port = 0
 
     def start(self) -> None:
         path = self.cluster.plane.service_account(PLATFORM.namespace, PLATFORM.service_account, server=self.server)
         command = [sys.executable, str(Path(__file__).with_name("worker.py")), "operator", "--kubeconfig", str(path)]
-        command += ["--no-leader-election", "--http", f"127.0.0.1:{free_port()}"]
+        self.port = free_port()
+        command += ["--no-leader-election", "--http", f"127.0.0.1:{self.port}"]
         with (self.folder / "log").open("ab") as log:
             environment = {**os.environ, "SOAK_WITHOUT": self.without}
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment)
         self.starts += 1
+
+    def ready(self) -> bool:
+        """Whether its caches are filled."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def wild(self, *, on: bool) -> None:
+        """Whether it hangs and dies between the steps of its tasks."""
+        mark = self.folder / "wild"
+        if on:
+            mark.touch()
+        else:
+            mark.unlink(missing_ok=True)
 
     def kill(self) -> None:
         if self.process is not None:
@@ -82,7 +102,50 @@ class Replica:
             self.process = None
 
 
-def client(team: Team, number: int, stop: threading.Event, counts: Counter[str]) -> None:
+class Tide:
+    """What everybody does for a while: rush into one space, or leave. What a space does not use then is drained."""
+
+    def __init__(self) -> None:
+        self.space, self.rush = random.choice(SPACES), True
+
+    def turn(self, stop: threading.Event) -> None:
+        while not stop.wait(moment()):
+            self.space, self.rush = random.choice(SPACES), not self.rush
+
+
+def moment() -> float:
+    """Seconds, as likely to be some tenths as some whole ones: no machine is too slow or too quick for all of them."""
+    return float(0.2 * 20 ** random.random())
+
+
+def client(team: Team, number: int, tide: Tide, stop: threading.Event, counts: Counter[str]) -> None:
+    """Makes a pod, mostly where the others do, or deletes one; now and then a service."""
+    dice = random.Random(number)
+    plane = team.cluster.plane
+    wire = plane._connect(plane.urls[number % 2])
+    mine: list[str] = []
+    serial = 0
+    while not stop.is_set():
+        if dice.random() < (0.15 if tide.rush else 0.5):
+            if mine:
+                status, _ = wire.json("DELETE", f"{mine.pop(dice.randrange(len(mine)))}?gracePeriodSeconds=0")
+                counts[f"delete {status}"] += 1
+        elif tide.rush:
+            serial += 1
+            space = team.namespace(tide.space if dice.random() < 0.6 else dice.choice(SPACES))
+            name, kind = f"p{number}-{serial}", "services" if dice.random() < 0.1 else "pods"
+            body = service(name) if kind == "services" else pod(name, space, resources=CPU)
+            status, _ = wire.json("POST", f"/api/v1/namespaces/{space}/{kind}", body)
+            counts[f"create {status}"] += 1
+            if status == 201:
+                mine.append(f"/api/v1/namespaces/{space}/{kind}/{name}")
+        time.sleep(dice.uniform(0, 0.12))
+    for path in mine:
+        wire.json("DELETE", f"{path}?gracePeriodSeconds=0")
+    wire.close()
+
+
+def resident(team: Team, number: int, stop: threading.Event, counts: Counter[str]) -> None:
     """Makes a pod, or deletes one, somewhere; now and then a service; and it works in one space for a while."""
     dice = random.Random(number)
     plane = team.cluster.plane
@@ -144,30 +207,33 @@ def storm(team: Team, stop: threading.Event, counts: Counter[str], clients: int)
             thread.join()
 
 
-def changer(team: Team, stop: threading.Event) -> None:
+def changer(team: Team, stop: threading.Event, *, often: bool) -> None:
     """The platform lowers the tenant's limit, and raises it again."""
-    while not stop.wait(random.uniform(2, 6)):
-        team.change(quota={"hard": LOW})
-        stop.wait(random.uniform(1, 5))
+    while not stop.wait(moment() if often else random.uniform(2, 6)):
+        team.change(quota={"hard": LOW if often else LESS})
+        stop.wait(2 * moment() if often else random.uniform(1, 5))
         team.change(quota={"hard": HARD})
 
 
 def killer(replicas: list[Replica], stop: threading.Event, every: float) -> None:
-    """One operator at a time, at a moment that nobody chose."""
+    """One operator at a time, at a moment that nobody chose; the next when it is back, however long that takes."""
     while not stop.wait(random.expovariate(1 / every)):
         victim = random.choice(replicas)
         victim.kill()
         if stop.wait(random.uniform(0, 1)):
             return
         victim.start()
+        while not victim.ready():
+            if stop.wait(0.2):
+                return
 
 
-def freezer(cluster: Cluster, stop: threading.Event) -> None:
+def freezer(cluster: Cluster, stop: threading.Event, *, often: bool) -> None:
     """Stops the controller manager for a moment now and then: status.hard does not follow by itself."""
     manager = next(one for one in cluster.plane.state.programs if "controller-manager" in one.name)
-    while not stop.wait(random.uniform(0.5, 2)):
+    while not stop.wait(random.uniform(0.1, 0.3) if often else random.uniform(0.5, 2)):
         os.kill(manager.pid, signal.SIGSTOP)
-        stop.wait(random.uniform(0.2, 1.5))
+        stop.wait(random.uniform(0.5 if often else 0.2, FROZEN))
         os.kill(manager.pid, signal.SIGCONT)
 
 
@@ -185,7 +251,10 @@ def soak(seconds: float, without: str, clients: int, every: float, keep: Path, *
             one.start()
         try:
             acts = play(cluster, replicas, ACTS)
-            found = run(cluster, replicas, seconds, clients, every, strict=strict)
+            if without:
+                found = hunt(cluster, replicas, clients, every, storms="lease" in without)
+            else:
+                found = run(cluster, replicas, seconds, clients, every, strict=strict)
         finally:
             for one in replicas:
                 one.kill()
@@ -222,7 +291,14 @@ class Load:
 
 @contextmanager
 def under_load(
-    cluster: Cluster, replicas: list[Replica], clients: int, every: float, *, strict: bool
+    cluster: Cluster,
+    replicas: list[Replica],
+    clients: int,
+    every: float,
+    *,
+    strict: bool,
+    storms: bool = True,
+    wild: bool = True,
 ) -> Iterator[Load]:
     """The random part, until the end of the block."""
     quota = {"hard": HARD, "accounting": "strict" if strict else "native"}
@@ -230,13 +306,20 @@ def under_load(
     expect_ready(team, *SPACES, within=90)
     witness = Witness(cluster.plane, team.name, HARD, real=strict)
     stop, counts = threading.Event(), Counter[str]()
-    threads = [threading.Thread(target=client, args=(team, number, stop, counts)) for number in range(clients)]
-    if strict:
+    tide = Tide()
+    if wild:
+        threads = [threading.Thread(target=client, args=(team, one, tide, stop, counts)) for one in range(clients)]
+        threads.append(threading.Thread(target=tide.turn, args=(stop,)))
+    else:
+        threads = [threading.Thread(target=resident, args=(team, one, stop, counts)) for one in range(clients)]
+    if strict and storms:
         # Natively more may exist then than the limit, and the quota controller says so in `used` when it notices.
         threads.append(threading.Thread(target=storm, args=(team, stop, counts, clients)))
-    threads.append(threading.Thread(target=changer, args=(team, stop)))
+    threads.append(threading.Thread(target=changer, args=(team, stop), kwargs={"often": wild}))
     threads.append(threading.Thread(target=killer, args=(replicas, stop, every)))
-    threads.append(threading.Thread(target=freezer, args=(cluster, stop)))
+    threads.append(threading.Thread(target=freezer, args=(cluster, stop), kwargs={"often": wild}))
+    for one in replicas:
+        one.wild(on=wild)
     for thread in threads:
         thread.start()
     try:
@@ -246,6 +329,7 @@ def under_load(
         for thread in threads:
             thread.join()
         for one in replicas:
+            one.wild(on=False)
             if one.process is None:
                 one.start()
 
@@ -261,14 +345,20 @@ def run(
 
 
 def hunt(
-    cluster: Cluster, replicas: list[Replica], clients: int, every: float, *, strict: bool, within: float = 60
+    cluster: Cluster, replicas: list[Replica], clients: int, every: float, *, storms: bool, within: float = 60
 ) -> Soaked:
-    """The random part until something overshoots, which it is to do within so many seconds on a quiet machine."""
-    with under_load(cluster, replicas, clients, every, strict=strict) as load, suppress(AssertionError):
+    """The random part with strict accounting until something overshoots; `within`: seconds, on a quiet machine."""
+    # Storms need a quota controller that works, and what else hunts needs one that does not.
+    with (
+        under_load(cluster, replicas, clients, every, strict=True, storms=storms, wild=not storms) as load,
+        suppress(AssertionError),
+    ):
         eventually(lambda: load.witness.so_far().violations, within=within, every=2)
     return Soaked(load.witness.verdict(), load.counts, sum(one.starts for one in replicas), left=0)
 
 
+FROZEN = 1.5
+"""Seconds at most. After two the quota controller would write what it counted before."""
 LIMITS = [{"type": "Container", "defaultRequest": {"cpu": "250m"}}]
 
 

@@ -54,7 +54,8 @@ class Verdict:
 class Witness:
     """Watches from the moment it is made, until `verdict`. `limits`: the largest that each key ever has, as quantities.
 
-    `real`: whether what exists must stay within the limit too.
+    `real`: whether accounting is strict. What exists must stay within the limit then too, and no charge go over spec.hard:
+    natively the quota controller may find more than that.
     """
 
     def __init__(self, plane: Handle, tenant: str, limits: Mapping[str, str], *, real: bool = False) -> None:
@@ -155,10 +156,22 @@ class Witness:
             if change.found is None:
                 there[change.kind].pop(change.name, None)
             else:
+                if change.kind == "quota" and self.real:
+                    self.judge_charge(found, change.revision, there["quota"].get(change.name), change.found)
                 there[change.kind][change.name] = change.found
             for key in self.limits:
                 self.judge(found, change.revision, key, there)
         return found
+
+    def judge_charge(self, found: Verdict, revision: int, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
+        """One quota's step: what is used never rises above spec.hard, however much more is allowed by status.hard."""
+        for key in self.limits:
+            before, after = (
+                use_of(key, one.get("status", {}).get("used", {}).get(key, "0")) if one else 0 for one in (old, new)
+            )
+            if after > before and after > limit_of(key, new["spec"]["hard"].get(key, "0")):
+                name, hard = new["metadata"]["namespace"], new["spec"]["hard"].get(key)
+                found.note(revision, "charged over spec.hard", f"{key} {name}: {after} > {hard}")
 
     def judge(self, found: Verdict, revision: int, key: str, there: Mapping[str, Mapping[str, Any]]) -> None:
         """The sums of one key at one revision, against the ledger's limit; against the largest while there is none."""

@@ -1,4 +1,7 @@
-"""An operator of the soak: the product's own, except for what the run takes away from it to see that it is missed."""
+"""An operator of the soak: the product's own, except for what the run takes away from it to see that it is missed.
+
+While there is a file `wild` in its folder it also hangs between the steps of its tasks, and forgets some of them half done.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,21 @@ import asyncio
 import os
 import random
 import sys
+import time
+from pathlib import Path
 
 from cotenant.apply import escrow
 from cotenant.cli import main
 from cotenant.controllers.world import World
-from cotenant.model.escrow.messages import PutQuota, Written
+from cotenant.model.escrow.messages import PutEnforced, PutQuota, Request, Written
 
 PAUSE = 0.05
 """Seconds, on average."""
+WILD = Path("wild")
+DROPPED = 0.01
+"""How many requests are not made, and their tasks forgotten."""
+HANGS = (0.2, 1.5)
+"""Seconds. In one tenant only: it goes on being alive."""
 WITHOUT = os.environ.pop("SOAK_WITHOUT", "").split(",")
 
 
@@ -51,21 +61,54 @@ def forget_the_write() -> None:
 
 def hesitate() -> None:
     """A pause before every request: what can happen between two steps of a task then does happen."""
-    attempt = escrow.Escrow.attempt
+    attempt, mood = escrow.Escrow.attempt, Mood()
 
     async def late(self, books, group):
         await asyncio.sleep(random.expovariate(1 / PAUSE))
+        if WILD.exists():
+            if random.random() < DROPPED:
+                drop(group)
+                return
+            if mood.hangs(group[0].request):
+                await asyncio.sleep(random.uniform(*HANGS))
         await attempt(self, books, group)
 
     escrow.Escrow.attempt = late
+
+
+def drop(group) -> None:
+    """What a crash leaves of these tasks, without the seconds that a process needs to start again."""
+    for deed in group:
+        deed.error = TimeoutError("dropped")
+
+
+class Mood:
+    """Before which step it hangs, for some seconds: a raise that was decided, or status.hard after spec.hard."""
+
+    def __init__(self) -> None:
+        self.until, self.raising = 0.0, False
+
+    def hangs(self, request: Request) -> bool:
+        if time.monotonic() > self.until:
+            self.until, self.raising = time.monotonic() + random.uniform(1, 6), not self.raising
+        match request:
+            case PutQuota(form=str()):
+                return self.raising and random.random() < 0.6
+            case PutEnforced():
+                return not self.raising and random.random() < 0.4
+            case _:
+                return random.random() < 0.01
 
 
 if __name__ == "__main__":
     hesitate()
     if "law" in WITHOUT:
         import cotenant.app
+        from cotenant.controllers import fence
 
         cotenant.app.World = Believing
+        # Else it would look again and again.
+        fence.Fence.rehearsals = lambda _: (fence.refused_first,)
     if "bump" in WITHOUT:
         forget_the_write()
     sys.exit(main(sys.argv[1:]))
