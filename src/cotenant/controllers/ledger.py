@@ -170,6 +170,7 @@ class LedgerController:
         }
         readings = self.readings.setdefault(name, Readings())
         readings.keep(limits.keys(), quotas.keys())
+        self.pulse.keep(name, quotas)
         books = Books(name, limits, ledgers, quotas, gone, readings)
         names = set(view.rules.declared) | {one.metadata.name for one in spaces_of(self.world, name)}
         leaving = {one.metadata.name for one in spaces_of(self.world, name) if one.metadata.deletion_timestamp}

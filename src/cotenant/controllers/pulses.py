@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import datetime
 
 from cotenant.apply.escrow import Books
@@ -67,6 +67,12 @@ class Pulses:
         """For how much longer the last change of one key in a space is less than so many seconds old; 0 where it is older."""
         since = self.touched.get(tenant, {}).get(space, {}).get(key)
         return 0.0 if since is None else max(0.0, since + seconds - self.now().timestamp())
+
+    def keep(self, tenant: str, spaces: Container[str]) -> None:
+        """Whatever is not there any more may come back, and is new then."""
+        for known in (self.seen.get(tenant, {}), self.touched.get(tenant, {})):
+            for space in [one for one in known if one not in spaces]:
+                del known[space]
 
     def forget(self, tenant: str) -> None:
         """The tenant is gone."""
