@@ -83,6 +83,21 @@ async def test_a_leash_that_only_audits_is_found_by_doctor_and_by_the_operator(c
     assert "cotenant-leash denies, tried as a dry run" in doctor(control_plane).stdout
 
 
+async def test_a_leash_that_does_not_hold_for_what_is_busy_is_found_by_doctor(control_plane, admin):
+    async def act(action: str) -> None:
+        change = {"spec": {"validationActions": [action]}}
+        await admin.merge(resource.VALIDATING_POLICY_BINDINGS, "cotenant-leash-busy", change)
+
+    await act("Audit")
+    try:
+        async with asyncio.timeout(120):
+            while "cotenant-leash let through" not in (said := doctor(control_plane)).stdout:
+                await asyncio.sleep(1)
+        assert said.returncode == 1
+    finally:
+        await act("Deny")
+
+
 async def until(leash: Leash, problem: str) -> None:
     """A policy takes effect up to a second after it is written."""
     async with asyncio.timeout(120):
