@@ -118,60 +118,67 @@ def moment() -> float:
     return float(0.2 * 20 ** random.random())
 
 
+class Maker:
+    """One client: what it made, by the API server that it asks."""
+
+    def __init__(self, team: Team, number: int, counts: Counter[str]) -> None:
+        plane = team.cluster.plane
+        self.team, self.number, self.counts = team, number, counts
+        self.dice, self.wire = random.Random(number), plane._connect(plane.urls[number % 2])
+        self.mine: list[str] = []
+        self.serial = 0
+
+    def make(self, space: str) -> None:
+        """A pod; now and then a service."""
+        self.serial += 1
+        namespace = self.team.namespace(space)
+        name, kind = f"p{self.number}-{self.serial}", "services" if self.dice.random() < 0.1 else "pods"
+        body = service(name) if kind == "services" else pod(name, namespace, resources=CPU)
+        status, _ = self.wire.json("POST", f"/api/v1/namespaces/{namespace}/{kind}", body)
+        self.counts[f"create {status}"] += 1
+        if status == 201:
+            self.mine.append(f"/api/v1/namespaces/{namespace}/{kind}/{name}")
+
+    def delete(self) -> None:
+        """One of them."""
+        path = self.mine.pop(self.dice.randrange(len(self.mine)))
+        status, _ = self.wire.json("DELETE", f"{path}?gracePeriodSeconds=0")
+        self.counts[f"delete {status}"] += 1
+
+    def leave(self) -> None:
+        """All of them, uncounted."""
+        for path in self.mine:
+            self.wire.json("DELETE", f"{path}?gracePeriodSeconds=0")
+        self.wire.close()
+
+
 def client(team: Team, number: int, tide: Tide, stop: threading.Event, counts: Counter[str]) -> None:
-    """Makes a pod, mostly where the others do, or deletes one; now and then a service."""
-    dice = random.Random(number)
-    plane = team.cluster.plane
-    wire = plane._connect(plane.urls[number % 2])
-    mine: list[str] = []
-    serial = 0
+    """Makes something, mostly where the others do, or deletes something."""
+    maker = Maker(team, number, counts)
+    dice = maker.dice
     while not stop.is_set():
         if dice.random() < (0.15 if tide.rush else 0.5):
-            if mine:
-                status, _ = wire.json("DELETE", f"{mine.pop(dice.randrange(len(mine)))}?gracePeriodSeconds=0")
-                counts[f"delete {status}"] += 1
+            if maker.mine:
+                maker.delete()
         elif tide.rush:
-            serial += 1
-            space = team.namespace(tide.space if dice.random() < 0.6 else dice.choice(SPACES))
-            name, kind = f"p{number}-{serial}", "services" if dice.random() < 0.1 else "pods"
-            body = service(name) if kind == "services" else pod(name, space, resources=CPU)
-            status, _ = wire.json("POST", f"/api/v1/namespaces/{space}/{kind}", body)
-            counts[f"create {status}"] += 1
-            if status == 201:
-                mine.append(f"/api/v1/namespaces/{space}/{kind}/{name}")
+            maker.make(tide.space if dice.random() < 0.6 else dice.choice(SPACES))
         time.sleep(dice.uniform(0, 0.12))
-    for path in mine:
-        wire.json("DELETE", f"{path}?gracePeriodSeconds=0")
-    wire.close()
+    maker.leave()
 
 
 def resident(team: Team, number: int, stop: threading.Event, counts: Counter[str]) -> None:
-    """Makes a pod, or deletes one, somewhere; now and then a service; and it works in one space for a while."""
-    dice = random.Random(number)
-    plane = team.cluster.plane
-    wire = plane._connect(plane.urls[number % 2])
-    mine: list[str] = []
-    favourite, serial = dice.choice(SPACES), 0
+    """Makes something, or deletes something, somewhere; and it works in one space for a while."""
+    maker = Maker(team, number, counts)
+    dice, favourite = maker.dice, maker.dice.choice(SPACES)
     while not stop.is_set():
         if dice.random() < 0.02:
             favourite = dice.choice(SPACES)
-        space = team.namespace(favourite if dice.random() < 0.8 else dice.choice(SPACES))
-        if mine and dice.random() < 0.45:
-            path = mine.pop(dice.randrange(len(mine)))
-            status, _ = wire.json("DELETE", f"{path}?gracePeriodSeconds=0")
-            counts[f"delete {status}"] += 1
+        if maker.mine and dice.random() < 0.45:
+            maker.delete()
         else:
-            serial += 1
-            name, kind = f"p{number}-{serial}", "services" if dice.random() < 0.1 else "pods"
-            body = service(name) if kind == "services" else pod(name, space, resources=CPU)
-            status, _ = wire.json("POST", f"/api/v1/namespaces/{space}/{kind}", body)
-            counts[f"create {status}"] += 1
-            if status == 201:
-                mine.append(f"/api/v1/namespaces/{space}/{kind}/{name}")
+            maker.make(favourite if dice.random() < 0.8 else dice.choice(SPACES))
         time.sleep(dice.uniform(0, 0.06))
-    for path in mine:
-        wire.json("DELETE", f"{path}?gracePeriodSeconds=0")
-    wire.close()
+    maker.leave()
 
 
 def service(name: str) -> dict[str, Any]:
