@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+from cotenant.kube import resource
 from cotenant.kube.client import Client
 
 Manifest = dict[str, Any]
@@ -173,3 +175,15 @@ def definition(group: str, plural: str, kind: str) -> Manifest:
             "versions": [version],
         },
     }
+
+
+async def introduce(place: Place, kinds: Mapping[str, tuple[str, str]], bad: tuple[str, Manifest]) -> None:
+    """Defines kinds, plural -> (group, kind), and returns when they are served and `bad`, of one of them, is refused."""
+    for plural, (group, kind) in kinds.items():
+        await place.admin.create(resource.CRDS, definition(group, plural, kind))
+        GROUPS[plural] = f"{group}/v1"
+    async with asyncio.timeout(60):
+        while not all([(await place.ask(plural, method="GET", dry=False)).ok for plural in kinds]):
+            await asyncio.sleep(0.2)
+        while (await place.ask(*bad)).ok:
+            await asyncio.sleep(0.1)

@@ -11,7 +11,7 @@ import pytest
 from cotenant.cli.cluster.trial import tried
 from cotenant.kube import resource
 from plane.install.admission.conftest import STRICT
-from plane.install.admission.place import GROUPS, Manifest, definition, passes, refused
+from plane.install.admission.place import GROUPS, Manifest, introduce, passes, refused
 
 pytestmark = pytest.mark.cluster
 SPACE = "admission-addons"
@@ -172,17 +172,10 @@ def body(plural: str, spec: Manifest) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-async def place(make_place, admin):
+async def place(make_place):
     """A space with a few things shared, in a cluster that has these add-ons from now on."""
     found = await make_place(SPACE, STRICT | {"addons": {"shared": SHARED}})
-    for plural, (group, kind) in KINDS.items():
-        await admin.create(resource.CRDS, definition(group, plural, kind))
-        GROUPS[plural] = f"{group}/v1"
-    async with asyncio.timeout(60):
-        while not all([(await found.ask(plural, method="GET", dry=False)).ok for plural in KINDS]):
-            await asyncio.sleep(0.2)
-        while (await found.ask("certificates", body("certificates", certificate("www.example.com")))).ok:
-            await asyncio.sleep(0.1)
+    await introduce(found, KINDS, ("certificates", body("certificates", certificate("www.example.com"))))
     return found
 
 

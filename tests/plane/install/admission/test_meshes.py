@@ -9,7 +9,7 @@ import pytest
 
 from cotenant.kube import resource
 from plane.install.admission.conftest import STRICT
-from plane.install.admission.place import GROUPS, Manifest, definition, passes, refused
+from plane.install.admission.place import GROUPS, Manifest, definition, introduce, passes, refused
 
 pytestmark = pytest.mark.cluster
 SPACE = "admission-meshes"
@@ -80,17 +80,10 @@ def body(plural: str, spec: Manifest) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-async def place(make_place, admin):
+async def place(make_place):
     """A space with one Service shared, in a cluster that has these kinds from now on."""
     found = await make_place(SPACE, STRICT | {"addons": {"shared": ["Service/web.infra.svc.cluster.local"]}})
-    for plural, (group, kind) in KINDS.items():
-        await admin.create(resource.CRDS, definition(group, plural, kind))
-        GROUPS[plural] = f"{group}/v1"
-    async with asyncio.timeout(60):
-        while not all([(await found.ask(plural, method="GET", dry=False)).ok for plural in KINDS]):
-            await asyncio.sleep(0.2)
-        while (await found.ask("dnsendpoints", body("dnsendpoints", endpoints("www.example.com")))).ok:
-            await asyncio.sleep(0.1)
+    await introduce(found, KINDS, ("dnsendpoints", body("dnsendpoints", endpoints("www.example.com"))))
     return found
 
 
