@@ -68,9 +68,7 @@ def _leash(platform: Platform) -> Manifest:
     asked = "request.operation + ' ' + request.resource.resource"
     own = f"variables.place == '{platform.namespace}'"
     return {
-        "matchConstraints": {
-            "resourceRules": [_resources("*", ["CREATE", "UPDATE", "DELETE", "CONNECT"], "*/*")],
-        },
+        "matchConstraints": {"resourceRules": [_resources("*", ["CREATE", "UPDATE", "DELETE", "CONNECT"], "*/*")]},
         "matchConditions": [
             {"name": "the-operator", "expression": f"request.userInfo.username == '{platform.operator}'"}
         ],

@@ -18,7 +18,7 @@ from cotenant.render.install.values import Manifest
 
 _S = "variables.spec"
 _SHARED = meshes.SHARED
-_FOREIGN = "!(r.?namespace.orValue('') in ['', request.namespace])"
+_FOREIGN = meshes.ELSEWHERE
 _ASK = "a platform administrator adds it to addons.shared of the Tenant"
 FLUX = ("kustomizations", "helmreleases")
 _SOURCES = ("gitrepositories", "ocirepositories", "buckets", "helmrepositories")

@@ -14,6 +14,8 @@ KINDS = (
 _S = "variables.spec"
 SHARED = "params.spec.?addons.?shared.orValue([])"
 """CEL: what the platform shares with the tenant."""
+ELSEWHERE = "!(r.?namespace.orValue('') in ['', request.namespace])"
+"""CEL: whether a reference `r` leads to another namespace."""
 OWN_SERVICES = "['.' + request.namespace + '.svc', '.' + request.namespace + '.svc.cluster.local']"
 """CEL: how names of the namespace's own Services end."""
 
@@ -56,7 +58,7 @@ _AT = (
     "g.contains('.')).map(g, 'Gateway/' + g)"
 )
 _DELEGATED = f"{_S}.?http.orValue([]).filter(r, !(r.?delegate.?namespace.orValue('') in ['', request.namespace]))"
-_INCLUDED = f"{_S}.?includes.orValue([]).filter(r, !(r.?namespace.orValue('') in ['', request.namespace]))"
+_INCLUDED = f"{_S}.?includes.orValue([]).filter(r, {ELSEWHERE})"
 REFERENCES = (
     f"{WHAT} == 'virtualservices' ? {_AT} + {_TARGETS} + "
     f"{_DELEGATED}.map(r, 'VirtualService/' + r.delegate.namespace + '/' + r.delegate.?name.orValue('')) : "
