@@ -35,7 +35,8 @@ def main() -> int:
     for key in HARD:
         most = (seen.most_hard[key], seen.most_allocated[key], seen.most_used[key], seen.most_real[key])
         print("most of {}: hard {}, allocated {}, used {}, real {}".format(key, *most))
-    print(f"one client got {found.left} of {LIMIT} at the end")
+    if found.left is not None:
+        print(f"one client got {found.left} of {LIMIT} at the end")
     for name, verdict in found.acts.items():
         print(f"act {name}: {dict(verdict.violations)}; {found.said[name] or 'stored'}")
     print(*found.broken, sep="\n")

@@ -41,7 +41,8 @@ class Soaked:
     verdict: Verdict
     counts: Counter[str]
     starts: int
-    left: int
+    left: int | None
+    """Of LIMIT, after the load; None where a precaution was missing."""
     acts: dict[str, Verdict] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
 
@@ -361,7 +362,7 @@ def hunt(
         suppress(AssertionError),
     ):
         eventually(lambda: load.witness.so_far().violations, within=within, every=2)
-    return Soaked(load.witness.verdict(), load.counts, sum(one.starts for one in replicas), left=0)
+    return Soaked(load.witness.verdict(), load.counts, sum(one.starts for one in replicas), left=None)
 
 
 FROZEN = 1.5
