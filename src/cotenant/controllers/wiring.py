@@ -13,7 +13,8 @@ from cotenant.api.ledger import TenantLedger
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
-from cotenant.api.workload import Denial, Workload, WorkloadStatus
+from cotenant.api.workload import Denial, Workload
+from cotenant.controllers.changes import at_ease, charged, gone, labelled, longer, opened, spec_changed, wanting
 from cotenant.controllers.denials import CHOSEN, lean
 from cotenant.controllers.iam import KEY as ENTRIES
 from cotenant.controllers.ledger import LedgerController
@@ -25,7 +26,6 @@ from cotenant.controllers.tenant import TenantController
 from cotenant.controllers.world import WATCHED, World, space_key, spaces_of, tenant_label, type_or_decoder
 from cotenant.kube.client import Client
 from cotenant.kube.resource import EVENTS
-from cotenant.model.workload import ended, refused
 from cotenant.runtime.controller import Controller, Reconcile
 from cotenant.runtime.events import Recorder
 from cotenant.runtime.metrics import Metrics
@@ -39,7 +39,7 @@ SETTLE = 0.5
 GATHER = 0.01
 """Seconds in which charges of a tenant become one look at its ledgers: a charge is rarely alone."""
 BUNDLE = 0.05
-"""Seconds in which charges become one look at whether a tenant has little left."""
+"""The same of charges that leave plenty, and of a look at whether a tenant has little left."""
 BEGUN = 5
 """Priority of what waited for its quota: it is finished before the next one is begun, and after members that change."""
 NEXT = 4
@@ -205,7 +205,11 @@ def watch_for_quotas(quota: Controller, world: World) -> None:
     quota.watches(world.spaces, of_space, when=spec_changed)
     quota.watches(world.tenants, of_tenant, priority=URGENT, when=spec_changed)
     quota.watches(world.profiles, of_profile)
-    quota.watches(world.quotas, lambda one: [one.metadata.namespace], when=world.news)
+    quota.watches(
+        world.quotas,
+        lambda one: [one.metadata.namespace],
+        when=lambda change: world.news(change) and not charged(change),
+    )
 
 
 def watch_for_ledgers(ledger: Controller, world: World) -> None:
@@ -225,7 +229,10 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     ledger.watches(world.namespaces, tenant_label, delay=GATHER, when=labelled)
     ledger.watches(world.namespaces, home_tenant, when=labelled)
     ledger.watches(world.spaces, of_home, delay=GATHER, when=spec_changed)
-    ledger.watches(world.quotas, of_quota, delay=GATHER, priority=URGENT, when=world.news)
+    ledger.watches(
+        world.quotas, of_quota, delay=GATHER, priority=URGENT, when=lambda one: world.news(one) and not at_ease(one)
+    )
+    ledger.watches(world.quotas, of_quota, delay=BUNDLE, when=lambda one: world.news(one) and at_ease(one))
     for store in world.workloads.values():
         ledger.watches(store, lambda one: tenant_of(world, one), delay=GATHER, priority=URGENT, when=wanting)
     ledger.watches(
@@ -273,36 +280,10 @@ def tenant_of(world: World, one: Workload | ResourceQuota | Denial) -> Iterable[
     return tenant_label(namespace) if namespace and SPACE in namespace.metadata.labels else []
 
 
-def wanting(change: Change[Workload]) -> bool:
-    """Whether a workload wants more or fewer pods, other ones, or has got some."""
-    old, new = change.old, change.new
-    if old is None or new is None:
-        return True
-    return (
-        counts(old.status) != counts(new.status)
-        or old.spec != new.spec
-        or refused(old) != refused(new)
-        or ended(old) != ended(new)
-    )
-
-
-def counts(status: WorkloadStatus) -> tuple[int | None, ...]:
-    """How many pods there are, by what each kind tells."""
-    nodes = (status.desired_number_scheduled, status.current_number_scheduled)
-    return (status.replicas, status.active, status.succeeded, *nodes)
-
-
 def joined(world: World, ledger: TenantLedger) -> Iterable[str]:
     """The Spaces in a ledger that are not open yet: one that nothing is left for hears of it by no other way."""
     namespaces = [world.namespaces.get(None, entry.space) for entry in ledger.spec.entries if not entry.allocation]
     return [key for one in namespaces if one is not None for key in space_key(one)]
-
-
-def longer(change: Change[TenantLedger]) -> bool:
-    """Whether a ledger has got an entry."""
-    return change.new is not None and (
-        change.old is None or len(change.new.spec.entries) > len(change.old.spec.entries)
-    )
 
 
 def offered_to(namespace: Namespace) -> Iterable[str]:
@@ -346,39 +327,3 @@ def granting(world: World, role: str) -> Iterable[str]:
 def order(change: Change[Any]) -> int:
     """The priority of a Tenant or Space: changes of old ones come before new ones, of which there may be thousands."""
     return NORMAL if change.old is None else URGENT
-
-
-def spec_changed(change: Change[Any]) -> bool:
-    """Whether more than status changed: the generation, a deletion, an annotation or label."""
-    old, new = change.old, change.new
-    if old is None or new is None:
-        return True
-    before, after = old.metadata, new.metadata
-    return bool(
-        before.generation != after.generation
-        or before.deletion_timestamp != after.deletion_timestamp
-        or before.annotations != after.annotations
-        or before.labels != after.labels
-    )
-
-
-def opened(change: Change[ResourceQuota]) -> bool:
-    """Whether a quota came into force, went, or gave something for the first time; how much it gives concerns no Space."""
-    old, new = change.old, change.new
-    return old is None or new is None or openness(old) != openness(new)
-
-
-def openness(quota: ResourceQuota) -> tuple[object, ...]:
-    """Whether it is counted, and of what it gives something: by its spec, and in force."""
-    amounts = (quota.spec.hard, quota.status.hard)
-    return bool(quota.status.used), *({key for key, value in found.items() if value != "0"} for found in amounts)
-
-
-def labelled(change: Change[Any]) -> bool:
-    """Whether an object came, went, or changed its labels."""
-    return change.old is None or change.new is None or change.old.metadata.labels != change.new.metadata.labels
-
-
-def gone(change: Change[Any]) -> bool:
-    """Whether an object went."""
-    return change.new is None

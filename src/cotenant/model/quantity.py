@@ -34,6 +34,8 @@ SHAPE = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?\
 
 LARGEST = 2**63 - 1
 SMALLEST = Fraction(1, 10**9)
+SHORT = 18
+"""So many digits are never cut off."""
 FAR = 100
 """Exponents beyond this change nothing any more: the value is the largest, the smallest or 0 anyway."""
 
@@ -43,6 +45,8 @@ def parse(quantity: str | int) -> Fraction:
     """The value as the API server stores it: cut off at 2^63-1, rounded away from zero to 10^-9. Raises ValueError."""
     if isinstance(quantity, int):
         return stored(Fraction(quantity))
+    if len(quantity) <= SHORT and quantity.isascii() and quantity.isdigit():
+        return Fraction(int(quantity))  # what is counted, another text with every pod: in a tenth of the time
     match = SHAPE.fullmatch(quantity)
     if match is None:
         raise ValueError(f"{quantity!r} is no quantity; write for example 500m, 4 or 8Gi")

@@ -11,16 +11,24 @@ import pytest
 
 from cotenant.api.builtin import Child
 from cotenant.api.keys import ADOPT, SPACE, TENANT
-from cotenant.api.workload import Workload
 from cotenant.controllers import wiring
-from cotenant.controllers.wiring import BEGUN, NEXT, SETTLE, watch_for_quotas, watch_for_spaces, watch_for_tenants
+from cotenant.controllers.wiring import (
+    BEGUN,
+    BUNDLE,
+    GATHER,
+    NEXT,
+    SETTLE,
+    watch_for_ledgers,
+    watch_for_quotas,
+    watch_for_spaces,
+    watch_for_tenants,
+)
 from cotenant.controllers.world import World
 from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.model.finding import Ref
 from cotenant.runtime.controller import DONE, Controller, Result
 from cotenant.runtime.metrics import Metrics
 from cotenant.runtime.queue import LAZY, NORMAL, URGENT
-from cotenant.runtime.store import Change
 from unit.controllers.play import role_
 from unit.specimens import GONE, home, marks, meta, namespace, profile, quota, space, tenant
 
@@ -248,7 +256,17 @@ async def test_the_use_of_a_quota_is_no_concern_of_its_space(wired: Wired) -> No
     wired.world.quotas.upsert(quota("red-dev", {"pods": "1"}, labels=marks()))
     wired.heard()
     wired.world.quotas.upsert(quota("red-dev", {"pods": "1"}, {"pods": "1"}, labels=marks()))
-    assert set(wired.heard()) == {"tenant", "quota"}
+    assert wired.heard() == {"tenant": {"red": (NORMAL, SETTLE)}}
+
+
+@pytest.mark.parametrize(("used", "soon"), [("2", BUNDLE), ("4", GATHER)])
+async def test_a_charge_that_leaves_plenty_waits_for_more_of_them(wired: Wired, used: str, soon: float) -> None:
+    ledger = wired.controller("ledger")
+    watch_for_ledgers(ledger, wired.world)
+    wired.world.quotas.upsert(quota("red-dev", {"pods": "4"}, {"pods": "1"}, labels=marks()))
+    ledger.queue.clear()
+    wired.world.quotas.upsert(quota("red-dev", {"pods": "4"}, {"pods": used}, labels=marks()))
+    assert ledger.queue._timers["red"].when - asyncio.get_running_loop().time() == pytest.approx(soon, abs=0.008)
 
 
 async def test_a_quota_that_somebody_changed_or_deleted_wakes_the_quota_controller(wired: Wired) -> None:
@@ -333,15 +351,6 @@ async def test_only_our_own_of_the_many_kinds_are_watched() -> None:
     assert denials.resource.kind == "Event" and "reason=FailedCreate" in denials._fields
     apart = {one.partition("!=")[2] for one in denials._fields.split(",") if "!=" in one}
     assert apart == {"ReplicaSet", "ReplicationController"}
-
-
-@pytest.mark.parametrize("count", ["replicas", "active", "desiredNumberScheduled", "currentNumberScheduled"])
-async def test_how_many_pods_a_workload_wants_or_has_wakes_its_tenant_once(count: str) -> None:
-    new, counted, again = (
-        msgspec.convert({"metadata": {"name": "w"}, "status": one}, Workload) for one in ({}, {count: 1}, {count: 1})
-    )
-    assert wiring.wanting(Change(new, counted))
-    assert not wiring.wanting(Change(counted, again))
 
 
 async def test_a_quota_of_somebody_else_in_a_space_wakes_its_tenant(wired: Wired) -> None:

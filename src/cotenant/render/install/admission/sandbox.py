@@ -18,15 +18,15 @@ PINS = {
 """Annotations of pods, and with which values no node autoscaler takes the node away, in CEL."""
 LONGEST = 86400
 """Seconds that a mounted token is valid: what the webhook of EKS asks for."""
-# Lists of a list: up to Kubernetes 1.33 nothing makes one list of them.
-_TOKENS = (
-    # Where nothing is projected sources are there, and null.
-    "variables.pod.?volumes.orValue([]).filter(v, has(v.projected) && dyn(v.projected).?sources.orValue([]) != null)"
-    ".map(v, v.projected.?sources.orValue([])"
-    ".filter(s, has(s.serviceAccountToken)).map(s, s.serviceAccountToken))"
-)
+_MOUNTED = "s.serviceAccountToken"
 # The token for EKS Pod Identity is worth nothing but where the account associates a role.
-_ABROAD = "t.?audience.orValue('').contains('amazonaws.com') && t.audience != 'pods.eks.amazonaws.com'"
+_ABROAD = (
+    f"{_MOUNTED}.?audience.orValue('').contains('amazonaws.com') && {_MOUNTED}.audience != 'pods.eks.amazonaws.com'"
+)
+_MODEST = (
+    f"{_MOUNTED}.?expirationSeconds.orValue(3600) <= {LONGEST} && "
+    f"(params.spec.serviceAccounts.?iamRoles.orValue([]).size() > 0 || !({_ABROAD}))"
+)
 _SOURCES = " || ".join(
     f"has(v.{source})"
     for source in (
@@ -102,8 +102,9 @@ RULES = (
         why="With such a token a pod takes on, by itself, every role whose trust fits its ServiceAccount, annotation or not.",
         way_out="leave the audience out, or " + _ASK.format("serviceAccounts.iamRoles"),
         leaf="serviceAccounts.iamRoles",
-        holds=f"{_TOKENS}.all(l, l.all(t, t.?expirationSeconds.orValue(3600) <= {LONGEST})) && "
-        f"(params.spec.serviceAccounts.?iamRoles.orValue([]).size() > 0 || !{_TOKENS}.exists(l, l.exists(t, {_ABROAD})))",
+        # Where nothing is projected sources are there, and null.
+        holds="variables.pod.?volumes.orValue([]).all(v, !has(v.projected) || dyn(v.projected).?sources.orValue([]) == null || "
+        f"v.projected.?sources.orValue([]).all(s, !has({_MOUNTED}) || ({_MODEST})))",
         says=told("a mounted token for AWS, or for more than a day, is not allowed"),
     ),
     Rule(
