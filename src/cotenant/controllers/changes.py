@@ -67,7 +67,7 @@ def at_ease(change: Change[ResourceQuota]) -> bool:
         return False
     old, new = change.old.status, change.new.status
     return old.hard == new.hard and all(
-        key in old.used and key in new.hard and parse(old.used[key]) < parse(amount) <= parse(new.hard[key]) * 3 / 4
+        key in old.used and key in new.hard and parse(old.used[key]) < parse(amount) <= 3 * parse(new.hard[key]) / 4
         for key, amount in new.used.items()
         if amount != old.used.get(key)
     )

@@ -229,10 +229,7 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     ledger.watches(world.namespaces, tenant_label, delay=GATHER, when=labelled)
     ledger.watches(world.namespaces, home_tenant, when=labelled)
     ledger.watches(world.spaces, of_home, delay=GATHER, when=spec_changed)
-    ledger.watches(
-        world.quotas, of_quota, delay=GATHER, priority=URGENT, when=lambda one: world.news(one) and not at_ease(one)
-    )
-    ledger.watches(world.quotas, of_quota, delay=BUNDLE, when=lambda one: world.news(one) and at_ease(one))
+    ledger.watches(world.quotas, of_quota, delay=haste, priority=URGENT, when=world.news)
     for store in world.workloads.values():
         ledger.watches(store, lambda one: tenant_of(world, one), delay=GATHER, priority=URGENT, when=wanting)
     ledger.watches(
@@ -243,6 +240,11 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
         when=lambda change: first_denial(world, change),
     )
     ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
+
+
+def haste(change: Change[ResourceQuota]) -> float:
+    """Seconds in which a change of a space's quota is joined by others before a tenant's ledgers are looked at."""
+    return BUNDLE if at_ease(change) else GATHER
 
 
 def watch_for_scarcity(scarcity: Controller, world: World, *, charges: bool) -> None:

@@ -70,7 +70,7 @@ class Controller:
         mapper: Callable[[T], Iterable[str]],
         *,
         priority: int | Callable[[Change[T]], int] = NORMAL,
-        delay: float = 0.0,
+        delay: float | Callable[[Change[T]], float] = 0.0,
         when: Callable[[Change[T]], bool] | None = None,
     ) -> None:
         """Adds the keys of what an object was and of what it is now.
@@ -82,11 +82,12 @@ class Controller:
             if not self._running or (when is not None and not when(change)):
                 return
             urgency = priority if isinstance(priority, int) else priority(change)
+            wait = delay(change) if callable(delay) else delay
             keys = dict.fromkeys(mapper(change.new)) if change.new is not None else {}
             if change.old is not None:
                 keys.update(dict.fromkeys(mapper(change.old)))
             for key in keys:
-                self.queue.add_after(key, delay, priority=urgency)
+                self.queue.add_after(key, wait, priority=urgency)
 
         def seed() -> None:
             for item in list(store.items()):
