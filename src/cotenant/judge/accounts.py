@@ -78,7 +78,7 @@ def ledgers_there(accounts: list[Account]) -> Iterator[Remark]:
 def others(found: Accounts, accounts: list[Account]) -> Iterator[Remark]:
     """Limits that are being lowered, keys that nobody counts, what cannot be seen, and what the Tenant says of itself."""
     for one in accounts:
-        if one.granted is not None and one.granted > one.limit:
+        if one.granted is not None and max(one.granted, one.used) > one.limit:
             yield Remark(
                 "converging",
                 f"{one.key}: {spelled(one.key, one.used)} used, limit {spelled(one.key, one.limit)}; nothing is evicted "

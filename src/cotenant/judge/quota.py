@@ -171,13 +171,16 @@ def room_in_ledger(found: TenantSnapshot) -> Finding | None:
 
 
 def limits_followed(found: TenantSnapshot) -> Finding | None:
-    """Every ledger has the tenant's limit; one that was lowered below what is in use comes down as that does."""
+    """Every ledger has the tenant's limit; one that was lowered below what is in use comes down as that does.
+
+    What was in use before its key was limited is in no ledger.
+    """
     for key, limit in limits(found.view).items() if found.view else ():
         there = found.ledgers.get(key)
         if there is None or there.spec.rebuilding:
             return Finding("QuotaPending", f"the ledger of {key} is being made")
-        if there.spec.limit > limit:
-            used = sum(quota(one, key).used for one in found.quotas)
+        used = sum(quota(one, key).used for one in found.quotas)
+        if max(there.spec.limit, used) > limit:
             return Finding(
                 "Converging",
                 f"{key}: {spelled(key, used)} used, limit {spelled(key, limit)}; nothing is evicted and nothing more "

@@ -33,12 +33,12 @@ def test_a_quota_lowered_below_its_use_evicts_nothing_and_admits_nothing_more(cl
     team.change(quota={"hard": {"pods": 1}})
 
     expect_condition(team.tenant, "Converging", "pods: 3 used, limit 1; nothing is evicted", of="QuotaSynced")
-    eventually(lambda: in_force(cluster, space)["pods"] == "3")
+    eventually(lambda: in_force(cluster, space)["pods"] == "1")
     assert cluster.names("Pod", space) == {"a", "b", "c"}
     expect_denied(
         team.owner.apply(pod("d", space)),
         by="quota",
-        saying='pods "d" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=3, limited: pods=3',
+        saying='pods "d" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=3, limited: pods=1',
     )
     assert team.owner.kubectl("delete", "pod", "a", "b", "--now", "-n", space).ok
     eventually(lambda: condition(team.tenant(), "QuotaSynced")[1] != "Converging", within=15)

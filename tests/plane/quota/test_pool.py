@@ -32,6 +32,10 @@ def hard(team: Team, space: str, key: str = "pods") -> int:
     return int(team.cluster.there("ResourceQuota", "cotenant", team.namespace(space))["spec"]["hard"][key])
 
 
+def used(team: Team, space: str, key: str = "pods") -> int:
+    return int(team.cluster.there("ResourceQuota", "cotenant", team.namespace(space))["status"]["used"][key])
+
+
 def ledger(team: Team, name: str = "pods") -> dict:
     return team.cluster.there("TenantLedger", name, team.home)
 
@@ -203,13 +207,50 @@ def test_a_limit_lowered_below_use_gives_nothing_more_and_takes_nothing(cluster)
     team.change(quota={"hard": {"pods": 2}})
 
     expect_condition(team.tenant, "Converging", "pods: 4 used, limit 2", of="QuotaSynced")
-    eventually(lambda: given(team, "status") == {team.namespace("a"): 4, team.namespace("b"): 0})
+    eventually(lambda: given(team, "status") == {team.namespace("a"): 2, team.namespace("b"): 0})
     for space in ("a", "b"):
         expect_denied(lambda here=space: team.owner.apply(pod("more", team.namespace(here))), by="quota")
     never(lambda: pods(team, "a", "b") != 4, during=1)
     assert team.owner.kubectl("scale", "deployment", "web", "--replicas=1", "-n", team.namespace("a")).ok
     eventually(lambda: condition(team.tenant(), "QuotaSynced")[:2] == ("True", "Synced"), within=20)
     eventually(lambda: ledger(team)["spec"]["limit"] == 2)
+
+
+def test_below_a_lowered_limit_nothing_comes_in_the_place_of_what_goes(cluster):
+    team = given_tenant(cluster, "press", spaces=["a", "b"], quota={"hard": {"pods": 8}})
+    expect_ready(team, "a", "b")
+    for space in ("a", "b"):
+        expect_created(team.owner.apply(deployment("web", team.namespace(space), replicas=3)))
+    eventually(lambda: pods(team, "a") == pods(team, "b") == 3)
+
+    team.change(quota={"hard": {"pods": 4}})
+    # As low as if all that is too much went from this space alone.
+    eventually(lambda: given(team, "spec") == {team.namespace("a"): 1, team.namespace("b"): 1})
+
+    for gone in (1, 2):
+        victim = min(team.cluster.names("Pod", team.namespace("a")))
+        assert team.owner.kubectl("delete", "pod", victim, "-n", team.namespace("a"), "--wait=false").ok
+        eventually(lambda one=victim: one not in team.cluster.names("Pod", team.namespace("a")))
+        never(lambda left=6 - gone: pods(team, "a", "b") > left, during=2)
+    # Four are left, as many as there may be: from now on each is replaced.
+    eventually(lambda: given(team, "spec") == {team.namespace("a"): 1, team.namespace("b"): 3}, within=20)
+    eventually(lambda: condition(team.tenant(), "QuotaSynced")[:2] == ("True", "Synced"), within=20)
+    assert pods(team, "a", "b") == 4
+
+
+def test_a_key_that_is_limited_below_what_is_used_admits_nothing_before_enough_has_gone(cluster):
+    team = given_tenant(cluster, "added", spaces=["u", "w"], quota={"hard": {"configmaps": 50}})
+    expect_ready(team, "u", "w")
+    for space, number in (("u", 4), ("w", 2)):
+        for serial in range(number):
+            expect_created(team.owner.apply(pod(f"p{serial}", team.namespace(space))))
+    team.change(quota={"hard": {"configmaps": 50, "pods": 2}})
+    expect_condition(team.tenant, "Converging", "pods: 6 used, limit 2", of="QuotaSynced", within=30)
+    for serial in range(2):
+        assert team.owner.kubectl("delete", "pod", f"p{serial}", "-n", team.namespace("w"), "--now").ok
+    eventually(lambda: used(team, "w") == 0)
+    never(lambda: team.owner.apply(pod("more", team.namespace("w"))).ok, during=3)
+    assert pods(team, "u") == 4
 
 
 def test_without_an_operator_everything_holds_and_nothing_grows(cluster):

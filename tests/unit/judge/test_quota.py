@@ -46,6 +46,8 @@ def right(**more: str) -> dict[str, str]:
 
 
 ONE = {"spaces": {"limit": 1}}
+WIDE = {"quota": {"hard": {"pods": 20}}}
+"""The tenant may have more than the space."""
 CPU = {"quota": {"hard": {"limits.cpu": "4"}}, **ONE}
 DEFAULTS = [{"type": "Container", "default": {"cpu": "1"}}]
 FULL = ledger("pods", 5, entries=[{"space": f"red-{n}", "allocation": 0} for n in range(500)])
@@ -88,7 +90,9 @@ ANSWERS: list[tuple[str, str, Finding]] = [
     ),
     ("ForeignQuota", "False", judged(PODS, foreign=(quota("red-dev"),))),
     ("KeyNotCounted", "False", judged(PODS, quota("red-dev", right(), {"services.nodeports": "0"}))),
-    ("QuotaExceeded", "False", judged(PODS, quota("red-dev", right(), right(pods="6")))),
+    ("QuotaExceeded", "False", judged(WIDE, quota("red-dev", right(), right(pods="6")))),
+    # Limited when more was in use already: that is in no ledger.
+    ("Converging", "False", judged(PODS, quota("red-dev", right(pods="0"), right(pods="6")))),
     ("QuotaWithoutDefaults", "False", judged(CPU)),
     ("Synced", "True", judged(PODS)),
     ("Synced", "True", judged(CPU | {"limits": DEFAULTS})),
@@ -114,13 +118,13 @@ def test_a_quota_at_its_limit_is_not_exceeded() -> None:
 
 
 def test_a_quota_that_is_exceeded_is_named_with_its_numbers() -> None:
-    found = judged(PODS | ONE, quota("red-dev", right(), right(pods="7")))
+    found = judged(WIDE | ONE, quota("red-dev", right(), right(pods="7")))
     assert found.message == "namespace red-dev uses pods 7, 5 allowed; nothing is evicted"
 
 
 def test_what_lasts_is_named_beside_what_comes_first() -> None:
     unknown = {key: value for key, value in right(pods="6").items() if key != "services.nodeports"}
-    both = judged(PODS, quota("red-dev", right(), unknown))
+    both = judged(WIDE, quota("red-dev", right(), unknown))
     assert (both.reason, both.status) == ("QuotaExceeded", "False")
     assert both.message.startswith("namespace red-dev uses pods 6, 5 allowed; nothing is evicted; also KeyNotCounted: ")
     assert both.message.count("QuotaExceeded") == 0

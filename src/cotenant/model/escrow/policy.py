@@ -78,7 +78,8 @@ reserves; and whether in pieces of a pod."""
 def claimant(entry: Entry, quota: Quota, demand: Demand, share: Share, *, active: bool) -> Claimant:
     """A space with everything that follows: a plan asks for it several times, of hundreds of spaces."""
     used = quota.used
-    ceiling = None if share.ceiling is None else max(used, share.ceiling)
+    # A ceiling below what is used takes nothing away, and gives nothing either.
+    ceiling = None if share.ceiling is None else max(min(used, entry.allocation), share.ceiling)
     floor = share.floor if ceiling is None else min(share.floor, ceiling)
     needed = used + demand.refused + demand.ahead
     margin = max(demand.slack, demand.reserve) if active else demand.reserve
@@ -168,12 +169,8 @@ def aim(claimants: list[Claimant], entitlements: Mapping[str, int], capacity: in
         cut = max(0, min(over, found[one.space] - entitlements[one.space]))
         found[one.space] -= cut
         over -= cut
-    for one in claimants:
-        # Only where more is in use than there is: nothing can grow.
-        cut = max(0, min(over, found[one.space] - one.allocation))
-        found[one.space] -= cut
-        over -= cut
-    return found
+    # Where more is kept than there is, nothing can grow: what was used before it was limited is in no allocation.
+    return {one.space: min(found[one.space], one.allocation) for one in claimants} if over > 0 else found
 
 
 def preferred(one: Claimant, entitlement: int) -> int:

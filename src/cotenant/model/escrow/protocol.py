@@ -15,19 +15,21 @@ from __future__ import annotations
 
 from cotenant.model.escrow import drain as drains
 from cotenant.model.escrow import grow as grows
+from cotenant.model.escrow import press as presses
 from cotenant.model.escrow import rebuild as rebuilds
 from cotenant.model.escrow import resize as resizes
 from cotenant.model.escrow import settle as settles
 from cotenant.model.escrow.drain import Drain, Draining
 from cotenant.model.escrow.grow import Grow, Growing
 from cotenant.model.escrow.messages import Answer, Finished
+from cotenant.model.escrow.press import Press, Pressing
 from cotenant.model.escrow.rebuild import Rebuild, Rebuilding
 from cotenant.model.escrow.resize import Resize, Resizing
 from cotenant.model.escrow.settle import Settle, Settling
 from cotenant.model.escrow.values import Ledger, Quota
 
-Intent = Grow | Drain | Settle | Resize | Rebuild
-Task = Growing | Draining | Settling | Resizing | Rebuilding
+Intent = Grow | Drain | Press | Settle | Resize | Rebuild
+Task = Growing | Draining | Pressing | Settling | Resizing | Rebuilding
 Step = Task | Finished
 
 
@@ -38,6 +40,8 @@ def begin(intent: Intent, ledger: Ledger | None = None, quota: Quota | None = No
             return grows.grow(intent, ledger, quota)
         case Drain():
             return drains.drain(intent, ledger)
+        case Press():
+            return presses.press(intent, quota)
         case Settle():
             return settles.settle(intent, quota)
         case Resize():
@@ -53,6 +57,8 @@ def advance(task: Task, answer: Answer) -> Step:
             return grows.advance(task, answer)
         case Draining():
             return drains.advance(task, answer)
+        case Pressing():
+            return presses.advance(task, answer)
         case Settling():
             return settles.advance(task, answer)
         case Resizing():

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
+from cotenant.model.escrow.press import plan_presses
 from cotenant.model.escrow.protocol import Intent
 from cotenant.model.escrow.rebuild import Rebuild
 from cotenant.model.escrow.resize import Resize
@@ -25,11 +26,13 @@ def plan_repairs(
     found: list[Intent] = []
     if ledger.source != limit.source or ledger.limit != max(limit.amount, ledger.allocated):
         found.append(Resize(limit))
-    converging = ledger.allocated > limit.amount
+    known = {entry.space for entry in ledger.entries}
+    held = [one for space, one in quotas.items() if space in known]
+    found += plan_presses(held, limit.amount)
+    converging = max(ledger.allocated, sum(one.used for one in held)) > limit.amount
     for entry in ledger.entries:
         one = retire_or_mend(entry, quotas.get(entry.space), limit.amount, entry.space in gone, converging)
         found += [one] if one is not None else []
-    known = {entry.space for entry in ledger.entries}
     # Who finds no room in the ledger waits until another has left it.
     newcomers = sorted(quotas.keys() - known - set(gone))[: max(0, MOST - len(known))]
     return found + [Grow(space, 0, limit.amount, admit=True) for space in newcomers]

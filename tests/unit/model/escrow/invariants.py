@@ -73,10 +73,15 @@ def leaking(world: World) -> str | None:
         return "a space that is gone keeps its share"
     if ledger.limit != max(tenant.limit, ledger.allocated):
         return "the ledger's limit does not follow the tenant's"
-    for quota in quotas:
-        if quota is not None and not quota.hard == quota.enforced == ledger.entry(quota.space).allocation:
+    there = [quota for quota in quotas if quota is not None]
+    excess = sum(quota.used for quota in there) - tenant.limit
+    for quota in there:
+        follows = quota.hard == ledger.entry(quota.space).allocation or ledger.allocated > tenant.limit
+        if quota.hard != quota.enforced or (excess <= 0 and not follows):
             return "a quota does not follow its allocation"
-    some = next((quota for quota in quotas if quota is not None), None)
+        if excess > 0 and quota.hard > max(0, quota.used - excess):
+            return "something may come in the place of what goes, and there is too much"
+    some = next(iter(there), None)
     if some is not None and ledger.allocated < tenant.limit:
         after = run(world, Grow(some.space, 99, tenant.limit))
         if after[LEDGER].allocated != tenant.limit or after[NAMES.index(some.space)].enforced < some.enforced + 1:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
+from cotenant.model.escrow.press import Press
 from cotenant.model.escrow.rebuild import Rebuild
 from cotenant.model.escrow.resize import Resize
 from cotenant.model.escrow.settle import Settle
@@ -55,6 +56,10 @@ LOWERING = Rules(
 )
 """The tenant's limit comes down once; some leaders have not heard of it."""
 LOWERING_IN_FULL = replace(LOWERING, intents=grows(0, 2) + grows(0, 2, within=1) + drains(0) + drains(0, within=1) + everyone(Settle) + (Resize(OLD), Resize(NEW)))  # fmt: skip
+
+PRESSING = replace(LOWERING, intents=(*LOWERING.intents, *everyone(Press, to=0)))
+"""The same, and spec.hard comes down below what is used, by whoever has heard of it or has not."""
+PRESSING_IN_FULL = replace(PRESSING, intents=(*PRESSING.intents, *grows(0), *grows(0, within=1)))
 
 FLIPPING = Rules(
     (*grows(2), *grows(0, 2, within=1), *drains(0, within=1), *(Resize(Limit(*one)) for one in ((1, ""), (2, "1"), (1, "0")))),

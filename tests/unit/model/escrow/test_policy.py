@@ -184,6 +184,22 @@ def test_two_halves_of_a_pod_are_no_pod() -> None:
     assert situation(1000, (0, 0), (0, 0), demands=demands) == [Grow("a", 1000, 1000)]
 
 
+def test_while_more_is_used_than_there_may_be_nobody_gets_anything() -> None:
+    """What was in use before the key was limited is in no allocation."""
+    quotas = {"u": Quota("u", 0, 0, 4, "1"), "w": Quota("w", 0, 0, 2, "1")}
+    ledger = Ledger(2, (Entry("u", 0), Entry("w", 0)), "1")
+    assert plan_transfers(ledger, quotas, {}, {}, 2) == []
+    enough = replace(ledger, limit=6)
+    assert plan_transfers(enough, quotas, {}, {}, 6) == [Grow("u", 4, 6), Grow("w", 2, 6)]
+
+
+def test_a_ceiling_below_what_is_used_takes_nothing_and_gives_nothing() -> None:
+    quotas = {"a": Quota("a", 9, 9, 9, "1")}
+    for allocation in (8, 9):
+        ledger = Ledger(12, (Entry("a", allocation),), "1")
+        assert plan_transfers(ledger, quotas, {"a": Demand(idle=99)}, {"a": Share(ceiling=4)}, 12) == []
+
+
 def test_a_lowered_limit_takes_what_is_not_used_and_gives_nothing() -> None:
     demands = {"a": Demand(refused=3)}
     entries = (Entry("a", 5), Entry("b", 6))

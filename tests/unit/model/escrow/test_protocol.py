@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cotenant.model.escrow import messages as m
 from cotenant.model.escrow.drain import Drain
 from cotenant.model.escrow.grow import Grow
 from cotenant.model.escrow.messages import Finished, Outcome
+from cotenant.model.escrow.press import Press, plan_presses
 from cotenant.model.escrow.protocol import advance, begin
 from cotenant.model.escrow.rebuild import Rebuild
 from cotenant.model.escrow.repair import plan_repairs
@@ -231,13 +235,20 @@ def test_a_rebuild_that_died_is_finished_and_grants_nothing_before(cluster: Clus
 
 def test_steady_state_has_nothing_to_do(cluster: Cluster) -> None:
     assert plan_repairs(cluster.ledger, cluster.quotas, cluster.limit) == []
-    for intent in (Grow("dev", 4, 10), Drain("dev", 4, 10), Settle("dev"), Resize(cluster.limit), Rebuild()):
+    for intent in (
+        Grow("dev", 4, 10),
+        Drain("dev", 4, 10),
+        Press("dev", 4),
+        Settle("dev"),
+        Resize(cluster.limit),
+        Rebuild(),
+    ):
         cluster.play(intent, cluster.ledger, cluster.quotas["dev"])
     assert not [one for one in cluster.asked if isinstance(one, m.Put)]
 
 
 @pytest.mark.parametrize(
-    "intent", [Grow("dev", 4, 10), Drain("dev", 4, 10), Settle("dev"), Resize(Limit(1, "")), Rebuild()]
+    "intent", [Grow("dev", 4, 10), Drain("dev", 4, 10), Press("dev", 1), Settle("dev"), Resize(Limit(1, "")), Rebuild()]
 )
 def test_an_answer_to_another_question_is_a_mistake(intent) -> None:
     with pytest.raises(TypeError, match="answers no"):
@@ -254,3 +265,64 @@ def test_what_never_reached_its_quota_goes_back_first_while_converging() -> None
     ledger = Ledger(6, (Entry("a", 4), Entry("b", 2)), "1", source="t")
     quotas = {"a": Quota("a", 1, 1, 1, "1"), "b": Quota("b", 2, 2, 2, "1")}
     assert plan_repairs(ledger, quotas, Limit(3, "t")) == [Drain("a", 1, 3)]
+
+
+def test_what_is_pressed_is_in_force_at_once_and_stays_allocated(cluster: Cluster) -> None:
+    cluster.store(replace(cluster.quotas["dev"], used=4))
+    cluster.asked.clear()
+    assert cluster.play(Press("dev", 1)) is Outcome.DONE
+    assert kinds(cluster) == ["GetQuota", "PutQuota", "PutEnforced"]
+    dev = cluster.quotas["dev"]
+    assert (dev.hard, dev.enforced, dev.used, cluster.ledger.entry("dev").allocation) == (1, 1, 4, 4)
+
+
+def test_who_is_overtaken_while_pressing_looks_again(cluster: Cluster) -> None:
+    stale = cluster.quotas["dev"]
+    cluster.store(replace(stale, used=2), whole=False)
+    assert cluster.play(Press("dev", 1), quota=stale) is Outcome.DONE
+    assert (cluster.quotas["dev"].hard, cluster.quotas["dev"].used) == (1, 2)
+    cluster.close("dev")
+    assert cluster.play(Press("dev", 0)) is Outcome.NO_QUOTA
+
+
+def using(**amounts: tuple[int, int]) -> dict[str, Quota]:
+    """Hard and used."""
+    return {name: Quota(name, hard, hard, used, "1") for name, (hard, used) in amounts.items()}
+
+
+def test_nobody_is_pressed_while_no_more_is_in_use_than_there_may_be() -> None:
+    assert plan_presses(using(a=(8, 4), b=(4, 4)).values(), 8) == []
+
+
+def test_each_space_is_pressed_as_if_all_that_is_too_much_were_its_own() -> None:
+    assert plan_presses(using(a=(9, 5), b=(3, 3), c=(0, 2)).values(), 6) == [Press("a", 1), Press("b", 0)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=4), st.integers(0, 12), st.data())
+def test_whatever_goes_nothing_comes_in_its_place_before_enough_has_gone(found, within, data) -> None:
+    quotas = using(**{f"s{at}": one for at, one in enumerate(found)})
+    for one in plan_presses(quotas.values(), within):
+        quotas[one.space] = replace(quotas[one.space], hard=one.to)
+    total = sum(one.used for one in quotas.values())
+    if total <= within:
+        return
+    left = {name: data.draw(st.integers(0, one.used)) for name, one in quotas.items()}
+    if sum(left.values()) >= within:
+        assert all(left[name] + 1 > one.hard for name, one in quotas.items())
+
+
+def test_repairs_press_what_is_too_much_and_leave_it_pressed() -> None:
+    ledger, limit = Ledger(9, (Entry("a", 5), Entry("b", 4)), "1", source="t"), Limit(4, "t")
+    assert plan_repairs(ledger, using(a=(5, 5), b=(4, 3)), limit) == [Press("a", 1), Press("b", 0)]
+    # Pressed: what b never used goes back, and nobody raises anything.
+    assert plan_repairs(ledger, using(a=(1, 5), b=(0, 3)), limit) == [Drain("b", 3, 4)]
+    ledger = replace(ledger, limit=8, entries=(Entry("a", 5), Entry("b", 3)))
+    assert plan_repairs(ledger, using(a=(1, 5), b=(0, 3)), limit) == []
+    assert plan_repairs(ledger, using(a=(1, 1), b=(0, 3)), limit) == [Drain("a", 1, 4)]
+    ledger = replace(ledger, limit=4, entries=(Entry("a", 1), Entry("b", 3)))
+    assert plan_repairs(ledger, using(a=(1, 1), b=(0, 3)), limit) == [Grow("b", 0, 4)]
+
+
+def test_what_was_used_before_it_was_limited_is_not_grown_over() -> None:
+    ledger = Ledger(2, (Entry("u", 0), Entry("w", 0)), "1", source="t")
+    assert plan_repairs(ledger, using(u=(0, 4), w=(0, 2)), Limit(2, "t")) == []
