@@ -39,7 +39,7 @@ class Scene:
 
     `wild`: everybody rushes in and leaves, the limit changes often, operators hang, and the quota controller mostly stands
     still. `storms`, under strict accounting: now and then everybody at once, without a pause. `late`: raises arrive when
-    their operator has given them up, and workloads change what they want, for which there is no pod ever.
+    their operator has given them up, and clients are few: workloads change what they want, for which there is no pod ever.
     """
 
     strict: bool = True
@@ -52,8 +52,8 @@ class Scene:
 HUNTS = {
     # Storms need a quota controller that works, and what else hunts needs one that does not.
     "lease": Scene(wild=False),
-    # Whatever is written of a quota sends back a raise that is late: for another key, and each refund of strict accounting.
-    "bump": Scene(strict=False, late=True, hard={"pods": str(LIMIT)}),
+    # Whatever is written of a quota sends back a raise that is late: for another key, or the refund of a pod.
+    "bump": Scene(storms=False, late=True, hard={"pods": str(LIMIT)}),
     "law": Scene(storms=False),
 }
 """The scene that finds best what is missing."""
@@ -231,6 +231,7 @@ def under_load(cluster: Cluster, replicas: list[Replica], clients: int, every: f
     witness = Witness(cluster.plane, team.name, scene.hard, real=scene.strict)
     stop, counts = threading.Event(), Counter[str]()
     tide = Tide()
+    clients = clients // 3 if scene.late else clients
     if scene.wild:
         threads = [threading.Thread(target=client, args=(team, one, tide, stop, counts)) for one in range(clients)]
         threads.append(threading.Thread(target=tide.turn, args=(stop,)))
