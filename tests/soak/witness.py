@@ -17,8 +17,6 @@ from cotenant.model.escrow.units import limit_of, use_of
 LEDGERS = "/apis/cotenant.dev/v1alpha1/namespaces/home-{tenant}/tenantledgers"
 QUOTAS = "/api/v1/resourcequotas"
 OBJECTS = {"pod": "/api/v1/pods", "service": "/api/v1/services"}
-CHARGER = "kube-apiserver"
-"""Field manager of charges."""
 PATIENCE = 60.0
 """Seconds that a watch may be behind."""
 IDLE = 2.0
@@ -56,7 +54,8 @@ class Verdict:
 class Witness:
     """Watches from the moment it is made, until `verdict`. `limits`: the largest that each key ever has, as quantities.
 
-    `real`: whether accounting is strict. What exists must stay within the limit then too.
+    `real`: whether accounting is strict. What exists must stay within the limit then too, and no charge go over spec.hard:
+    natively the quota controller may find more than that.
     """
 
     def __init__(self, plane: Handle, tenant: str, limits: Mapping[str, str], *, real: bool = False) -> None:
@@ -157,28 +156,21 @@ class Witness:
             if change.found is None:
                 there[change.kind].pop(change.name, None)
             else:
-                if change.kind == "quota":
-                    self.judge_charge(found, change.revision, change.found, there)
+                if change.kind == "quota" and self.real:
+                    self.judge_charge(found, change.revision, there["quota"].get(change.name), change.found)
                 there[change.kind][change.name] = change.found
             for key in self.limits:
                 self.judge(found, change.revision, key, there)
         return found
 
-    def judge_charge(
-        self, found: Verdict, revision: int, new: dict[str, Any], there: Mapping[str, Mapping[str, Any]]
-    ) -> None:
-        """One quota's step: no API server charges more than spec.hard, however much more is allowed by status.hard.
-
-        The quota controller may count more, which it does from a cache that still has what is deleted; unless it is there.
-        """
-        name = new["metadata"]["namespace"]
-        old = there["quota"].get(name)
+    def judge_charge(self, found: Verdict, revision: int, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
+        """One quota's step: what is used never rises above spec.hard, however much more is allowed by status.hard."""
         for key in self.limits:
             before, after = (
                 use_of(key, one.get("status", {}).get("used", {}).get(key, "0")) if one else 0 for one in (old, new)
             )
-            hard = limit_of(key, new["spec"]["hard"].get(key, "0"))
-            if after > before and after > hard and (charged(key, new) or existing(key, there, name) > hard):
+            if after > before and after > limit_of(key, new["spec"]["hard"].get(key, "0")):
+                name, hard = new["metadata"]["namespace"], new["spec"]["hard"].get(key)
                 found.note(revision, "charged over spec.hard", f"{key} {name}: {after} > {hard}")
 
     def judge(self, found: Verdict, revision: int, key: str, there: Mapping[str, Mapping[str, Any]]) -> None:
@@ -213,24 +205,11 @@ class Witness:
                 found.note(revision, "hard over the allocation", f"{key} {name}: {amount} > {entries.get(name, 0)}")
 
 
-def charged(key: str, quota: dict[str, Any]) -> bool:
-    """Whether an API server wrote what is used. The quota controller counts what is there, as far as it has heard."""
-    field = f"f:{key}"
-    return any(
-        field in one["fieldsV1"].get("f:status", {}).get("f:used", {})
-        for one in quota["metadata"]["managedFields"]
-        if one["manager"] == CHARGER
-    )
-
-
-def existing(key: str, there: Mapping[str, Mapping[str, Any]], namespace: str = "") -> int:
-    """What exists of a key, in one namespace or in all; pods name their requests in thousandths of a CPU."""
-    pods, services = (
-        [one for name, one in there.get(kind, {}).items() if name.startswith(f"{namespace}/" if namespace else "")]
-        for kind in ("pod", "service")
-    )
+def existing(key: str, there: Mapping[str, Mapping[str, Any]]) -> int:
+    """What exists of a key; pods name their requests in thousandths of a CPU."""
     if key == "count/services":
-        return len(services)
+        return len(there.get("service", ()))
+    pods = there.get("pod", {}).values()
     if key == "pods":
         return len(pods)
     assert key == "requests.cpu", key
