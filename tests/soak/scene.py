@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,18 +20,49 @@ from typing import Any
 from cotenant.local.plane import LocalControlPlane
 from installation import PLATFORM, Cluster, free_port
 from soak.acts import ACTS
+from soak.clients import CPU, SPACES, Tide, client, moment, planner, resident, storm
 from soak.witness import Verdict, Witness
 from vocabulary import Team, eventually, expect_ready, given_tenant, pod
 
-SPACES = ("a", "b", "c", "d")
 LIMIT = 12
 HARD = {"pods": str(LIMIT), "requests.cpu": "3", "count/services": "6"}
 LOW = {"pods": "4", "requests.cpu": "1", "count/services": "2"}
 LESS = {"pods": "8", "requests.cpu": "2", "count/services": "4"}
 """What the tenant's limit comes down to, now and then."""
-CPU = {"requests": {"cpu": "250m"}}
 POLICIES = {"law": "cotenant-quota-law", "lease": "cotenant-strict"}
 """The binding that goes, where a run is without one of these."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is played, beside clients and SIGKILLs.
+
+    `wild`: everybody rushes in and leaves, the limit changes often, operators hang, and the quota controller mostly stands
+    still. `storms`, under strict accounting: now and then everybody at once, without a pause. `late`: raises arrive when
+    their operator has given them up, and clients are few: workloads change what they want, for which there is no pod ever.
+    """
+
+    strict: bool = True
+    storms: bool = True
+    wild: bool = True
+    late: bool = False
+    hard: Mapping[str, str] = field(default_factory=lambda: HARD)
+
+
+HUNTS = {
+    # Storms need a quota controller that works, and what else hunts needs one that does not.
+    "lease": Scene(wild=False),
+    # Whatever is written of a quota sends back a raise that is late: for another key, or the refund of a pod.
+    "bump": Scene(storms=False, late=True, hard={"pods": str(LIMIT)}),
+    "law": Scene(storms=False),
+}
+"""The scene that finds best what is missing."""
+OVERSHOOTS = {
+    "lease": {"objects over the limit", "use over the limit", "charged over spec.hard"},
+    "bump": {"hard over the allocation", "hard over the limit"},
+    "law": {"charged over spec.hard", "use over the limit", "objects over the limit"},
+}
+"""What it sees then."""
 
 
 @dataclass
@@ -88,11 +119,11 @@ class Replica:
         except OSError:
             return False
 
-    def wild(self, *, on: bool) -> None:
-        """Whether it hangs and dies between the steps of its tasks."""
-        mark = self.folder / "wild"
-        if on:
-            mark.touch()
+    def trouble(self, what: str) -> None:
+        """What it meets between the steps of its tasks: `hangs`, raises that arrive `late`, or nothing."""
+        mark = self.folder / "trouble"
+        if what:
+            mark.write_text(what)
         else:
             mark.unlink(missing_ok=True)
 
@@ -103,124 +134,17 @@ class Replica:
             self.process = None
 
 
-class Tide:
-    """What everybody does for a while: rush into one space, or leave. What a space does not use then is drained."""
-
-    def __init__(self) -> None:
-        self.space, self.rush = random.choice(SPACES), True
-
-    def turn(self, stop: threading.Event) -> None:
-        while not stop.wait(moment()):
-            self.space, self.rush = random.choice(SPACES), not self.rush
-
-
-def moment() -> float:
-    """Seconds, as likely to be some tenths as some whole ones: no machine is too slow or too quick for all of them."""
-    return float(0.2 * 20 ** random.random())
-
-
-class Maker:
-    """One client: what it made, by the API server that it asks."""
-
-    def __init__(self, team: Team, number: int, counts: Counter[str]) -> None:
-        plane = team.cluster.plane
-        self.team, self.number, self.counts = team, number, counts
-        self.dice, self.wire = random.Random(number), plane._connect(plane.urls[number % 2])
-        self.mine: list[str] = []
-        self.serial = 0
-
-    def make(self, space: str) -> None:
-        """A pod; now and then a service."""
-        self.serial += 1
-        namespace = self.team.namespace(space)
-        name, kind = f"p{self.number}-{self.serial}", "services" if self.dice.random() < 0.1 else "pods"
-        body = service(name) if kind == "services" else pod(name, namespace, resources=CPU)
-        status, _ = self.wire.json("POST", f"/api/v1/namespaces/{namespace}/{kind}", body)
-        self.counts[f"create {status}"] += 1
-        if status == 201:
-            self.mine.append(f"/api/v1/namespaces/{namespace}/{kind}/{name}")
-
-    def delete(self) -> None:
-        """One of them."""
-        path = self.mine.pop(self.dice.randrange(len(self.mine)))
-        status, _ = self.wire.json("DELETE", f"{path}?gracePeriodSeconds=0")
-        self.counts[f"delete {status}"] += 1
-
-    def leave(self) -> None:
-        """All of them, uncounted."""
-        for path in self.mine:
-            self.wire.json("DELETE", f"{path}?gracePeriodSeconds=0")
-        self.wire.close()
-
-
-def client(team: Team, number: int, tide: Tide, stop: threading.Event, counts: Counter[str]) -> None:
-    """Makes something, mostly where the others do, or deletes something."""
-    maker = Maker(team, number, counts)
-    dice = maker.dice
-    while not stop.is_set():
-        if dice.random() < (0.15 if tide.rush else 0.5):
-            if maker.mine:
-                maker.delete()
-        elif tide.rush:
-            maker.make(tide.space if dice.random() < 0.6 else dice.choice(SPACES))
-        time.sleep(dice.uniform(0, 0.12))
-    maker.leave()
-
-
-def resident(team: Team, number: int, stop: threading.Event, counts: Counter[str]) -> None:
-    """Makes something, or deletes something, somewhere; and it works in one space for a while."""
-    maker = Maker(team, number, counts)
-    dice, favourite = maker.dice, maker.dice.choice(SPACES)
-    while not stop.is_set():
-        if dice.random() < 0.02:
-            favourite = dice.choice(SPACES)
-        if maker.mine and dice.random() < 0.45:
-            maker.delete()
-        else:
-            maker.make(favourite if dice.random() < 0.8 else dice.choice(SPACES))
-        time.sleep(dice.uniform(0, 0.06))
-    maker.leave()
-
-
-def service(name: str) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]}}
-
-
-def storm(team: Team, stop: threading.Event, counts: Counter[str], clients: int) -> None:
-    """Now and then everybody at once, in one space and without a pause: what the quota controller counts then is old."""
-
-    def one(number: int, space: str, end: float) -> None:
-        wire = team.cluster.plane._connect(team.cluster.plane.urls[number % 2])
-        path = f"/api/v1/namespaces/{space}/pods"
-        mine: list[str] = []
-        serial = 0
-        while time.monotonic() < end:
-            name, serial = f"s{number}-{end:.0f}-{serial}", serial + 1
-            status, _ = wire.json("POST", path, pod(name, space, resources=CPU))
-            counts[f"storm {status}"] += 1
-            if status == 201:
-                mine.append(name)
-            if mine and (status != 201 or len(mine) > 1):
-                wire.json("DELETE", f"{path}/{mine.pop(0)}?gracePeriodSeconds=0")
-        for name in mine:
-            wire.json("DELETE", f"{path}/{name}?gracePeriodSeconds=0")
-        wire.close()
-
-    while not stop.wait(random.uniform(1, 6)):
-        space, end = team.namespace(random.choice(SPACES)), time.monotonic() + random.uniform(1, 4)
-        threads = [threading.Thread(target=one, args=(number, space, end)) for number in range(clients)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-
-def changer(team: Team, stop: threading.Event, *, often: bool) -> None:
+def changer(team: Team, scene: Scene, stop: threading.Event) -> None:
     """The platform lowers the tenant's limit, and raises it again."""
-    while not stop.wait(moment() if often else random.uniform(2, 6)):
-        team.change(quota={"hard": LOW if often else LESS})
-        stop.wait(2 * moment() if often else random.uniform(1, 5))
-        team.change(quota={"hard": HARD})
+    while not stop.wait(moment() if scene.wild else random.uniform(2, 6)):
+        team.change(quota={"hard": slightly() if scene.late else LOW if scene.wild else LESS})
+        stop.wait(random.uniform(1, 5) if not scene.wild else moment() if scene.late else 2 * moment())
+        team.change(quota={"hard": scene.hard})
+
+
+def slightly() -> dict[str, str]:
+    """Less by one pod or by more: who is drained of what was never raised is then often left alone for a while."""
+    return {"pods": str(random.randrange(int(LOW["pods"]), LIMIT))}
 
 
 def killer(replicas: list[Replica], stop: threading.Event, every: float) -> None:
@@ -260,7 +184,8 @@ def soak(seconds: float, without: str, clients: int, every: float, keep: Path, *
         try:
             acts = play(cluster, replicas, ACTS)
             if without:
-                found = hunt(cluster, replicas, clients, every, storms="lease" in without)
+                name = next(one for one in HUNTS if one in without)
+                found = hunt(cluster, replicas, clients, every, name)
             else:
                 found = run(cluster, replicas, seconds, clients, every, strict=strict)
         finally:
@@ -298,36 +223,31 @@ class Load:
 
 
 @contextmanager
-def under_load(
-    cluster: Cluster,
-    replicas: list[Replica],
-    clients: int,
-    every: float,
-    *,
-    strict: bool,
-    storms: bool = True,
-    wild: bool = True,
-) -> Iterator[Load]:
+def under_load(cluster: Cluster, replicas: list[Replica], clients: int, every: float, scene: Scene) -> Iterator[Load]:
     """The random part, until the end of the block."""
-    quota = {"hard": HARD, "accounting": "strict" if strict else "native"}
+    quota = {"hard": scene.hard, "accounting": "strict" if scene.strict else "native"}
     team = given_tenant(cluster, "soak", spaces=SPACES, quota=quota, limits=LIMITS, ready=False)
     expect_ready(team, *SPACES, within=90)
-    witness = Witness(cluster.plane, team.name, HARD, real=strict)
+    witness = Witness(cluster.plane, team.name, scene.hard, real=scene.strict)
     stop, counts = threading.Event(), Counter[str]()
     tide = Tide()
-    if wild:
+    clients = clients // 3 if scene.late else clients
+    if scene.wild:
         threads = [threading.Thread(target=client, args=(team, one, tide, stop, counts)) for one in range(clients)]
         threads.append(threading.Thread(target=tide.turn, args=(stop,)))
     else:
         threads = [threading.Thread(target=resident, args=(team, one, stop, counts)) for one in range(clients)]
-    if strict and storms:
+    if scene.strict and scene.storms:
         # Natively more may exist then than the limit, and the quota controller says so in `used` when it notices.
         threads.append(threading.Thread(target=storm, args=(team, stop, counts, clients)))
-    threads.append(threading.Thread(target=changer, args=(team, stop), kwargs={"often": wild}))
+    threads.append(threading.Thread(target=changer, args=(team, scene, stop)))
     threads.append(threading.Thread(target=killer, args=(replicas, stop, every)))
-    threads.append(threading.Thread(target=freezer, args=(cluster, stop), kwargs={"often": wild}))
+    if scene.late:
+        threads.append(threading.Thread(target=planner, args=(team, stop)))
+    else:
+        threads.append(threading.Thread(target=freezer, args=(cluster, stop), kwargs={"often": scene.wild}))
     for one in replicas:
-        one.wild(on=wild)
+        one.trouble("" if not scene.wild else "late" if scene.late else "hangs")
     for thread in threads:
         thread.start()
     try:
@@ -337,7 +257,7 @@ def under_load(
         for thread in threads:
             thread.join()
         for one in replicas:
-            one.wild(on=False)
+            one.trouble("")
             if one.process is None:
                 one.start()
 
@@ -346,22 +266,18 @@ def run(
     cluster: Cluster, replicas: list[Replica], seconds: float, clients: int, every: float, *, strict: bool
 ) -> Soaked:
     """The random part, for so long; then what one client gets."""
-    with under_load(cluster, replicas, clients, every, strict=strict) as load:
+    with under_load(cluster, replicas, clients, every, Scene(strict=strict)) as load:
         time.sleep(seconds)
     left = whole_again(load.team)
     return Soaked(load.witness.verdict(), load.counts, sum(one.starts for one in replicas), left)
 
 
 def hunt(
-    cluster: Cluster, replicas: list[Replica], clients: int, every: float, *, storms: bool, within: float = 60
+    cluster: Cluster, replicas: list[Replica], clients: int, every: float, name: str, within: float = 60
 ) -> Soaked:
-    """The random part with strict accounting until something overshoots; `within`: seconds, on a quiet machine."""
-    # Storms need a quota controller that works, and what else hunts needs one that does not.
-    with (
-        under_load(cluster, replicas, clients, every, strict=True, storms=storms, wild=not storms) as load,
-        suppress(AssertionError),
-    ):
-        eventually(lambda: load.witness.so_far().violations, within=within, every=2)
+    """The random part until it overshoots as it does without that; `within`: seconds, on a quiet machine."""
+    with under_load(cluster, replicas, clients, every, HUNTS[name]) as load, suppress(AssertionError):
+        eventually(lambda: load.witness.so_far().violations.keys() & OVERSHOOTS[name], within=within, every=2)
     return Soaked(load.witness.verdict(), load.counts, sum(one.starts for one in replicas), left=None)
 
 

@@ -1,6 +1,7 @@
 """An operator of the soak: the product's own, except for what the run takes away from it to see that it is missed.
 
-While there is a file `wild` in its folder it also hangs between the steps of its tasks, and forgets some of them half done.
+A file `trouble` in its folder says what it meets between the steps of its tasks: it `hangs`, or its raises arrive `late`. It also
+forgets some of them half done then.
 """
 
 from __future__ import annotations
@@ -10,20 +11,26 @@ import os
 import random
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from cotenant.apply import escrow
 from cotenant.cli import main
 from cotenant.controllers.world import World
+from cotenant.kube.errors import ApiError
 from cotenant.model.escrow.messages import PutEnforced, PutQuota, Request, Written
 
 PAUSE = 0.05
 """Seconds, on average."""
-WILD = Path("wild")
+TROUBLE = Path("trouble")
 DROPPED = 0.01
 """How many requests are not made, and their tasks forgotten."""
 HANGS = (0.2, 1.5)
 """Seconds. In one tenant only: it goes on being alive."""
+LATE = (0.2, 3.0)
+"""Seconds for which a raise is under way."""
+SPELL = 3
+"""Seconds in which most raises are late, or few."""
 WITHOUT = os.environ.pop("SOAK_WITHOUT", "").split(",")
 
 
@@ -61,19 +68,51 @@ def forget_the_write() -> None:
 
 def hesitate() -> None:
     """A pause before every request: what can happen between two steps of a task then does happen."""
-    attempt, mood = escrow.Escrow.attempt, Mood()
+    attempt, mood, late = escrow.Escrow.attempt, Mood(), set[asyncio.Task[None]]()
 
-    async def late(self, books, group):
+    async def slow(self, books, group):
         await asyncio.sleep(random.expovariate(1 / PAUSE))
-        if WILD.exists():
-            if random.random() < DROPPED:
-                drop(group)
-                return
-            if mood.hangs(group[0].request):
-                await asyncio.sleep(random.uniform(*HANGS))
+        request, trouble = group[0].request, troubled()
+        if trouble == "late" and raises(request) and random.random() < lateness():
+            sending = asyncio.create_task(arrive(self, books.quotas.get(request.space), list(group)))
+            late.add(sending)
+            sending.add_done_callback(late.discard)
+            drop(group)
+            return
+        if trouble and random.random() < DROPPED:
+            drop(group)
+            return
+        if trouble == "hangs" and mood.hangs(request):
+            await asyncio.sleep(random.uniform(*HANGS))
         await attempt(self, books, group)
 
-    escrow.Escrow.attempt = late
+    escrow.Escrow.attempt = slow
+
+
+def troubled() -> str:
+    """By what; nothing while there is no file."""
+    try:
+        return TROUBLE.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def raises(request: Request) -> bool:
+    return isinstance(request, PutQuota) and request.form is not None
+
+
+def lateness() -> float:
+    """How likely a raise is late: the same for both operators, as the one that is in time sends the late one back."""
+    return 0.9 if random.Random(time.time() // SPELL).random() < 0.5 else 0.1
+
+
+async def arrive(self, there, group) -> None:
+    """A request that its operator has given up, and is stored nevertheless, if what it is bound to is still so."""
+    current = [deed for deed in group if there and escrow.fits(deed, there)]
+    await asyncio.sleep(random.uniform(*LATE))
+    if current:
+        with suppress(ApiError):
+            await self.store_quota(there, current)
 
 
 def drop(group) -> None:

@@ -7,15 +7,10 @@ import time
 import pytest
 
 from soak.acts import ACTS
-from soak.scene import LIMIT, LOW, POLICIES, Replica, hunt, play, run
+from soak.scene import LIMIT, LOW, OVERSHOOTS, POLICIES, Replica, hunt, play, run
 
 pytestmark = pytest.mark.cluster
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
-OVERSHOOTS = {
-    "lease": {"objects over the limit", "use over the limit", "charged over spec.hard"},
-    "law": {"charged over spec.hard", "use over the limit", "objects over the limit"},
-}
-"""What the random soak sees without one of them."""
 REFUSALS = {"law": "COTENANT-QUOTA-1", "lease": "COTENANT-STRICT-1", "bump": "has been modified"}
 
 
@@ -71,7 +66,7 @@ def test_the_same_soak_without_one_precaution_overshoots(cluster, replicas, with
     if name in POLICIES:
         without(name)
     storms = name == "lease"
-    found = hunt(cluster, replicas(without=name), 12 if storms else 8, 2 if storms else 10, storms=storms)
+    found = hunt(cluster, replicas(without=name), 12 if storms else 8, 2 if storms else 10, name)
     assert found.violations.keys() & OVERSHOOTS[name], (found.violations, found.counts)
 
 
