@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 
 import pytest
@@ -88,6 +89,18 @@ def pytest_xdist_make_scheduler(config, log):
             return together(nodeid)
 
     return ByPlane(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """The loop that a test runs in is the current one, where looptime looks for it.
+
+    asyncio.run(), and every loop of one function, leaves no current loop; time would be real in the tests after it.
+    """
+    for runner in pyfuncitem.funcargs.values():
+        if isinstance(runner, asyncio.Runner):
+            asyncio.set_event_loop(runner.get_loop())
+    return (yield)
 
 
 def pytest_runtest_setup(item):
