@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 
 import pytest
@@ -76,6 +77,12 @@ def mapped(account):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: together(item.nodeid) not in TOGETHER)
+
+
+def pytest_collection_finish():
+    """Thousands of tests live until the end: no collection of garbage needs to look at them, nor wait for it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
