@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 
 import pytest
@@ -18,6 +19,10 @@ settings.load_profile("cotenant")
 
 # Shells ignore Ctrl-C in what they run in the background, and everything started from there would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Half as much garbage collection in the programs of a plane, for 150 MB more of each API server: its start and an
+# installation take 10.8 CPU seconds instead of 14.7.
+os.environ.setdefault("GOGC", "200")
 
 _CLUSTER = pytest.StashKey[Cluster]()
 _LOG_START = pytest.StashKey[int]()
