@@ -37,7 +37,7 @@ async def two(hand) -> None:
     await hand.tenant("blue", editor="blues", viewer="blue-guests")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def whole(admin):
     """The report on two tenants without a hole: 3,400 requests, for all that it says."""
     hand = Hand(admin)
