@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import os
 import signal
 
 import pytest
@@ -16,6 +19,10 @@ settings.load_profile("cotenant")
 
 # Shells ignore Ctrl-C in what they run in the background, and everything started from there would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Half as much garbage collection in the programs of a plane, for 150 MB more of each API server: its start and an
+# installation take 10.8 CPU seconds instead of 14.7.
+os.environ.setdefault("GOGC", "200")
 
 _CLUSTER = pytest.StashKey[Cluster]()
 _LOG_START = pytest.StashKey[int]()
@@ -77,6 +84,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: together(item.nodeid) not in TOGETHER)
 
 
+def pytest_collection_finish():
+    """Thousands of tests live until the end: no collection of garbage needs to look at them, nor wait for it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     if config.getvalue("dist") != "loadfile":
@@ -88,6 +101,18 @@ def pytest_xdist_make_scheduler(config, log):
             return together(nodeid)
 
     return ByPlane(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """The loop that a test runs in is the current one, where looptime looks for it.
+
+    asyncio.run(), and every loop of one function, leaves no current loop; time would be real in the tests after it.
+    """
+    for runner in pyfuncitem.funcargs.values():
+        if isinstance(runner, asyncio.Runner):
+            asyncio.set_event_loop(runner.get_loop())
+    return (yield)
 
 
 def pytest_runtest_setup(item):

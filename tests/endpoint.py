@@ -106,7 +106,7 @@ class Endpoint:
     async def transport(self, folder: Path, **user: Any) -> Transport:
         return await Transport.from_kubeconfig(self.kubeconfig(folder, **user))
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
         """Waits for something that a request brings about."""
         async with asyncio.timeout(seconds):
             while not condition():

@@ -8,6 +8,7 @@ TOGETHER = {
         "tests/plane/local/test_sign_in.py",
         "tests/seeds/test_iam_",
         "tests/seeds/test_sign_in.py",
+        "tests/seeds/test_walkthrough_3.py",
     ),
     "installed without an operator": ("tests/plane/install/", "tests/plane/api/", "tests/plane/runtime/"),
 }

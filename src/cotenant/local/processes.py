@@ -19,6 +19,7 @@ from cotenant.local.proc import born
 
 _SOURCE = str(Path(__file__).parents[2])
 _GRACE = 5.0
+_KEPT = ("PATH", "TMPDIR", "LANG", "TZ", "GOGC", "GOMEMLIMIT")
 
 _open: weakref.WeakSet[Processes] = weakref.WeakSet()
 
@@ -123,8 +124,11 @@ class Processes:
 
 
 def environment() -> dict[str, str]:
-    """What the programs see: no KUBECONFIG, no HOME of the user, no proxy for loopback."""
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG", "TZ") if name in os.environ}
+    """What the programs see: no KUBECONFIG, no HOME of the user, no proxy for loopback.
+
+    GOGC and GOMEMLIMIT are the user's choice between memory and CPU seconds.
+    """
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | {"HOME": "/nonexistent", "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
 

@@ -21,13 +21,13 @@ from cotenant.render.install.members import member_roles
 from plane.verify.hand import RBAC, Hand, group_subject, manifest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def verify_plane(pytestconfig):
-    """A plane of its own: holes in the cluster's roles are everybody's."""
+    """A plane of its own: holes in the cluster's roles are everybody's. Nobody else needs it, so it goes with its module."""
     yield from testing._plane(pytestconfig, apiservers=1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def admin(verify_plane):
     async with AsyncExitStack() as stack:
         client = Client(await Transport.from_kubeconfig(verify_plane.kubeconfig))

@@ -72,7 +72,7 @@ def count(counter: Any) -> float:
 
 
 async def until(fact: Any) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         while not fact():
             await asyncio.sleep(0.005)
 

@@ -27,7 +27,7 @@ def test_a_tied_child_does_not_survive_the_sigkill_of_its_parent():
         birth = born(child)
         assert alive(child, birth)
         parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while alive(child, birth) and time.monotonic() < deadline:
         time.sleep(0.01)
     survived = alive(child, birth)

@@ -30,7 +30,7 @@ time.sleep(60)
 """
 
 
-def gone(pids, within=5.0):
+def gone(pids, within=60.0):
     deadline = time.monotonic() + within
     while any(alive(*each) for each in pids):
         if time.monotonic() > deadline:
@@ -75,7 +75,7 @@ def test_ctrl_c_does_not_end_the_programs_before_their_owner_says_so(processes, 
 
 def test_a_program_that_ends_is_reported_with_its_code(processes, tmp_path):
     processes.start("short", ["sh", "-c", "echo why; exit 7"], tmp_path / "log")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not processes.exited():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -115,7 +115,7 @@ def test_a_detached_supervisor_ends_by_itself(tmp_path):
     pids = [(made.pid, made.born), (sleeper.pid, sleeper.born)]
     made.detach(0.5)
     assert not gone(pids, within=0.2)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while alive(sleeper.pid, sleeper.born):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -125,8 +125,9 @@ def test_a_detached_supervisor_ends_by_itself(tmp_path):
 def test_the_environment_of_the_user_does_not_reach_the_programs(processes, tmp_path, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", "/home/me/production")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    monkeypatch.setenv("GOGC", "300")
     processes.start("env", ["env"], tmp_path / "log")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not processes.exited():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -134,6 +135,7 @@ def test_the_environment_of_the_user_does_not_reach_the_programs(processes, tmp_
     assert "KUBECONFIG" not in seen
     assert "HTTPS_PROXY" not in seen
     assert "NO_PROXY=127.0.0.1" in seen
+    assert "GOGC=300" in seen  # what their garbage collectors may cost is the user's to say
 
 
 def test_a_pid_used_again_is_somebody_else():
