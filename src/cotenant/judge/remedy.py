@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cotenant.api.keys import home_of
+from cotenant.judge.accounts import silence
 from cotenant.judge.room import Room
 from cotenant.model.case import Case
 
@@ -28,7 +29,7 @@ def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: 
             "by a Deployment or Job, or ask an administrator for the assist or for quota.space.min"
         )
     elif fits and case.exists:
-        yield retry(case)
+        yield retry(case, "cotenant moves what is missing here, within a second" if moves else "it fits now")
     elif fits and moves:
         yield "cotenant brings quota to it, within a second"
 
@@ -65,17 +66,19 @@ def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
             total = one.said((one.total or 0) + one.asked)
             yield f"delete what is not needed: cotenant top {tenant}"
             yield f"ask an administrator for spec.quota.hard {one.key}: {total} or more"
+        case "waits" if silence(case.accounts) is not None:
+            yield "nothing is moved until an operator is back; an administrator runs: cotenant doctor"
         case "waits" | "unseen":
             yield f"look again in a few seconds: kubectl get cotl -n {home_of(tenant)}"
 
 
-def retry(case: Case) -> str:
-    """A refused workload tries again later and later, up to a quarter of an hour."""
+def retry(case: Case, why: str) -> str:
+    """A refused workload tries again later and later, up to a quarter of an hour. `why` it gets through then."""
     short = case.refusal.by if case.refusal else ""
     kind = PATIENT.get(short.partition("/")[0])
     if kind is None:
-        return "it fits now: the workload tries again by itself"
+        return f"{why}: the workload tries again by itself"
     return (
-        f"it fits now: the {kind} tries again by itself, after many refusals only every quarter of an hour; at once "
+        f"{why}: the {kind} tries again by itself, after many refusals only every quarter of an hour; at once "
         f"with: kubectl annotate {short} -n {case.namespace} --overwrite tried=$(date +%s)"
     )

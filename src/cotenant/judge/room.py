@@ -83,8 +83,11 @@ def fixed_room(key: str, asked: int, used: int, hard: int) -> Room:
     return Room(key=key, verdict="ceiling", asked=asked, used=used, hard=hard, ceiling=hard, words=words)
 
 
-def room(account: Account, namespace: str, asked: int, each: int) -> Room:
-    """`asked` in all, in pieces of `each`: one pod's. KeyError for a namespace that is none of the tenant's."""
+def room(account: Account, namespace: str, asked: int, each: int, silent: float | None = None) -> Room:
+    """`asked` in all, in pieces of `each`: one pod's. `silent`: for so many seconds nobody has been there to move quota.
+
+    KeyError for a namespace that is none of the tenant's.
+    """
     own = account.holding(namespace)
     if own is None:
         raise KeyError(namespace)
@@ -92,6 +95,8 @@ def room(account: Account, namespace: str, asked: int, each: int) -> Room:
     pool = account.headroom or 0
     idle, reserved = sum(one.movable for one in others), sum(one.reserved for one in others)
     verdict, words = judged(account, own, asked, each, pool + idle, reserved)
+    if verdict == "moves" and silent is not None:
+        verdict, words = "waits", f"the tenant has it elsewhere, and no operator has moved anything for {silent:.0f} s"
     return Room(
         key=account.key,
         verdict=verdict,
