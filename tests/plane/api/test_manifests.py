@@ -204,6 +204,7 @@ WRONG = {
         "storage: 10Gi",
     ),
     "a limit on what containers do not have": (limits(max={"pods": 1}), "spec.limits[0].max", "such as cpu, memory"),
+    "a limit on one thing too many": (limits(max={"cpu": 1, "cpus": 1}), "spec.limits[0].max", " cpus: every key must"),
     "limits of one type twice": (tenant(limits=[{"type": "Pod"}, {"type": "Pod"}]), "spec.limits", "into one item"),
     "limits of nothing": (
         tenant(limits=[{"type": "Node"}]),

@@ -214,3 +214,9 @@ def broken(rule: Rule, value: Any) -> bool:
     """Whether a value breaks a rule. A rule that nobody wrote down here holds: the API server still has it."""
     holds = OFFLINE.get(rule)
     return holds is not None and not holds(value)
+
+
+def worded(rule: Rule, value: Any) -> str:
+    """The message for a value that breaks a rule, with the keys that do in front as the API server has them."""
+    keys = [key for key in value if broken(rule, {key: value[key]})] if rule.culprits else []
+    return f"{', '.join(keys)}: {rule.message}" if keys else rule.message

@@ -12,7 +12,7 @@ from cotenant.api.schema import KINDS
 from cotenant.api.space import SAME, Space
 from cotenant.api.structural import RULES
 from cotenant.api.tenant import QuotaSpec
-from cotenant.cli.manifests.rules import OFFLINE, broken
+from cotenant.cli.manifests.rules import OFFLINE, broken, worded
 
 ORDER = LimitItem.RULES
 
@@ -156,3 +156,9 @@ def test_every_rule_of_the_definitions_is_known_here_too():
 def test_a_rule_lets_good_values_through_and_stops_bad_ones(rule, good, bad):
     assert [value for value in good if broken(rule, value)] == []
     assert [value for value in bad if not broken(rule, value)] == []
+
+
+def test_of_several_keys_those_that_break_a_rule_are_named():
+    found = worded(scalars.QUOTA_KEYS, {"pods": 3, "podz": 3, "cpus": 1})
+    assert found.startswith("podz, cpus: every key must be a resource as in a ResourceQuota")
+    assert worded(scalars.REGISTRY, "a.b").startswith("a registry is a prefix")
