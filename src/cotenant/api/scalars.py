@@ -126,6 +126,12 @@ BYTES = every_key(
     f"!{_BYTES} || !string(self[k]).matches('[num]$')",
     "memory and storage are counted in bytes, of which m is a thousandth; write 128Mi or 128M",
 )
+# What is counted comes in whole numbers anyway.
+NOTHING = every_key(
+    "!isQuantity(string(self[k])) || !quantity(string(self[k])).isGreaterThan(quantity('0')) || "
+    f"!quantity(string(self[k])).isLessThan(quantity({_BYTES} ? '1' : '1m'))",
+    "less than is counted (1m of a cpu, a byte) is as good as 0; write 0 where nothing is meant to run",
+)
 SOFT_RULES: dict[str, tuple[int, ...]] = {
     "POD": (2, 3, 4, 8, 9, 10, 11, 12, 13, 17, 18, 20),
     "EXEC": (1,),
@@ -173,7 +179,7 @@ Modes = Annotated[
 """The same for single rules, by id."""
 QuotaAmounts = Annotated[
     Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)],
-    ruled(QUOTA_KEYS, WHOLE, BYTES),
+    ruled(QUOTA_KEYS, WHOLE, BYTES, NOTHING),
 ]
 """The same where only what a ResourceQuota counts makes sense."""
 LimitAmounts = Annotated[

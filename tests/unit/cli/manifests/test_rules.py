@@ -132,6 +132,11 @@ def test_every_rule_of_the_definitions_is_known_here_too():
             [{"memory": "128Mi"}, {"requests.storage": 5}, {"cpu": "100m"}, {"pods": "1m"}],
             [{"memory": "128m"}, {"gold.storageclass.storage.k8s.io/requests.storage": "1u"}],
         ),
+        (
+            scalars.NOTHING,
+            [{"cpu": "1m", "memory": 1}, {"cpu": 0, "memory": "0"}, {"cpu": "few"}, {"requests.cpu": "1500u"}],
+            [{"limits.cpu": "999u"}, {"memory": "1e-3"}, {"requests.storage": "0.5"}, {"cpu": "1n"}],
+        ),
         (scalars.LIMIT_KEYS, [{"cpu": 1, "nvidia.com/gpu": 1, "hugepages-2Mi": 1}], [{"cpus": 1}, {"pods": 1}]),
         (ORDER[0], [{"min": {"cpu": "1"}, "defaultRequest": {"cpu": "1000m", "memory": 1}}, {"min": {"cpu": 1}}], []),
         (ORDER[0], [], [{"min": {"cpu": "2"}, "defaultRequest": {"cpu": "1"}}]),
