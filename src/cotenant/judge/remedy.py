@@ -60,16 +60,23 @@ def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
                 if space and own
                 else f"ask an administrator to raise quota.space.max of tenant {tenant} to {one.key} {more}"
             )
+            if one.beyond:
+                yield from higher(one, tenant)
         case "floors":
             yield f"ask for a lower min of {one.key}: members change quota.min of their Space, an administrator quota.space.min"
         case "limit":
-            total = one.said((one.total or 0) + one.asked)
-            yield f"delete what is not needed: cotenant top {tenant}"
-            yield f"ask an administrator for spec.quota.hard {one.key}: {total} or more"
+            yield from higher(one, tenant)
         case "waits" if silence(case.accounts) is not None:
             yield "nothing is moved until an operator is back; an administrator runs: cotenant doctor"
         case "waits" | "unseen":
             yield f"look again in a few seconds: kubectl get cotl -n {home_of(tenant)}"
+
+
+def higher(one: Room, tenant: str) -> Iterator[str]:
+    """What helps where the tenant has not enough left. Deleting does not where all of it were too little."""
+    if one.total and one.limit is not None and one.asked <= one.limit:
+        yield f"delete what is not needed: cotenant top {tenant}"
+    yield f"ask an administrator for spec.quota.hard {one.key}: {one.said((one.total or 0) + one.asked)} or more"
 
 
 def retry(case: Case, why: str) -> str:

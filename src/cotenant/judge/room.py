@@ -60,6 +60,11 @@ class Room(Struct, frozen=True, kw_only=True):
         return f"{self.said(self.left)} of {self.said(self.limit)} left: {told}" if told else ""
 
     @property
+    def beyond(self) -> bool:
+        """Whether it is more than the tenant has left, whatever else is in the way."""
+        return self.limit is not None and (self.total or 0) + self.asked > self.limit
+
+    @property
     def here(self) -> int:
         """What the space can use at once."""
         return max(0, self.hard - self.used)
@@ -135,9 +140,10 @@ def judged(account: Account, own: Holding, asked: int, each: int, elsewhere: int
     if each > own.ceiling:
         return "never", f"one pod asks for {said(each)}, and this space may have {said(own.ceiling)} at most"
     if used + asked > own.ceiling < account.limit:
-        return "ceiling", f"this space may have {said(own.ceiling)} at most and uses {said(used)}"
+        here = f"this space may have {said(own.ceiling)} at most and uses {said(used)}"
+        return "ceiling", here if account.used + asked <= account.limit else f"{here}; {spent(account)}"
     if account.used + asked > account.limit:
-        return "limit", f"the tenant uses {said(account.used)} of {said(account.limit)}: {biggest(account)}"
+        return "limit", spent(account)
     if account.state != "open":
         return "waits", "its ledger is being made anew: nothing can be moved before that is done"
     if own.allocation is None:
@@ -157,6 +163,12 @@ def keeping(account: Account, own: Holding) -> list[Holding]:
     """Spaces that keep something by their floor, most first."""
     found = [one for one in account.holdings if one is not own and one.reserved]
     return sorted(found, key=lambda one: -one.reserved)[:BIGGEST]
+
+
+def spent(account: Account) -> str:
+    """How much of its limit the tenant uses, and where most of it."""
+    told = f"the tenant uses {spelled(account.key, account.used)} of {spelled(account.key, account.limit)}"
+    return f"{told}: {biggest(account)}" if account.used else told
 
 
 def biggest(account: Account) -> str:

@@ -53,6 +53,29 @@ def test_what_is_short_is_told_with_whom_to_ask_for_how_much() -> None:
     )
 
 
+def test_a_ceiling_in_a_tenant_that_is_full_is_not_all_there_is_to_raise() -> None:
+    full = books({"a": (8, 8, 8), "b": (12, 12, 12)}, own={"a": {"max": {"pods": 8}}})
+    found = asked(accounts=full, wants=3, has=1)
+    assert found.rooms[0].verdict == "ceiling"
+    assert found.reasons == ("pods: this space may have 8 at most and uses 8; the tenant uses 20 of 20: b 12, a 8",)
+    assert found.advice == (
+        "raise spec.quota.max of the space to pods 10: kubectl edit cosp a -n home-red",
+        "delete what is not needed: cotenant top red",
+        "ask an administrator for spec.quota.hard pods: 22 or more",
+    )
+    roomy = books({"a": (8, 8, 8)}, own={"a": {"max": {"pods": 8}}})
+    assert len(asked(accounts=roomy, wants=3, has=1).advice) == 1
+
+
+def test_who_uses_nothing_is_not_told_to_delete() -> None:
+    found = asked(accounts=books({"a": (0, 5, 5)}, limit=5), wants=6, has=0)
+    assert found.reasons == ("pods: the tenant uses 0 of 5",)
+    assert found.advice == ("ask an administrator for spec.quota.hard pods: 6 or more",)
+    # Nor where all that is used, deleted, would be too little.
+    more = asked(accounts=books({"a": (2, 5, 5)}, limit=5), wants=6, has=0)
+    assert more.advice == ("ask an administrator for spec.quota.hard pods: 8 or more",)
+
+
 @pytest.mark.parametrize(
     ("by", "kind"), [("rs/web-7d4", "ReplicaSet"), ("rc/web", "ReplicationController"), ("ds/web", "DaemonSet")]
 )
