@@ -47,7 +47,7 @@ def unsticking(case: Case, surge: Iterable[Room]) -> Iterator[str]:
 
 def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
     """What helps with one key."""
-    more = one.said(one.used + one.asked)
+    more = one.enough(one.used + one.asked)
     match one.verdict:
         case "never":
             yield f"ask for less {one.key} in one pod, or an administrator for a higher limit"
@@ -76,7 +76,7 @@ def higher(one: Room, tenant: str) -> Iterator[str]:
     """What helps where the tenant has not enough left. Deleting does not where all of it were too little."""
     if one.total and one.limit is not None and one.asked <= one.limit:
         yield f"delete what is not needed: cotenant top {tenant}"
-    yield f"ask an administrator for spec.quota.hard {one.key}: {one.said((one.total or 0) + one.asked)} or more"
+    yield f"ask an administrator for spec.quota.hard {one.key}: {one.enough((one.total or 0) + one.asked)} or more"
 
 
 def retry(case: Case, why: str) -> str:

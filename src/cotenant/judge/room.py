@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from cotenant.model.accounts import Account, Holding
-from cotenant.model.pool import spelled
+from cotenant.model.pool import rounded, spelled
 
 Verdict = Literal["fits", "moves", "waits", "never", "ceiling", "floors", "limit", "unseen", "charged"]
 BIGGEST = 3
@@ -76,7 +76,15 @@ class Room(Struct, frozen=True, kw_only=True):
 
     def said(self, amount: int | None) -> str:
         """An amount of this key, for people."""
-        return "-" if amount is None else spelled(self.key, amount)
+        return "-" if amount is None else rounded(self.key, amount)
+
+    def exact(self, amount: int) -> str:
+        """The same, for programs."""
+        return spelled(self.key, amount)
+
+    def enough(self, amount: int) -> str:
+        """An amount of this key to ask for: not less."""
+        return rounded(self.key, amount, up=True)
 
 
 def fixed_room(key: str, asked: int, used: int, hard: int) -> Room:
@@ -131,7 +139,7 @@ def judged(account: Account, own: Holding, asked: int, each: int, elsewhere: int
     used, hard = own.used or 0, max(own.hard or 0, own.allocation or 0)
 
     def said(amount: int) -> str:
-        return spelled(account.key, amount)
+        return rounded(account.key, amount)
 
     if own.hard is not None and used + asked <= own.hard:
         return "fits", ""
@@ -167,13 +175,13 @@ def keeping(account: Account, own: Holding) -> list[Holding]:
 
 def spent(account: Account) -> str:
     """How much of its limit the tenant uses, and where most of it."""
-    told = f"the tenant uses {spelled(account.key, account.used)} of {spelled(account.key, account.limit)}"
+    told = f"the tenant uses {rounded(account.key, account.used)} of {rounded(account.key, account.limit)}"
     return f"{told}: {biggest(account)}" if account.used else told
 
 
 def biggest(account: Account) -> str:
     """The spaces that use most."""
     users = sorted((one for one in account.holdings if one.used), key=lambda one: -(one.used or 0))
-    named = [f"{one.space or one.namespace} {spelled(account.key, one.used or 0)}" for one in users[:BIGGEST]]
+    named = [f"{one.space or one.namespace} {rounded(account.key, one.used or 0)}" for one in users[:BIGGEST]]
     more = len(users) - BIGGEST
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
