@@ -109,6 +109,16 @@ def quota(there: ResourceQuota, key: str) -> Quota:
     )
 
 
+def bare(view: TenantView, space: Space, there: ResourceQuota) -> list[str]:
+    """Keys of which a space may have something, has nothing, and is known to the API server to have nothing."""
+
+    def nothing(key: str) -> bool:
+        seen = quota(there, key)
+        return seen.enforced == seen.hard == seen.used == 0 and bool(share(view, space, key).ceiling)
+
+    return [key for key in sorted(view.rules.hard) if nothing(key)]
+
+
 def form(there: ResourceQuota) -> str:
     """What a raise is bound to: which object it is, and all that is written of it but what is counted."""
     metadata = there.metadata
