@@ -14,3 +14,10 @@ class Rule(Struct, frozen=True):
     """Names the field and the fix; one line."""
     field: str = ""
     """The field that the error points at, as in `.naming`; empty for the place that carries the rule."""
+    culprits: str = ""
+    """CEL: a list of the keys that break it, of which the API server names one in front of the message."""
+
+
+def every_key(holds: str, message: str) -> Rule:
+    """What must hold of each key `k` of a map."""
+    return Rule(f"self.all(k, {holds})", message, culprits=f"self.filter(k, !({holds}))")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from cotenant.api.rule import Rule
+from cotenant.api.rule import Rule, every_key
 
 
 def ruled(*rules: Rule) -> Meta:
@@ -86,8 +86,8 @@ LABEL_VALUE = Rule(
     "self.matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",
     "a label value is made of letters, digits, -, _ and ., and begins and ends with a letter or digit",
 )
-LABEL_KEYS = Rule(
-    "self.all(k, k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$'))",
+LABEL_KEYS = every_key(
+    "k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",
     "a label key is a name such as team, or a prefix and a name such as kubernetes.io/metadata.name",
 )
 PLAIN_KEYS = [
@@ -112,19 +112,25 @@ PLAIN_KEYS = [
     "resourcequotas",
 ]
 QUALIFIED = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-QUOTA_KEYS = Rule(
-    f"self.all(k, k.matches('{QUALIFIED}') || k in {PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-'))",
+QUOTA_KEYS = every_key(
+    f"k.matches('{QUALIFIED}') || k in {PLAIN_KEYS} || k.startsWith('hugepages-') || k.startsWith('requests.hugepages-')",
     "every key must be a resource as in a ResourceQuota, such as requests.cpu, limits.memory, pods or count/jobs.batch",
 )
 _BYTES = "(!k.startsWith('count/') && (k.endsWith('memory') || k.endsWith('storage') || k.contains('hugepages-')))"
-WHOLE = Rule(
-    f"self.all(k, {_BYTES} || (k.endsWith('cpu') && !k.startsWith('count/')) || "
-    "string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$'))",
+WHOLE = every_key(
+    f"{_BYTES} || (k.endsWith('cpu') && !k.startsWith('count/')) || "
+    "string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$')",
     "what is counted (pods, services, count/...) comes in whole numbers such as 50; only cpu has parts such as 500m",
 )
-BYTES = Rule(
-    f"self.all(k, !{_BYTES} || !string(self[k]).matches('[num]$'))",
+BYTES = every_key(
+    f"!{_BYTES} || !string(self[k]).matches('[num]$')",
     "memory and storage are counted in bytes, of which m is a thousandth; write 128Mi or 128M",
+)
+# What is counted comes in whole numbers anyway.
+NOTHING = every_key(
+    "!isQuantity(string(self[k])) || !quantity(string(self[k])).isGreaterThan(quantity('0')) || "
+    f"!quantity(string(self[k])).isLessThan(quantity({_BYTES} ? '1' : '1m'))",
+    "less than is counted (1m of a cpu, a byte) is as good as 0; write 0 where nothing is meant to run",
 )
 SOFT_RULES: dict[str, tuple[int, ...]] = {
     "POD": (2, 3, 4, 8, 9, 10, 11, 12, 13, 17, 18, 20),
@@ -139,13 +145,13 @@ SOFT_RULES: dict[str, tuple[int, ...]] = {
 }
 """Of which rules a Tenant says whether they refuse: those about what it may use, but for what reaches others."""
 SOFT_IDS = frozenset(f"COTENANT-{stem}-{number}" for stem, numbers in SOFT_RULES.items() for number in numbers)
-RULE_KEYS = Rule(
-    f"self.all(k, k in {sorted(SOFT_IDS)})",
+RULE_KEYS = every_key(
+    f"k in {sorted(SOFT_IDS)}",
     "every key must be the id of a rule about what a tenant may use, such as COTENANT-POD-8; the rules of namespaces, rights, "
     "quotas and of cotenant itself always refuse; see: cotenant policies list",
 )
-LIMIT_KEYS = Rule(
-    "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage', 'storage'] || k.contains('/') || k.startsWith('hugepages-'))",
+LIMIT_KEYS = every_key(
+    "k in ['cpu', 'memory', 'ephemeral-storage', 'storage'] || k.contains('/') || k.startsWith('hugepages-')",
     "every key must be a resource of a container or volume, such as cpu, memory, ephemeral-storage or storage",
 )
 
@@ -173,7 +179,7 @@ Modes = Annotated[
 """The same for single rules, by id."""
 QuotaAmounts = Annotated[
     Annotated[dict[Annotated[str, Meta(max_length=128)], Quantity], Meta(max_length=64)],
-    ruled(QUOTA_KEYS, WHOLE, BYTES),
+    ruled(QUOTA_KEYS, WHOLE, BYTES, NOTHING),
 ]
 """The same where only what a ResourceQuota counts makes sense."""
 LimitAmounts = Annotated[

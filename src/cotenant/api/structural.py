@@ -7,6 +7,7 @@ fields and no preserved unknown ones.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -153,8 +154,24 @@ def _with_extra(schema: Schema, extra: Mapping[str, Any], path: str) -> Schema:
 
 
 def _with_rules(schema: Schema, rules: Iterable[Rule]) -> Schema:
-    listed = [_without_none({"rule": r.expression, "message": r.message, "fieldPath": r.field or None}) for r in rules]
+    listed = [
+        _without_none(
+            {
+                "rule": one.expression,
+                "message": one.message,
+                "messageExpression": _naming(one),
+                "fieldPath": one.field or None,
+            }
+        )
+        for one in rules
+    ]
     return schema | {_VALIDATIONS: [*schema.get(_VALIDATIONS, ()), *listed]} if listed else schema
+
+
+def _naming(rule: Rule) -> str | None:
+    """The message behind one key that breaks the rule: all of them cost too much, for keys have no bound. CEL reads JSON's texts as its own."""
+    told = json.dumps(f": {rule.message}", ensure_ascii=False)
+    return f"{rule.culprits}[0] + {told}" if rule.culprits else None
 
 
 def _bound(value: int | None, name: str, path: str) -> int:

@@ -71,7 +71,7 @@ class SpaceBounds(Struct, rename="camel", frozen=True, kw_only=True, omit_defaul
     max: QuotaAmounts | None = None
     """What a space never exceeds."""
 
-    RULES: ClassVar = (not_above("min", "max"),)
+    RULES: ClassVar[tuple[Rule, ...]] = (not_above("min", "max"),)
 
 
 class ScopeExpression(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -93,8 +93,12 @@ class ScopeSelector(Struct, rename="camel", frozen=True, kw_only=True, omit_defa
 
 
 UNSCOPED = (
-    "a tenant's quota counts everything and has no scopes; spec.pods.priorityClasses says which PriorityClasses pods may "
-    "name, and a tenant of its own has a quota of its own"
+    "a tenant's quota counts everything and has no scopes; spec.pods.priorityClasses of the Tenant says which "
+    "PriorityClasses pods may name, and a tenant of its own has a quota of its own"
+)
+NO_SCOPES = (
+    Rule("!has(self.scopes)", UNSCOPED, field=".scopes"),
+    Rule("!has(self.scopeSelector)", UNSCOPED, field=".scopeSelector"),
 )
 
 
@@ -113,10 +117,7 @@ class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults
     scope_selector: ScopeSelector | None = None
     """Refused: see pods.priorityClasses."""
 
-    RULES: ClassVar = (
-        Rule("!has(self.scopes)", UNSCOPED, field=".scopes"),
-        Rule("!has(self.scopeSelector)", UNSCOPED, field=".scopeSelector"),
-    )
+    RULES: ClassVar = NO_SCOPES
 
 
 class Port(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

@@ -8,10 +8,12 @@ from cotenant.api.builtin import Namespace, ResourceQuota
 from cotenant.api.keys import COTENANT, HOME_PREFIX, SPACE, TENANT, home_of
 from cotenant.api.ledger import TenantLedger
 from cotenant.api.space import Space
-from cotenant.api.tenant import Tenant
+from cotenant.api.tenant import SpaceBounds, Tenant
 from cotenant.controllers.world import World, spaces_of
+from cotenant.judge.room import holders
 from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.model import pool
+from cotenant.model.accounts import Accounts
 from cotenant.model.finding import Finding, Ref
 from cotenant.model.placement import candidate, contradicted
 from cotenant.model.platform import Platform
@@ -53,6 +55,7 @@ def gather_space(world: World, key: str, platform: Platform, now: datetime) -> S
         occupant=occupant,
         quota=quota,
         served=seen is not None and quota is not None and served(world, seen, quota),
+        idle=idle(world, seen, space, quota, now) if seen and quota else {},
         fenced=world.fenced is True,
         unfenced=world.unfenced,
         children=world.children_of(namespace.metadata.name) if namespace else {},
@@ -112,6 +115,28 @@ def ledgers_of(world: World, seen: TenantView) -> dict[str, TenantLedger]:
 def served(world: World, seen: TenantView, quota: ResourceQuota) -> bool:
     """Whether a space got its first share of every pooled key."""
     return all(pool.served(world.ledgers.get(seen.home, pool.slug(key)), quota, key) for key in seen.rules.hard)
+
+
+def idle(
+    world: World, seen: TenantView, space: Space, quota: ResourceQuota, now: datetime
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Of each key that a space has nothing of, who else of its tenant has something that is not used."""
+    keys = pool.bare(seen, space, quota)
+    if not keys:
+        return {}
+    spaces = {one.status.namespace: one for one in spaces_of(world, seen.name) if one.status.namespace}
+    quotas = {name: world.quotas.get(name, COTENANT) for name in spaces}
+    found = Accounts(
+        tenant=seen.name,
+        now=now,
+        hard=seen.rules.hard,
+        bounds=SpaceBounds(min=seen.rules.space_min, max=seen.rules.space_max),
+        ledgers=ledgers_of(world, seen),
+        quotas={name: one for name, one in quotas.items() if one},
+        spaces=spaces,
+    )
+    here = quota.metadata.namespace
+    return {key: holders([one for one in found.account(key).holdings if one.namespace != here]) for key in keys}
 
 
 def mapped(world: World, tenant: str) -> tuple[Finding, ...] | None:

@@ -40,14 +40,23 @@ def quota_there(found: Accounts) -> Iterator[Remark]:
         )
 
 
+def silence(found: Accounts, accounts: list[Account] | None = None) -> float | None:
+    """Seconds without a sign of an operator, where that is too long for one to run; None where one may run.
+
+    Told by its Lease, or for who may not read that by ledgers that do not follow what is used.
+    """
+    since = found.renewed
+    if since is None and not found.unseen:
+        behind = any(one.told not in (None, one.used) for one in (found.all() if accounts is None else accounts))
+        since = found.charged if behind else None
+    silent = (found.now - since).total_seconds() if since else 0
+    return silent if silent > STALE else None
+
+
 def operator_runs(found: Accounts, accounts: list[Account]) -> Iterator[Remark]:
-    """Told by its Lease, or for who may not read that by ledgers that do not follow what is used."""
-    silent = None
-    if found.renewed:
-        silent = (found.now - found.renewed).total_seconds()
-    elif found.charged and not found.unseen and any(one.told not in (None, one.used) for one in accounts):
-        silent = (found.now - found.charged).total_seconds()
-    if silent is not None and silent > STALE:
+    """Where none does, the figures stand still."""
+    silent = silence(found, accounts)
+    if silent is not None:
         yield Remark(
             "no-operator",
             f"no sign of an operator for {silent:.0f} s: what spaces hold stays and is enforced, nothing is moved; an "

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from cotenant.api.workload import Container
-from cotenant.judge.accounts import Remark, remarks
+from cotenant.judge.accounts import Remark, remarks, silence
 from cotenant.judge.remedy import remedies, unsticking
 from cotenant.judge.room import Room, fixed_room, room
 from cotenant.model.case import Case
@@ -138,13 +138,13 @@ def rooms_for(case: Case, pods: int) -> tuple[Room, ...]:
     """Every key that pods of the case are charged for."""
     if case.quota is None:
         return ()
-    found = []
+    found, silent = list[Room](), silence(case.accounts)
     for key, text in sorted(case.quota.spec.hard.items()):
         asked, each = amounts_of(case, key, pods)
         if not each:
             continue
         if key in case.accounts.hard:
-            found.append(room(case.accounts.account(key), case.namespace, asked, each))
+            found.append(room(case.accounts.account(key), case.namespace, asked, each, silent))
         else:
             used = use_of(key, case.quota.status.used.get(key, "0"))
             found.append(fixed_room(key, asked, used, limit_of(key, text)))

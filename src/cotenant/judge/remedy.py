@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cotenant.api.keys import home_of
+from cotenant.judge.accounts import silence
 from cotenant.judge.room import Room
 from cotenant.model.case import Case
 
@@ -28,7 +29,7 @@ def remedies(case: Case, rooms: Iterable[Room], silent: Iterable[str], *, fits: 
             "by a Deployment or Job, or ask an administrator for the assist or for quota.space.min"
         )
     elif fits and case.exists:
-        yield retry(case)
+        yield retry(case, "cotenant moves what is missing here, within a second" if moves else "it fits now")
     elif fits and moves:
         yield "cotenant brings quota to it, within a second"
 
@@ -46,7 +47,7 @@ def unsticking(case: Case, surge: Iterable[Room]) -> Iterator[str]:
 
 def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
     """What helps with one key."""
-    more = one.said(one.used + one.asked)
+    more = one.enough(one.used + one.asked)
     match one.verdict:
         case "never":
             yield f"ask for less {one.key} in one pod, or an administrator for a higher limit"
@@ -59,23 +60,32 @@ def remedy(case: Case, one: Room, tenant: str) -> Iterator[str]:
                 if space and own
                 else f"ask an administrator to raise quota.space.max of tenant {tenant} to {one.key} {more}"
             )
+            if one.beyond:
+                yield from higher(one, tenant)
         case "floors":
             yield f"ask for a lower min of {one.key}: members change quota.min of their Space, an administrator quota.space.min"
         case "limit":
-            total = one.said((one.total or 0) + one.asked)
-            yield f"delete what is not needed: cotenant top {tenant}"
-            yield f"ask an administrator for spec.quota.hard {one.key}: {total} or more"
+            yield from higher(one, tenant)
+        case "waits" if silence(case.accounts) is not None:
+            yield "nothing is moved until an operator is back; an administrator runs: cotenant doctor"
         case "waits" | "unseen":
             yield f"look again in a few seconds: kubectl get cotl -n {home_of(tenant)}"
 
 
-def retry(case: Case) -> str:
-    """A refused workload tries again later and later, up to a quarter of an hour."""
+def higher(one: Room, tenant: str) -> Iterator[str]:
+    """What helps where the tenant has not enough left. Deleting does not where all of it were too little."""
+    if one.total and one.limit is not None and one.asked <= one.limit:
+        yield f"delete what is not needed: cotenant top {tenant}"
+    yield f"ask an administrator for spec.quota.hard {one.key}: {one.enough((one.total or 0) + one.asked)} or more"
+
+
+def retry(case: Case, why: str) -> str:
+    """A refused workload tries again later and later, up to a quarter of an hour. `why` it gets through then."""
     short = case.refusal.by if case.refusal else ""
     kind = PATIENT.get(short.partition("/")[0])
     if kind is None:
-        return "it fits now: the workload tries again by itself"
+        return f"{why}: the workload tries again by itself"
     return (
-        f"it fits now: the {kind} tries again by itself, after many refusals only every quarter of an hour; at once "
+        f"{why}: the {kind} tries again by itself, after many refusals only every quarter of an hour; at once "
         f"with: kubectl annotate {short} -n {case.namespace} --overwrite tried=$(date +%s)"
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from cotenant.model.accounts import Account, Holding
-from cotenant.model.pool import spelled
+from cotenant.model.pool import rounded, spelled
 
 Verdict = Literal["fits", "moves", "waits", "never", "ceiling", "floors", "limit", "unseen", "charged"]
 BIGGEST = 3
@@ -60,6 +60,11 @@ class Room(Struct, frozen=True, kw_only=True):
         return f"{self.said(self.left)} of {self.said(self.limit)} left: {told}" if told else ""
 
     @property
+    def beyond(self) -> bool:
+        """Whether it is more than the tenant has left, whatever else is in the way."""
+        return self.limit is not None and (self.total or 0) + self.asked > self.limit
+
+    @property
     def here(self) -> int:
         """What the space can use at once."""
         return max(0, self.hard - self.used)
@@ -71,7 +76,15 @@ class Room(Struct, frozen=True, kw_only=True):
 
     def said(self, amount: int | None) -> str:
         """An amount of this key, for people."""
-        return "-" if amount is None else spelled(self.key, amount)
+        return "-" if amount is None else rounded(self.key, amount)
+
+    def exact(self, amount: int) -> str:
+        """The same, for programs."""
+        return spelled(self.key, amount)
+
+    def enough(self, amount: int) -> str:
+        """An amount of this key to ask for: not less."""
+        return rounded(self.key, amount, up=True)
 
 
 def fixed_room(key: str, asked: int, used: int, hard: int) -> Room:
@@ -83,8 +96,11 @@ def fixed_room(key: str, asked: int, used: int, hard: int) -> Room:
     return Room(key=key, verdict="ceiling", asked=asked, used=used, hard=hard, ceiling=hard, words=words)
 
 
-def room(account: Account, namespace: str, asked: int, each: int) -> Room:
-    """`asked` in all, in pieces of `each`: one pod's. KeyError for a namespace that is none of the tenant's."""
+def room(account: Account, namespace: str, asked: int, each: int, silent: float | None = None) -> Room:
+    """`asked` in all, in pieces of `each`: one pod's. `silent`: for so many seconds nobody has been there to move quota.
+
+    KeyError for a namespace that is none of the tenant's.
+    """
     own = account.holding(namespace)
     if own is None:
         raise KeyError(namespace)
@@ -92,6 +108,8 @@ def room(account: Account, namespace: str, asked: int, each: int) -> Room:
     pool = account.headroom or 0
     idle, reserved = sum(one.movable for one in others), sum(one.reserved for one in others)
     verdict, words = judged(account, own, asked, each, pool + idle, reserved)
+    if verdict == "moves" and silent is not None:
+        verdict, words = "waits", f"the tenant has it elsewhere, and no operator has moved anything for {silent:.0f} s"
     return Room(
         key=account.key,
         verdict=verdict,
@@ -121,7 +139,7 @@ def judged(account: Account, own: Holding, asked: int, each: int, elsewhere: int
     used, hard = own.used or 0, max(own.hard or 0, own.allocation or 0)
 
     def said(amount: int) -> str:
-        return spelled(account.key, amount)
+        return rounded(account.key, amount)
 
     if own.hard is not None and used + asked <= own.hard:
         return "fits", ""
@@ -130,9 +148,10 @@ def judged(account: Account, own: Holding, asked: int, each: int, elsewhere: int
     if each > own.ceiling:
         return "never", f"one pod asks for {said(each)}, and this space may have {said(own.ceiling)} at most"
     if used + asked > own.ceiling < account.limit:
-        return "ceiling", f"this space may have {said(own.ceiling)} at most and uses {said(used)}"
+        here = f"this space may have {said(own.ceiling)} at most and uses {said(used)}"
+        return "ceiling", here if account.used + asked <= account.limit else f"{here}; {spent(account)}"
     if account.used + asked > account.limit:
-        return "limit", f"the tenant uses {said(account.used)} of {said(account.limit)}: {biggest(account)}"
+        return "limit", spent(account)
     if account.state != "open":
         return "waits", "its ledger is being made anew: nothing can be moved before that is done"
     if own.allocation is None:
@@ -154,9 +173,15 @@ def keeping(account: Account, own: Holding) -> list[Holding]:
     return sorted(found, key=lambda one: -one.reserved)[:BIGGEST]
 
 
+def spent(account: Account) -> str:
+    """How much of its limit the tenant uses, and where most of it."""
+    told = f"the tenant uses {rounded(account.key, account.used)} of {rounded(account.key, account.limit)}"
+    return f"{told}: {biggest(account)}" if account.used else told
+
+
 def biggest(account: Account) -> str:
     """The spaces that use most."""
     users = sorted((one for one in account.holdings if one.used), key=lambda one: -(one.used or 0))
-    named = [f"{one.space or one.namespace} {spelled(account.key, one.used or 0)}" for one in users[:BIGGEST]]
+    named = [f"{one.space or one.namespace} {rounded(account.key, one.used or 0)}" for one in users[:BIGGEST]]
     more = len(users) - BIGGEST
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from msgspec import Struct
 
 from cotenant.api.space import SpaceStatus
@@ -11,8 +13,11 @@ from cotenant.model.allowance import hard
 from cotenant.model.finding import Finding, Outcome
 from cotenant.model.placement import place
 from cotenant.model.plan import Plan
-from cotenant.model.pool import quota, share
+from cotenant.model.pool import bare, rounded
 from cotenant.model.snapshot import SpaceSnapshot
+
+NAMED = 3
+"""Spaces named in a message."""
 
 
 class SpaceFacts(Struct, frozen=True):
@@ -92,12 +97,19 @@ def has_a_share(facts: SpaceFacts) -> Finding | None:
     found = facts.found
     if found.view is None or found.quota is None or found.space.metadata.deletion_timestamp:
         return None
-    for key in sorted(found.view.rules.hard):
-        seen = quota(found.quota, key)
-        if seen.enforced == seen.hard == seen.used == 0 and share(found.view, found.space, key).ceiling:
-            tenant = found.view.name
-            return Finding("NoShare", f"the tenant has no {key} left for this space; see: cotenant top {tenant}")
+    for key in bare(found.view, found.space, found.quota):
+        told = "; ".join([f"the tenant has no {key} left for this space", *elsewhere(found.idle.get(key, ()), key)])
+        return Finding("NoShare", f"{told}; see: cotenant top {found.view.name}")
     return None
+
+
+def elsewhere(idle: Sequence[tuple[str, int]], key: str) -> Iterator[str]:
+    """Where something is that nobody uses, and what brings it here."""
+    if idle:
+        named = ", ".join(f"{name} {rounded(key, amount)}" for name, amount in idle[:NAMED])
+        more = f" and {len(idle) - NAMED} more spaces" if len(idle) > NAMED else ""
+        yield f"not in use elsewhere: {named}{more}"
+        yield "quota.min of this Space brings some of it here, a lower quota.min or quota.max of theirs too"
 
 
 def pods_can_live(facts: SpaceFacts) -> Finding | None:

@@ -24,6 +24,9 @@ FILLER = {"replicationcontrollers": "1000000000"}
 """What a quota that limits nothing says: with an empty one the API server would never count, and admit no pod."""
 T = TypeVar("T")
 BINARY = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20))
+DECIMAL = (("T", 10**12), ("G", 10**9), ("M", 10**6))
+PLAIN = 2**20
+"""So many bytes are read as they stand."""
 
 
 def slug(key: str) -> str:
@@ -106,6 +109,16 @@ def quota(there: ResourceQuota, key: str) -> Quota:
     )
 
 
+def bare(view: TenantView, space: Space, there: ResourceQuota) -> list[str]:
+    """Keys of which a space may have something, has nothing, and is known to the API server to have nothing."""
+
+    def nothing(key: str) -> bool:
+        seen = quota(there, key)
+        return seen.enforced == seen.hard == seen.used == 0 and bool(share(view, space, key).ceiling)
+
+    return [key for key in sorted(view.rules.hard) if nothing(key)]
+
+
 def form(there: ResourceQuota) -> str:
     """What a raise is bound to: which object it is, and all that is written of it but what is counted."""
     metadata = there.metadata
@@ -147,10 +160,22 @@ def figures(key: str, wanted: Ledger, used: int) -> LedgerStatus:
 
 
 def spelled(key: str, base: int) -> str:
-    """An amount for people: bytes in the largest unit that is exact."""
+    """An amount exactly: bytes in the largest unit of two's that is."""
     if in_bytes(key):
         return next((f"{base // size}{unit}" for unit, size in BINARY if base and base % size == 0), str(base))
     return text_of(key, base)
+
+
+def rounded(key: str, base: int, *, up: bool = False) -> str:
+    """An amount for people: bytes that no unit has exactly to a tenth of one, rounded down, or up where it is asked for."""
+    exact = spelled(key, base)
+    if not in_bytes(key) or base < PLAIN or exact != str(base):
+        return exact
+    if told := next((f"{base // size}{unit}" for unit, size in DECIMAL if base % size == 0), ""):
+        return told
+    unit, size = next(one for one in BINARY if base >= one[1])
+    whole, tenth = divmod(-(-base * 10 // size) if up else base * 10 // size, 10)
+    return f"{whole}.{tenth}{unit}"
 
 
 def in_bytes(key: str) -> bool:

@@ -74,6 +74,8 @@ class SpaceSnapshot(Struct, frozen=True, kw_only=True):
     quota: ResourceQuota | None = None
     served: bool = True
     """Whether the space has got its first share of the tenant's quota, or was told that there is none."""
+    idle: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    """Of each key that this space has nothing of: other spaces that hold more than they use, and how much, most first."""
     fenced: bool = True
     """Whether the policies that make quotas strict were seen to act."""
     unfenced: tuple[str, ...] = ()

@@ -82,6 +82,7 @@ RIGHT = {
     "nothing allowed at all": tenant(pods={"registries": [], "priorityClasses": []}, ingress={"hosts": []}),
     "hosts with a star": tenant(ingress={"hosts": ["*.backend.example.com", "example.com"]}),
     "roles for pods with a star": tenant(serviceAccounts={"iamRoles": ["arn:aws:iam::123456789012:role/backend-*"]}),
+    "the least of all": hard(requests_cpu="1m", limits_cpu="0.001", requests_memory=1, limits_memory="0"),
     "counts in thousands": hard(pods="2k", secrets="5"),
     "memory with a point": hard(limits_memory="1.5Gi", requests_storage="0.5Ti"),
     "limits": tenant(limits=[{"type": "Container", "default": {"cpu": "500m"}, "max": {"cpu": 4}}]),
@@ -204,6 +205,7 @@ WRONG = {
         "storage: 10Gi",
     ),
     "a limit on what containers do not have": (limits(max={"pods": 1}), "spec.limits[0].max", "such as cpu, memory"),
+    "a limit on one thing too many": (limits(max={"cpu": 1, "cpus": 1}), "spec.limits[0].max", " cpus: every key must"),
     "limits of one type twice": (tenant(limits=[{"type": "Pod"}, {"type": "Pod"}]), "spec.limits", "into one item"),
     "limits of nothing": (
         tenant(limits=[{"type": "Node"}]),

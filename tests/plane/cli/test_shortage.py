@@ -210,8 +210,8 @@ def test_why_names_containers_that_say_nothing_under_a_compute_quota(cluster):
 
 
 def test_top_says_when_no_operator_runs_to_administrators_and_to_members(cluster, monkeypatch):
-    team = given_tenant(cluster, "silent", spaces=["a"], quota={"hard": {"pods": 5}})
-    expect_ready(team, "a")
+    team = given_tenant(cluster, "silent", spaces=["a", "b"], quota={"hard": {"pods": 5}})
+    expect_ready(team, "a", "b")
     eventually(lambda: "no sign of an operator" not in cotenant(cluster.admin, "top", team.name).err)
     monkeypatch.setattr("cotenant.judge.accounts.STALE", 3.0)
     cluster.operator.kill()
@@ -220,6 +220,11 @@ def test_top_says_when_no_operator_runs_to_administrators_and_to_members(cluster
         eventually(lambda person=who: "no sign of an operator for" in cotenant(person, "top", team.name).err, every=0.5)
     # What is used is told by what Kubernetes counts, not by the ledger that nobody writes.
     assert rows(cotenant(team.owner, "top", team.name))[team.name, "pods"][0] == "1"
+    # The tenant has four left, not all of them here: nobody is told that they come.
+    large = json.dumps(deployment("large", team.namespace("a"), replicas=4))
+    for who in (cluster.admin, team.owner):
+        said = cotenant(who, "why", "pod", "-f", "-", "-n", team.namespace("a"), stdin=large)
+        expect(said, 1, "no operator has moved anything for", "nothing is moved until an operator is back")
 
 
 def test_why_is_asked_about_everything_that_makes_pods(cluster):

@@ -54,6 +54,12 @@ def team(cluster) -> Team:
         ({"hard": {"count/": 1}}, "spec.quota.hard", "such as requests.cpu"),
         ({"hard": {"a/b/c": 1}}, "spec.quota.hard", "such as requests.cpu"),
         ({"hard": {"request.cpu": 1}}, "spec.quota.hard", "such as requests.cpu"),
+        ({"hard": {"pods": 3, "podz": 3, "requests.cpu": 1}}, "spec.quota.hard", " podz: every key must be a resource"),
+        ({"hard": {'a"b': 1}}, "spec.quota.hard", ' a"b: every key must be a resource'),
+        ({"hard": {"pods": "1m", "services": 2}}, "spec.quota.hard", " pods: what is counted"),
+        ({"hard": {"requests.cpu": "1n", "pods": 1}}, "spec.quota.hard", " requests.cpu: less than is counted"),
+        ({"hard": {"requests.memory": "1e-3"}}, "spec.quota.hard", "write 0 where nothing is meant to run"),
+        ({"space": {"min": {"limits.memory": "0.5"}}}, "spec.quota.space.min", " limits.memory: less than is counted"),
         ({"hard": {"pods": -1}}, "spec.quota.hard", "must be a quantity that is not negative"),
         ({"hard": {"requests.memory": "-1Gi"}}, "spec.quota.hard", "must be a quantity that is not negative"),
         ({"hard": {"requests.memory": "1e"}}, "spec.quota.hard", "must be a quantity"),
@@ -73,6 +79,16 @@ def test_what_cannot_be_meant_is_refused_with_field_and_fix(cluster, quota, fiel
         answer = cluster.admin.apply(manifest | {"spec": {"quota": quota}})
         expect_denied(answer, by="validation", saying=field)
         assert saying in answer.err
+
+
+@pytest.mark.parametrize("field", ["scopes", "scopeSelector"])
+def test_scopes_of_a_space_are_refused_with_where_to_say_it(cluster, field):
+    metadata = {"name": "wrong", "namespace": "default"}
+    quota = {"scopes": ["Terminating"], "scopeSelector": {}}
+    space = {"kind": "Space", "metadata": metadata, "spec": {"quota": {field: quota[field]}}}
+    answer = cluster.admin.apply(space | {"apiVersion": "cotenant.dev/v1alpha1"})
+    expect_denied(answer, by="validation", saying=f"spec.quota.{field}")
+    assert "spec.pods.priorityClasses of the Tenant" in answer.err
 
 
 def test_a_key_that_kubernetes_does_not_know_is_told_and_stops_nothing_else(cluster):

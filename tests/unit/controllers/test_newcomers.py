@@ -122,6 +122,19 @@ async def test_a_space_that_gets_its_share_from_a_sibling_is_not_usable_before_i
     assert shares and min(shares) > 0
 
 
+async def test_a_space_for_which_nothing_is_left_says_where_something_is_idle(play: Play) -> None:
+    await opened(play, "a")
+    play.cluster.change("Space", "a", "home-red", spec={"quota": {"min": {"pods": 8}}})
+    await uses(play, "a", 5)
+    assert await joins(play, "b") == [0]
+    await play.one("space", "home-red/b")
+    said = play.condition("Space", "b", "QuotaSynced", "home-red")
+    assert said["reason"] == "NoShare"
+    assert said["message"].startswith(
+        "the tenant has no pods left for this space; not in use elsewhere: a 3; quota.min"
+    )
+
+
 async def test_a_space_for_which_nothing_is_left_opens_and_says_so_until_there_is(play: Play) -> None:
     await opened(play, "a")
     await uses(play, "a", 8)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from cotenant.judge.pod import Explanation, explain
 from cotenant.model.accounts import Accounts
 from cotenant.model.case import Case, Refusal
 from cotenant.model.rollout import rollout
-from unit.judge.books import books, quota
+from unit.judge.books import NOW, books, quota
 from unit.specimens import metadata
 
 ROOMY = books({"a": (4, 10, 10), "b": (0, 5, 5)})
@@ -52,6 +53,29 @@ def test_what_is_short_is_told_with_whom_to_ask_for_how_much() -> None:
     )
 
 
+def test_a_ceiling_in_a_tenant_that_is_full_is_not_all_there_is_to_raise() -> None:
+    full = books({"a": (8, 8, 8), "b": (12, 12, 12)}, own={"a": {"max": {"pods": 8}}})
+    found = asked(accounts=full, wants=3, has=1)
+    assert found.rooms[0].verdict == "ceiling"
+    assert found.reasons == ("pods: this space may have 8 at most and uses 8; the tenant uses 20 of 20: b 12, a 8",)
+    assert found.advice == (
+        "raise spec.quota.max of the space to pods 10: kubectl edit cosp a -n home-red",
+        "delete what is not needed: cotenant top red",
+        "ask an administrator for spec.quota.hard pods: 22 or more",
+    )
+    roomy = books({"a": (8, 8, 8)}, own={"a": {"max": {"pods": 8}}})
+    assert len(asked(accounts=roomy, wants=3, has=1).advice) == 1
+
+
+def test_who_uses_nothing_is_not_told_to_delete() -> None:
+    found = asked(accounts=books({"a": (0, 5, 5)}, limit=5), wants=6, has=0)
+    assert found.reasons == ("pods: the tenant uses 0 of 5",)
+    assert found.advice == ("ask an administrator for spec.quota.hard pods: 6 or more",)
+    # Nor where all that is used, deleted, would be too little.
+    more = asked(accounts=books({"a": (2, 5, 5)}, limit=5), wants=6, has=0)
+    assert more.advice == ("ask an administrator for spec.quota.hard pods: 8 or more",)
+
+
 @pytest.mark.parametrize(
     ("by", "kind"), [("rs/web-7d4", "ReplicaSet"), ("rc/web", "ReplicationController"), ("ds/web", "DaemonSet")]
 )
@@ -61,6 +85,26 @@ def test_what_fits_now_is_tried_again_at_once_with_a_command(by: str, kind: str)
     assert found.verdict == "fits"
     assert f"the {kind} tries again by itself" in found.advice[0]
     assert f"kubectl annotate {by} -n red-a --overwrite tried=" in found.advice[0]
+
+
+def test_what_has_to_be_moved_first_is_not_said_to_fit_now() -> None:
+    full = {"a": (10, 10, 10), "b": (0, 5, 5)}
+    found = asked(accounts=books(full), wants=1, has=0, kind="StatefulSet")
+    assert (found.verdict, found.rooms[0].verdict) == ("fits", "moves")
+    assert found.advice[0] == "cotenant moves what is missing here, within a second: the workload tries again by itself"
+    here = asked(accounts=books({"a": (9, 10, 10)}), wants=1, has=0, kind="StatefulSet")
+    assert here.advice[0] == "it fits now: the workload tries again by itself"
+
+
+def test_without_an_operator_nothing_is_said_to_move() -> None:
+    full = {"a": (10, 10, 10), "b": (0, 5, 5)}
+    dead = asked(accounts=books(full, renewed=NOW - timedelta(seconds=300)), wants=1, has=0)
+    assert (dead.verdict, dead.blocked, dead.rooms[0].verdict) == ("short", True, "waits")
+    assert dead.reasons == ("pods: the tenant has it elsewhere, and no operator has moved anything for 300 s",)
+    assert dead.advice == ("nothing is moved until an operator is back; an administrator runs: cotenant doctor",)
+    # What the space has already is admitted without one.
+    assert asked(accounts=books({"a": (9, 10, 10)}, renewed=NOW - timedelta(seconds=300)), has=3).verdict == "fits"
+    assert asked(accounts=books(full, renewed=NOW), wants=1, has=0).verdict == "fits"
 
 
 def test_a_pod_made_by_hand_is_not_told_to_wait_for_quota() -> None:

@@ -116,5 +116,9 @@ def test_a_space_that_is_left_without_a_share_says_so_unless_it_goes() -> None:
     empty = quota("red-dev", {"pods": "0", "services.loadbalancers": "0", "services.nodeports": "0"})
     of = tenant(quota={"hard": {"pods": 5}})
     assert judged(whole(of=of, quota=empty)).conditions[1].reason == "NoShare"
+    idle = {"pods": (("a", 2), ("b", 1), ("c", 1), ("d", 1)), "services": (("e", 9),)}
+    said = judged(whole(of=of, quota=empty, idle=idle)).conditions[1].message
+    assert said.startswith("the tenant has no pods left for this space; not in use elsewhere: a 2, b 1, c 1 and 1 more")
+    assert "quota.min of this Space brings some of it here" in said and "services" not in said
     going = space(about={"deletionTimestamp": GONE})
     assert judged(whole(one=going, of=of, quota=empty)).conditions[1].reason == "Synced"

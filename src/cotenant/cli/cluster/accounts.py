@@ -25,7 +25,7 @@ from cotenant.kube.resource import LEASES, RESOURCE_QUOTAS, SPACES, TENANT_LEDGE
 from cotenant.model.accounts import Accounts, Amounts
 from cotenant.model.effective import effective
 from cotenant.model.platform import Platform
-from cotenant.render.install.values import LEASE
+from cotenant.render.install.values import HEARTBEAT, LEASE
 
 AT_ONCE = 10
 """Requests of a member who reads one quota after the other."""
@@ -68,7 +68,7 @@ async def every_tenant(client: Client) -> list[Accounts]:
         client.list(SPACES, type=Space),
         client.list(TENANT_LEDGERS, type=TenantLedger),
         client.list(RESOURCE_QUOTAS, labels=selector),
-        lease(client),
+        alive(client),
     )
     named = {one.metadata.name: one for one in profiles.items}
     counts: defaultdict[str, Quotas] = defaultdict(Quotas)
@@ -96,7 +96,7 @@ async def one_tenant(client: Client, tenant: str) -> Accounts:
         rules_for(client, tenant),
         client.list(SPACES, home, type=Space),
         client.list(TENANT_LEDGERS, home, type=TenantLedger),
-        lease(client),
+        alive(client),
     )
     names = {one.status.namespace for one in spaces.items if one.status.namespace}
     names |= {entry.space for one in ledgers.items for entry in one.spec.entries}
@@ -178,10 +178,19 @@ async def quotas_of(client: Client, tenant: str, names: Iterable[str]) -> Quotas
     return found
 
 
-async def lease(client: Client) -> datetime | None:
-    """When an operator last renewed it; None for who may not read it, or where there is none."""
+async def alive(client: Client) -> datetime | None:
+    """The latest sign of an operator: one that runs without leader election has no Lease of a leader, and beats.
+
+    None for who may not read either, or where there is none.
+    """
+    signs = await asyncio.gather(*(lease(client, name) for name in (LEASE, HEARTBEAT)))
+    return max((one for one in signs if one), default=None)
+
+
+async def lease(client: Client, name: str) -> datetime | None:
+    """When a Lease was last renewed; None for who may not read it, or where there is none."""
     try:
-        found = await client.get(LEASES, LEASE, Platform().namespace)
+        found = await client.get(LEASES, name, Platform().namespace)
     except Unavailable:
         raise
     except ApiError:

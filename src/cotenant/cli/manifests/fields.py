@@ -14,7 +14,7 @@ from msgspec import inspect as types
 from cotenant.api.meta import ObjectMeta
 from cotenant.api.rule import Rule
 from cotenant.api.structural import RULES
-from cotenant.cli.manifests.rules import broken
+from cotenant.cli.manifests.rules import broken, worded
 from cotenant.model.document import Path, spelled
 
 Fault = tuple[Path, str]
@@ -155,7 +155,7 @@ def against(rules: Iterable[Any], value: Any, path: Path) -> Iterator[Fault]:
     for one in rules:
         rule = msgspec.convert(one, Rule) if not isinstance(one, Rule) else one
         if broken(rule, value):
-            yield (*path, *filter(None, rule.field.split("."))), rule.message
+            yield (*path, *filter(None, rule.field.split("."))), worded(rule, value)
             return
 
 

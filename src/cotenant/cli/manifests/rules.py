@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from ipaddress import ip_network
 from typing import Any
 
@@ -123,6 +124,15 @@ def whole_bytes(amounts: Mapping[str, Any]) -> bool:
     return not any(in_bytes(key) and str(value).endswith(("n", "u", "m")) for key, value in amounts.items())
 
 
+def something(amounts: Mapping[str, Any]) -> bool:
+    """Whether what is more than 0 still is as it is counted."""
+    return not any(
+        0 < parse(value) < (1 if in_bytes(key) else Fraction(1, 1000))
+        for key, value in amounts.items()
+        if is_quantity(value)
+    )
+
+
 def limitable(key: str) -> bool:
     """Whether a LimitRange bounds this."""
     return key in ("cpu", "memory", "ephemeral-storage", "storage") or "/" in key or key.startswith("hugepages-")
@@ -182,6 +192,7 @@ OFFLINE: dict[Rule, Holds] = {
     scalars.QUOTA_KEYS: lambda amounts: all(map(countable, amounts)),
     scalars.WHOLE: whole,
     scalars.BYTES: whole_bytes,
+    scalars.NOTHING: something,
     scalars.RULE_KEYS: scalars.SOFT_IDS.issuperset,
     scalars.LIMIT_KEYS: lambda amounts: all(map(limitable, amounts)),
     **{scalars.not_above(low, high): ordered(low, high) for low, high in ORDER},
@@ -214,3 +225,9 @@ def broken(rule: Rule, value: Any) -> bool:
     """Whether a value breaks a rule. A rule that nobody wrote down here holds: the API server still has it."""
     holds = OFFLINE.get(rule)
     return holds is not None and not holds(value)
+
+
+def worded(rule: Rule, value: Any) -> str:
+    """The message for a value that breaks a rule, with the keys that do in front as the API server has them."""
+    keys = [key for key in value if broken(rule, {key: value[key]})] if rule.culprits else []
+    return f"{', '.join(keys)}: {rule.message}" if keys else rule.message

@@ -52,7 +52,7 @@ def plain(found: Explanation) -> dict[str, Any]:
     def rows(rooms: tuple[Room, ...]) -> list[dict[str, str]]:
         return [
             {"resource": one.key, "verdict": one.verdict}
-            | {name: one.said(value) for name, value in (figures(one) | own(one)).items() if value is not None}
+            | {name: one.exact(value) for name, value in (figures(one) | own(one)).items() if value is not None}
             | ({"left": one.where} if one.where else {})
             for one in rooms
         ]

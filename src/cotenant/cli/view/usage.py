@@ -8,7 +8,7 @@ from typing import Any
 from cotenant.cli.view.output import Row
 from cotenant.judge.accounts import remarks
 from cotenant.model.accounts import Account, Accounts, Holding
-from cotenant.model.pool import spelled
+from cotenant.model.pool import rounded, spelled
 
 FIGURES = ("USED", "HARD", "ALLOCATED", "HEADROOM", "LIMIT")
 TENANTS = ("TENANT", "RESOURCE", *FIGURES)
@@ -17,8 +17,8 @@ WIDE = ("FLOOR", "NAMESPACE")
 
 
 def said(key: str, amount: int | None) -> str:
-    """An amount, or "" for what is not known."""
-    return "" if amount is None else spelled(key, amount)
+    """An amount for people, or "" for what is not known."""
+    return "" if amount is None else rounded(key, amount)
 
 
 def tenant_rows(found: Iterable[Accounts]) -> list[Row]:
@@ -75,4 +75,4 @@ def plain(found: Accounts, only: str = "") -> dict[str, Any]:
 
 def named(key: str, amounts: Iterable[int | None], names: Iterable[str] = FIGURES) -> dict[str, str]:
     """Known amounts by the name of their column."""
-    return {name.lower(): said(key, one) for name, one in zip(names, amounts, strict=True) if one is not None}
+    return {name.lower(): spelled(key, one) for name, one in zip(names, amounts, strict=True) if one is not None}

@@ -12,7 +12,7 @@ from cotenant.api.schema import KINDS
 from cotenant.api.space import SAME, Space
 from cotenant.api.structural import RULES
 from cotenant.api.tenant import QuotaSpec
-from cotenant.cli.manifests.rules import OFFLINE, broken
+from cotenant.cli.manifests.rules import OFFLINE, broken, worded
 
 ORDER = LimitItem.RULES
 
@@ -132,6 +132,11 @@ def test_every_rule_of_the_definitions_is_known_here_too():
             [{"memory": "128Mi"}, {"requests.storage": 5}, {"cpu": "100m"}, {"pods": "1m"}],
             [{"memory": "128m"}, {"gold.storageclass.storage.k8s.io/requests.storage": "1u"}],
         ),
+        (
+            scalars.NOTHING,
+            [{"cpu": "1m", "memory": 1}, {"cpu": 0, "memory": "0"}, {"cpu": "few"}, {"requests.cpu": "1500u"}],
+            [{"limits.cpu": "999u"}, {"memory": "1e-3"}, {"requests.storage": "0.5"}, {"cpu": "1n"}],
+        ),
         (scalars.LIMIT_KEYS, [{"cpu": 1, "nvidia.com/gpu": 1, "hugepages-2Mi": 1}], [{"cpus": 1}, {"pods": 1}]),
         (ORDER[0], [{"min": {"cpu": "1"}, "defaultRequest": {"cpu": "1000m", "memory": 1}}, {"min": {"cpu": 1}}], []),
         (ORDER[0], [], [{"min": {"cpu": "2"}, "defaultRequest": {"cpu": "1"}}]),
@@ -156,3 +161,9 @@ def test_every_rule_of_the_definitions_is_known_here_too():
 def test_a_rule_lets_good_values_through_and_stops_bad_ones(rule, good, bad):
     assert [value for value in good if broken(rule, value)] == []
     assert [value for value in bad if not broken(rule, value)] == []
+
+
+def test_of_several_keys_those_that_break_a_rule_are_named():
+    found = worded(scalars.QUOTA_KEYS, {"pods": 3, "podz": 3, "cpus": 1})
+    assert found.startswith("podz, cpus: every key must be a resource as in a ResourceQuota")
+    assert worded(scalars.REGISTRY, "a.b").startswith("a registry is a prefix")
