@@ -9,7 +9,7 @@ from cotenant.api.keys import SPACE
 from cotenant.api.ledger import TenantLedger
 from cotenant.api.workload import Workload, WorkloadStatus
 from cotenant.model.quantity import parse
-from cotenant.model.workload import ended, refused
+from cotenant.model.workload import ended, said
 from cotenant.runtime.store import Change
 
 
@@ -88,7 +88,7 @@ def wanting(change: Change[Workload]) -> bool:
     return (
         counts(old.status) != counts(new.status)
         or old.spec != new.spec
-        or refused(old) != refused(new)
+        or said(old) != said(new)
         or ended(old) != ended(new)
     )
 

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cotenant.api.limits import LimitItem
 from cotenant.api.workload import ClaimTemplate, Container, PodSpec, Quantities, Workload
 from cotenant.model.escrow.units import scale
 from cotenant.model.limits import filled
 from cotenant.model.quantity import parse
+from cotenant.model.refusal import Cause, cause
 from cotenant.model.usage.objects import BY_CLASS
 
 Amounts = dict[str, Fraction]
@@ -27,7 +29,7 @@ WHOLE = ("cpu", "memory", "ephemeral-storage")
 
 
 class Coming(Struct, frozen=True):
-    """Pods of one template that are about to be created; `refused`: that were tried and not admitted."""
+    """Pods of one template that are about to be created; `refused`: that were tried and met a quota."""
 
     pods: int
     spec: PodSpec
@@ -44,7 +46,15 @@ def coming(kind: str, one: Workload, owned: Iterable[Workload] = (), *, denied: 
     """What a workload is about to create. `owned`: the ReplicaSets of a Deployment, which create its pods.
 
     `denied`: an Event says that one of them met a quota, which Jobs, StatefulSets and DaemonSets tell by no condition.
+
+    Whom no quota helps gets none before its pods are tried again and meet one: it may never start, and others wait.
     """
+    found = wanted(kind, one, owned, denied=denied)
+    return replace(found, pods=0) if kind != "Deployment" and said(one) == "other" else found
+
+
+def wanted(kind: str, one: Workload, owned: Iterable[Workload], *, denied: bool) -> Coming:
+    """What it lacks, whether or not it can be created."""
     spec, status = one.spec, one.status
     template = spec.template.spec
     if kind == "Job":
@@ -69,10 +79,15 @@ def ended(one: Workload) -> bool:
 
 def refused(one: Workload) -> bool:
     """Whether the last try to create a pod met a quota."""
-    return any(
-        found.type == "ReplicaFailure" and found.status == "True" and "exceeded quota" in found.message
-        for found in one.status.conditions or ()
-    )
+    return said(one) in ("quota", "claims")
+
+
+def said(one: Workload) -> Cause:
+    """What became of the last try to create a pod, by the workload's own word. It is taken back when one succeeds."""
+    for found in one.status.conditions or ():
+        if found.type == "ReplicaFailure" and found.status == "True":
+            return cause(found.message)
+    return ""
 
 
 def charge(spec: PodSpec, key: str, limits: Iterable[LimitItem] = ()) -> int:

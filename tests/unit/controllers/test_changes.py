@@ -70,3 +70,13 @@ def test_how_many_pods_a_workload_wants_or_has_wakes_its_tenant_once(count: str)
     )
     assert wanting(Change(new, counted))
     assert not wanting(Change(counted, again))
+
+
+def test_what_a_workload_says_of_its_last_try_wakes_its_tenant() -> None:
+    def failing(message: str) -> Workload:
+        condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+        return msgspec.convert({"metadata": {"name": "w"}, "status": {"conditions": [condition]}}, Workload)
+
+    met, barred = failing('pods "w-x" is forbidden: exceeded quota: cotenant'), failing("violates PodSecurity")
+    assert wanting(Change(met, barred)) and wanting(Change(barred, met))
+    assert not wanting(Change(barred, failing("violates PodSecurity, once more")))

@@ -130,6 +130,31 @@ def test_a_replica_set_says_that_it_met_a_quota(kind: str, status: str, message:
     assert coming(kind, workload(replicas=2, status={"conditions": [condition]})).refused is refused
 
 
+FORBIDDEN = 'pods "w-x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'
+MET = 'pods "w-x" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=5, limited: pods=5'
+
+
+def failing(message: str, replicas: int = 50, has: int = 0) -> Workload:
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    return workload(replicas=replicas, status={"replicas": has, "conditions": [condition]})
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "ReplicationController"])
+def test_who_was_refused_and_not_by_a_quota_holds_none_until_it_meets_one(kind: str) -> None:
+    assert coming(kind, failing(FORBIDDEN)).pods == 0
+    assert coming(kind, failing(FORBIDDEN, has=10)).pods == 0
+    # Its next try meets a quota, or succeeds and the condition goes.
+    assert coming(kind, failing(MET)).pods == 50
+    assert coming(kind, workload(replicas=50)).pods == 50
+
+
+def test_another_template_makes_another_replica_set_which_is_looked_ahead_for() -> None:
+    # Until its ReplicaSet is there, the Deployment tells what became of the last one.
+    assert coming("Deployment", failing(FORBIDDEN), [failing(FORBIDDEN, replicas=0)]).pods == 50
+    assert coming("Deployment", failing(FORBIDDEN), [failing(FORBIDDEN, replicas=0), workload(replicas=50)]).pods == 0
+    assert coming("ReplicaSet", workload(replicas=50)).pods == 50
+
+
 CLAIMING = [
     {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "gp3"}},
     {"metadata": {"name": "logs"}, "spec": {"resources": {"requests": {"storage": "1.5"}}}},
