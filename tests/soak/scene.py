@@ -165,7 +165,7 @@ def freezer(cluster: Cluster, stop: threading.Event, *, often: bool) -> None:
     manager = next(one for one in cluster.plane.state.programs if "controller-manager" in one.name)
     while not stop.wait(random.uniform(0.1, 0.3) if often else random.uniform(0.5, 2)):
         os.kill(manager.pid, signal.SIGSTOP)
-        stop.wait(random.uniform(0.5 if often else 0.2, FROZEN))
+        stop.wait(random.uniform(0.5, FROZEN) if often else random.uniform(0.2, FROZEN / 2))
         os.kill(manager.pid, signal.SIGCONT)
 
 
