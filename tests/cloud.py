@@ -30,11 +30,23 @@ TRUST = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 KEEPING = """#!/bin/sh
 case "$*" in
 *"eks get-token"*)
-  [ -n "$(find {kept} -mmin -10 2>/dev/null)" ] || {aws} "$@" > {kept} || exit
-  exec cat {kept} ;;
+  kept={folder}/token-$(echo "$*" | cksum | cut -d' ' -f1)
+  [ -n "$(find $kept -mmin -10 2>/dev/null)" ] || {aws} "$@" > $kept || exit
+  exec cat $kept ;;
 esac
 exec {aws} "$@"
 """
+
+
+def keeping(folder: Path) -> Path:
+    """A folder for PATH with an aws that keeps tokens, one for each way to ask. For one identity of an IAM key alone.
+
+    For who is only scenery: a real token serves ten minutes. Else each command begins with one, and costs a second.
+    """
+    folder.mkdir()
+    (folder / "aws").write_text(KEEPING.format(aws=BIN / "aws", folder=folder))
+    (folder / "aws").chmod(0o755)
+    return folder
 
 
 class Shell:
@@ -67,12 +79,8 @@ class Shell:
         return self.aws("eks", "update-kubeconfig", "--name", NAME, *more)
 
     def keep_token(self) -> None:
-        """For who is only scenery: a real token serves ten minutes. Else each command begins with one, and costs a second."""
-        folder = self.home / "bin"
-        folder.mkdir()
-        (folder / "aws").write_text(KEEPING.format(aws=BIN / "aws", kept=folder / "token"))
-        (folder / "aws").chmod(0o755)
-        self.env["PATH"] = f"{folder}:{self.env['PATH']}"
+        """For who is only scenery: see keeping."""
+        self.env["PATH"] = f"{keeping(self.home / 'bin')}:{self.env['PATH']}"
 
 
 class AwsAuth:

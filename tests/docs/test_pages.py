@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud import keeping
 from cotenant.cli.manifests import read
 from docs.page import ROOT, Shell, Step, agrees, blocks, follow, steps
 from vocabulary import eventually, expect_ready, given_tenant
@@ -190,7 +191,9 @@ def test_the_page_on_signing_in_is_true(own):
 
 
 @pytest.mark.cluster
-def test_the_page_on_iam_identities_is_true(own):
+def test_the_page_on_iam_identities_is_true(own, tmp_path):
+    # How somebody signs in is the page before.
+    own.run(f"PATH={keeping(tmp_path / 'bin')}:$PATH")
     assert run(own, HOW_TO / "iam.md") > 20
 
 
