@@ -40,6 +40,20 @@ def test_a_space_that_came_too_late_is_told_what_is_idle_and_gets_it_by_its_min(
     eventually(lambda: condition(team.space("c"), "QuotaSynced")[1] == "Synced")
 
 
+def test_a_new_space_goes_over_a_limit_of_configmaps_that_is_used_up_until_that_is_raised(cluster):
+    # Kubernetes makes kube-root-ca.crt in every namespace, before that has a quota.
+    team = given_tenant(cluster, "full", spaces=["a"], quota={"hard": {"configmaps": 1}})
+    expect_ready(team, "a")
+    eventually(lambda: "kube-root-ca.crt" in cluster.names("ConfigMap", team.namespace("a")))
+
+    given_space(team, "b")
+    eventually(lambda: condition(team.tenant(), "QuotaSynced")[1] == "QuotaExceeded")
+    assert f"namespace {team.namespace('b')} uses configmaps 1, 0 allowed" in condition(team.tenant(), "QuotaSynced")[2]
+
+    team.change(quota={"hard": {"configmaps": 2}})
+    eventually(lambda: condition(team.tenant(), "QuotaSynced")[1] == "Synced")
+
+
 def test_a_large_claim_is_refused_while_all_is_free_and_admitted_once_its_space_keeps_as_much(cluster):
     team = given_tenant(cluster, "large", spaces=["a", "b", "c"], quota={"hard": {"requests.storage": "100Gi"}})
     expect_ready(team, "a", "b", "c")
