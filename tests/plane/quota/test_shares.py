@@ -1,0 +1,71 @@
+"""What a space does not hold although its tenant has it, and how it gets it: by a min of its own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from installation import Answer
+from vocabulary import Team, condition, eventually, expect_denied, expect_ready, given_space, given_tenant
+
+pytestmark = pytest.mark.cluster
+SIZE = 20 * 2**30
+
+
+def keeps(team: Team, space: str, **least: str | int) -> None:
+    """The Space says what it is to keep."""
+    change = json.dumps({"spec": {"quota": {"min": {key.replace("_", "."): one for key, one in least.items()}}}})
+    said = team.owner.kubectl("patch", "space", space, "-n", team.home, "--type=merge", "-p", change)
+    assert said.ok, said
+
+
+def held(team: Team, space: str) -> str:
+    """How many services it may have now."""
+    found: str = team.cluster.there("ResourceQuota", "cotenant", team.namespace(space))["spec"]["hard"]["services"]
+    return found
+
+
+def test_a_space_that_came_too_late_is_told_what_is_idle_and_gets_it_by_its_min(cluster):
+    team = given_tenant(cluster, "late", spaces=["a", "b"], quota={"hard": {"services": 2}})
+    expect_ready(team, "a", "b")
+    eventually(lambda: held(team, "a") == held(team, "b") == "1")
+
+    given_space(team, "c")
+    eventually(lambda: condition(team.space("c"), "QuotaSynced")[1] == "NoShare")
+    message = condition(team.space("c"), "QuotaSynced")[2]
+    assert "not in use elsewhere: a 1, b 1; quota.min of this Space brings some of it here" in message
+
+    keeps(team, "c", services=1)
+    eventually(lambda: condition(team.space("c"), "QuotaSynced")[1] == "Synced")
+
+
+def test_a_new_space_goes_over_a_limit_of_configmaps_that_is_used_up_until_that_is_raised(cluster):
+    # Kubernetes makes kube-root-ca.crt in every namespace, before that has a quota.
+    team = given_tenant(cluster, "full", spaces=["a"], quota={"hard": {"configmaps": 1}})
+    expect_ready(team, "a")
+    eventually(lambda: "kube-root-ca.crt" in cluster.names("ConfigMap", team.namespace("a")))
+
+    given_space(team, "b")
+    eventually(lambda: condition(team.tenant(), "QuotaSynced")[1] == "QuotaExceeded")
+    assert f"namespace {team.namespace('b')} uses configmaps 1, 0 allowed" in condition(team.tenant(), "QuotaSynced")[2]
+
+    team.change(quota={"hard": {"configmaps": 2}})
+    eventually(lambda: condition(team.tenant(), "QuotaSynced")[1] == "Synced")
+
+
+def test_a_large_claim_is_refused_while_all_is_free_and_admitted_once_its_space_keeps_as_much(cluster):
+    team = given_tenant(cluster, "large", spaces=["a", "b", "c"], quota={"hard": {"requests.storage": "100Gi"}})
+    expect_ready(team, "a", "b", "c")
+    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": "tin", "resources": {"requests": {"storage": SIZE}}}
+    metadata = {"name": "data", "namespace": team.namespace("a")}
+
+    def made() -> Answer:
+        return team.owner.apply(
+            {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+        )
+
+    eventually(lambda: "limited: requests.storage=" in made().err)
+    expect_denied(made(), by="quota", saying="used: requests.storage=0")
+    keeps(team, "a", requests_storage="20Gi")
+    eventually(lambda: made().ok)
