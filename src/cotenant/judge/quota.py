@@ -7,6 +7,8 @@ from functools import partial
 
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.keys import SPACE
+from cotenant.api.space import Space
+from cotenant.judge.ceiling import exceeded
 from cotenant.judge.chain import Chain
 from cotenant.model.allowance import Hard
 from cotenant.model.effective import Effective
@@ -217,7 +219,11 @@ def pending(found: TenantSnapshot, view: TenantView, wanted: Hard, there: Resour
 
 def within(found: TenantSnapshot) -> Finding | None:
     """No space uses more than it may; happens after a ceiling was lowered, and in a namespace that was adopted."""
+    of = spaces_by_namespace(found)
     for one in found.quotas:
+        space = of.get(one.metadata.namespace)
+        if found.view and space and (problem := exceeded(found.view, space, one)):
+            return problem
         for key, limit in one.spec.hard.items():
             used = one.status.used.get(key, "0")
             if parse(used) > parse(limit):
@@ -226,6 +232,13 @@ def within(found: TenantSnapshot) -> Finding | None:
                     f"namespace {one.metadata.namespace} uses {key} {used}, {limit} allowed; nothing is evicted",
                 )
     return None
+
+
+def spaces_by_namespace(found: TenantSnapshot) -> dict[str, Space]:
+    """The Space of each namespace, by the namespace's label."""
+    spaces = {one.metadata.name: one for one in found.spaces}
+    labels = {one.metadata.name: one.metadata.labels.get(SPACE, "") for one in found.namespaces}
+    return {name: spaces[label] for name, label in labels.items() if label in spaces}
 
 
 def alone(found: TenantSnapshot) -> Finding | None:

@@ -54,7 +54,7 @@ REASONS: dict[str, str] = {
     "KeyNotCounted": "Correct the key in spec.quota.hard, or wait up to five minutes after its kind was installed.",
     "QuotaPending": "The quota of a space is being written. If it stays: look at the ResourceQuota cotenant there, and at kubectl get cotl -n home-<tenant>.",
     "NoShare": "The other spaces of the tenant use, or are to keep, all there is. Free something there, or have spec.quota.hard raised; the space grows by itself then.",
-    "QuotaExceeded": "A space uses more than it may since its quota was lowered. Nothing is evicted, nothing more is admitted.",
+    "QuotaExceeded": "A space uses more than its ceiling, which was lowered. Nothing is evicted: delete there what is too much, or raise the ceiling that the message names.",
     "QuotaWithoutDefaults": "Pods that name no requests or limits for these keys will be refused: add spec.limits with defaults to the Tenant, or drop the keys from the Tenant, or from the Space whose own they are.",
     "AccountingNotAvailable": "Run cotenant install, with --strict-accounting where it was refused before, or take spec.quota.accounting: strict back. Until then Kubernetes counts as ever.",
     # StrictAccounting

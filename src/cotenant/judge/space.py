@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from cotenant.api.space import SpaceStatus
+from cotenant.judge.ceiling import exceeded
 from cotenant.judge.chain import Chain, conditions, progress
 from cotenant.judge.quota import without_defaults
 from cotenant.model.allowance import hard
@@ -100,6 +101,12 @@ def has_a_share(facts: SpaceFacts) -> Finding | None:
     return None
 
 
+def within(facts: SpaceFacts) -> Finding | None:
+    """It uses no more than its ceilings."""
+    found = facts.found
+    return exceeded(found.view, found.space, found.quota) if found.view and found.quota else None
+
+
 def pods_can_live(facts: SpaceFacts) -> Finding | None:
     """Under a compute quota, the tenant's or the space's own, a container without requests needs defaults."""
     found = facts.found
@@ -124,7 +131,7 @@ READY: Chain[SpaceFacts] = Chain(
     good=Finding("Ready", "", "True"),
 )
 QUOTA: Chain[SpaceFacts] = Chain(
-    "QuotaSynced", rules_known, quota_written, has_a_share, pods_can_live, good=Finding("Synced", "", "True")
+    "QuotaSynced", rules_known, quota_written, has_a_share, within, pods_can_live, good=Finding("Synced", "", "True")
 )
 PHASES = {"Ready": "Ready", "Creating": "Pending", "NamespaceTerminating": "Pending", "ApplyFailed": "Pending"}
 LEAVING = {"WaitsForRelease", "DeletingNamespace", "DeletionNotConfirmed"}

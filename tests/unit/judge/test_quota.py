@@ -118,6 +118,31 @@ def test_a_quota_that_is_exceeded_is_named_with_its_numbers() -> None:
     assert found.message == "namespace red-dev uses pods 7, 5 allowed; nothing is evicted"
 
 
+CEILINGS = [
+    ({"quota": {"max": {"pods": 4}}}, {}, "quota.max of space dev"),
+    ({}, {"pods": 4}, "quota.space.max of the tenant"),
+    ({"quota": {"max": {"pods": 4}}}, {"pods": 6}, "quota.max of space dev"),
+    ({"quota": {"max": {"pods": 6}}}, {"pods": 4}, "quota.space.max of the tenant"),
+]
+
+
+@pytest.mark.parametrize(("own", "each", "whose"), CEILINGS)
+def test_a_ceiling_below_use_is_named_although_the_quota_is_not_lowered_below_it(
+    own: dict[str, Any], each: dict[str, Any], whose: str
+) -> None:
+    spec = {"quota": {"hard": {"pods": 20}, "space": {"max": each}}, **ONE}
+
+    def said(used: str) -> Finding:
+        return judged(spec, quota("red-dev", right(pods=used), right(pods=used)), spaces=(space(**own),))
+
+    found = said("8")
+    assert (found.reason, found.status) == ("QuotaExceeded", "False")
+    assert found.message == (
+        f"namespace red-dev uses pods 8, {whose} is 4; nothing is evicted: delete 4 there, or raise {whose}"
+    )
+    assert said("4").reason == "Synced"
+
+
 def test_what_lasts_is_named_beside_what_comes_first() -> None:
     unknown = {key: value for key, value in right(pods="6").items() if key != "services.nodeports"}
     both = judged(PODS, quota("red-dev", right(), unknown))
