@@ -10,6 +10,7 @@ from cotenant.api.keys import SPACE
 from cotenant.api.space import Space
 from cotenant.judge.ceiling import exceeded
 from cotenant.judge.chain import Chain
+from cotenant.judge.floors import own, unlimited, unmet
 from cotenant.model.allowance import Hard
 from cotenant.model.effective import Effective
 from cotenant.model.escrow.policy import Share
@@ -40,7 +41,7 @@ def rules_known(found: TenantSnapshot) -> Finding | None:
 def has_quota(found: TenantSnapshot) -> Finding | None:
     """A tenant without quota has nothing to sync."""
     if found.view and not (found.view.rules.hard or found.view.rules.space_max):
-        return Finding("NoQuota", "spec.quota.hard is empty", "True")
+        return floors_limited(found) or Finding("NoQuota", "spec.quota.hard is empty", "True")
     return None
 
 
@@ -156,6 +157,18 @@ def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
                     f"its ceiling {spelled(key, ceiling)}, so it keeps {spelled(key, ceiling)}; lower min or raise what limits it",
                 )
     return None
+
+
+def floors_met(found: TenantSnapshot) -> Finding | None:
+    """Everybody is given what he is promised, or it is said who uses it."""
+    return unmet(found.view, found.quotas, spaces_by_namespace(found)) if found.view else None
+
+
+def floors_limited(found: TenantSnapshot) -> Finding | None:
+    """A floor is a part of a limit."""
+    if (view := found.view) is None:
+        return None
+    return unlimited(view, {"quota.space.min": view.rules.space_min} | own(found.spaces))
 
 
 def room_in_ledger(found: TenantSnapshot) -> Finding | None:
@@ -310,10 +323,22 @@ SYNCED: Chain[TenantSnapshot] = Chain(
     within,
     alone,
     floors_below_ceilings,
+    floors_met,
+    floors_limited,
     counted,
     pods_can_live,
     good=Finding("Synced", "", "True"),
-    also=(floors_fit, room_in_ledger, within, alone, floors_below_ceilings, counted, pods_can_live),
+    also=(
+        floors_fit,
+        room_in_ledger,
+        within,
+        alone,
+        floors_below_ceilings,
+        floors_met,
+        floors_limited,
+        counted,
+        pods_can_live,
+    ),
 )
 
 

@@ -48,6 +48,8 @@ REASONS: dict[str, str] = {
     "QuotaNotStrict": "Run cotenant install. Where one API server lets through what others refuse, its admission plugin ValidatingAdmissionPolicy is off. Members keep what they have; no new space is opened until the policies act.",
     "FloorsExceedLimit": "Lower quota.space.min or quota.min of Spaces, or raise quota.hard: not every space can be given what it is promised.",
     "FloorAboveCeiling": "Lower the min of the space or of the tenant, or raise the max or hard that is below it. The space keeps what it may have.",
+    "FloorNotMet": "A space holds less than its min, for others use it: nothing is taken from those. Delete something in the namespace that the message names, or raise quota.hard; then the space gets it by itself.",
+    "FloorWithoutLimit": "Add the key to spec.quota.hard of the Tenant, or take it out of the min that the message names: it has no effect.",
     "ForeignQuota": "Delete the ResourceQuota that the message names, or move what it says into quota.space.max. Only one from before the namespace was adopted can be there.",
     "LedgerFull": "A tenant has at most 500 namespaces with quota, those that are being deleted included. Wait until they are gone, delete spaces, or make a second tenant.",
     "Converging": "The limit was lowered below what is in use. Nothing is evicted and nothing more admitted; the owners delete what they do not need.",
