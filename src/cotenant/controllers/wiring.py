@@ -146,9 +146,16 @@ def watch_for_spaces(space: Controller, world: World) -> None:
     space.watches(world.namespaces, in_home, when=labelled)
     world.namespaces.subscribe(lambda change: hurry_siblings(space, world, change))
     space.watches(world.quotas, child_key, priority=BEGUN, when=opened)
+    space.watches(world.quotas, child_key, delay=SETTLE, when=lambda change: eases(world, change))
     space.watches(world.ledgers, lambda one: joined(world, one), priority=BEGUN, when=longer)
     for store in world.children.values():
         space.watches(store, child_key, when=world.news)
+
+
+def eases(world: World, change: Change[ResourceQuota]) -> bool:
+    """Whether something changed in a space that is said to use more than it may; others do not hear of charges."""
+    spaces = [world.spaces.at(key) for key in child_key(change.current)]
+    return any(said.reason == "QuotaExceeded" for one in spaces if one for said in one.status.conditions)
 
 
 def hurry_siblings(space: Controller, world: World, change: Change[Namespace]) -> None:

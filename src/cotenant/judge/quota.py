@@ -7,7 +7,10 @@ from functools import partial
 
 from cotenant.api.builtin import ResourceQuota
 from cotenant.api.keys import SPACE
+from cotenant.api.space import Space
+from cotenant.judge.ceiling import exceeded
 from cotenant.judge.chain import Chain
+from cotenant.judge.floors import own, unlimited, unmet
 from cotenant.model.allowance import Hard
 from cotenant.model.effective import Effective
 from cotenant.model.escrow.policy import Share
@@ -38,7 +41,7 @@ def rules_known(found: TenantSnapshot) -> Finding | None:
 def has_quota(found: TenantSnapshot) -> Finding | None:
     """A tenant without quota has nothing to sync."""
     if found.view and not (found.view.rules.hard or found.view.rules.space_max):
-        return Finding("NoQuota", "spec.quota.hard is empty", "True")
+        return floors_limited(found) or Finding("NoQuota", "spec.quota.hard is empty", "True")
     return None
 
 
@@ -156,6 +159,18 @@ def floors_below_ceilings(found: TenantSnapshot) -> Finding | None:
     return None
 
 
+def floors_met(found: TenantSnapshot) -> Finding | None:
+    """Everybody is given what he is promised, or it is said who uses it."""
+    return unmet(found.view, found.quotas, spaces_by_namespace(found)) if found.view else None
+
+
+def floors_limited(found: TenantSnapshot) -> Finding | None:
+    """A floor is a part of a limit."""
+    if (view := found.view) is None:
+        return None
+    return unlimited(view, {"quota.space.min": view.rules.space_min} | own(found.spaces))
+
+
 def room_in_ledger(found: TenantSnapshot) -> Finding | None:
     """A ledger has an end."""
     for key, one in sorted(found.ledgers.items()):
@@ -179,7 +194,7 @@ def limits_followed(found: TenantSnapshot) -> Finding | None:
         there = found.ledgers.get(key)
         if there is None or there.spec.rebuilding:
             return Finding("QuotaPending", f"the ledger of {key} is being made")
-        used = sum(quota(one, key).used for one in found.quotas)
+        used = in_use(found, key)
         if max(there.spec.limit, used) > limit:
             return Finding(
                 "Converging",
@@ -219,16 +234,38 @@ def pending(found: TenantSnapshot, view: TenantView, wanted: Hard, there: Resour
 
 
 def within(found: TenantSnapshot) -> Finding | None:
-    """No space uses more than it may; happens after a ceiling was lowered, and in a namespace that was adopted."""
+    """No space uses more than it may; happens after a ceiling was lowered, and in a namespace that was adopted.
+
+    Of what the tenant has too much of in all, the limit of each space is below what it uses, and that is said as Converging.
+    """
+    of = spaces_by_namespace(found)
+    converging = (
+        {key for key, limit in limits(found.view).items() if in_use(found, key) > limit} if found.view else set()
+    )
     for one in found.quotas:
+        space = of.get(one.metadata.namespace)
+        if found.view and space and (problem := exceeded(found.view, space, one)):
+            return problem
         for key, limit in one.spec.hard.items():
             used = one.status.used.get(key, "0")
-            if parse(used) > parse(limit):
+            if key not in converging and parse(used) > parse(limit):
                 return Finding(
                     "QuotaExceeded",
                     f"namespace {one.metadata.namespace} uses {key} {used}, {limit} allowed; nothing is evicted",
                 )
     return None
+
+
+def in_use(found: TenantSnapshot, key: str) -> int:
+    """What all spaces use together, in base units."""
+    return sum(quota(one, key).used for one in found.quotas)
+
+
+def spaces_by_namespace(found: TenantSnapshot) -> dict[str, Space]:
+    """The Space of each namespace, by the namespace's label."""
+    spaces = {one.metadata.name: one for one in found.spaces}
+    labels = {one.metadata.name: one.metadata.labels.get(SPACE, "") for one in found.namespaces}
+    return {name: spaces[label] for name, label in labels.items() if label in spaces}
 
 
 def alone(found: TenantSnapshot) -> Finding | None:
@@ -300,10 +337,22 @@ SYNCED: Chain[TenantSnapshot] = Chain(
     within,
     alone,
     floors_below_ceilings,
+    floors_met,
+    floors_limited,
     counted,
     pods_can_live,
     good=Finding("Synced", "", "True"),
-    also=(floors_fit, room_in_ledger, within, alone, floors_below_ceilings, counted, pods_can_live),
+    also=(
+        floors_fit,
+        room_in_ledger,
+        within,
+        alone,
+        floors_below_ceilings,
+        floors_met,
+        floors_limited,
+        counted,
+        pods_can_live,
+    ),
 )
 
 

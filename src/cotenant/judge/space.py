@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from cotenant.api.space import SpaceStatus
+from cotenant.judge.ceiling import exceeded
 from cotenant.judge.chain import Chain, conditions, progress
+from cotenant.judge.floors import own, unlimited
 from cotenant.judge.quota import without_defaults
 from cotenant.model.allowance import hard
 from cotenant.model.finding import Finding, Outcome
@@ -112,6 +114,18 @@ def elsewhere(idle: Sequence[tuple[str, int]], key: str) -> Iterator[str]:
         yield "quota.min of this Space brings some of it here, a lower quota.min or quota.max of theirs too"
 
 
+def within(facts: SpaceFacts) -> Finding | None:
+    """It uses no more than its ceilings."""
+    found = facts.found
+    return exceeded(found.view, found.space, found.quota) if found.view and found.quota else None
+
+
+def floors_limited(facts: SpaceFacts) -> Finding | None:
+    """What it wants to keep is part of a limit; that of the tenant's own floors the Tenant says."""
+    found = facts.found
+    return unlimited(found.view, own([found.space])) if found.view else None
+
+
 def pods_can_live(facts: SpaceFacts) -> Finding | None:
     """Under a compute quota, the tenant's or the space's own, a container without requests needs defaults."""
     found = facts.found
@@ -136,7 +150,14 @@ READY: Chain[SpaceFacts] = Chain(
     good=Finding("Ready", "", "True"),
 )
 QUOTA: Chain[SpaceFacts] = Chain(
-    "QuotaSynced", rules_known, quota_written, has_a_share, pods_can_live, good=Finding("Synced", "", "True")
+    "QuotaSynced",
+    rules_known,
+    quota_written,
+    has_a_share,
+    within,
+    floors_limited,
+    pods_can_live,
+    good=Finding("Synced", "", "True"),
 )
 PHASES = {"Ready": "Ready", "Creating": "Pending", "NamespaceTerminating": "Pending", "ApplyFailed": "Pending"}
 LEAVING = {"WaitsForRelease", "DeletingNamespace", "DeletionNotConfirmed"}

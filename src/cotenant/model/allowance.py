@@ -19,14 +19,21 @@ Hard = dict[str, str]
 def hard(view: TenantView, space: Space) -> Hard:
     """What one space may use: the tenant's quota, under the ceilings of the tenant's spaces and of this one."""
     found: dict[str, str | int] = dict(view.rules.hard)
-    for key, ceiling in view.rules.space_max.items():
+    for key, (ceiling, _) in ceilings(view, space).items():
         found[key] = smaller(found[key], ceiling) if key in found else ceiling
-    for key, ceiling in ((space.spec.quota.max if space.spec.quota else None) or {}).items():
-        if key in found or addable(key):
-            found[key] = smaller(found[key], ceiling) if key in found else ceiling
     allowed = view.rules.services.types or []
     found |= {key: "0" for kind, key in SERVICE_TYPES.items() if kind not in allowed}
     return {key: str(whole(key, value)) for key, value in sorted(found.items())}
+
+
+def ceilings(view: TenantView, space: Space) -> dict[str, tuple[str | int, str]]:
+    """The lowest ceiling of each key that has one, and the field that says it."""
+    found = {key: (amount, "quota.space.max of the tenant") for key, amount in view.rules.space_max.items()}
+    for key, amount in ((space.spec.quota.max if space.spec.quota else None) or {}).items():
+        known = key in found or key in view.rules.hard or addable(key)
+        if known and (key not in found or parse(amount) < parse(found[key][0])):
+            found[key] = amount, f"quota.max of space {space.metadata.name}"
+    return found
 
 
 def addable(key: str) -> bool:

@@ -259,6 +259,15 @@ async def test_the_use_of_a_quota_is_no_concern_of_its_space(wired: Wired) -> No
     assert wired.heard() == {"tenant": {"red": (NORMAL, SETTLE)}}
 
 
+async def test_the_use_of_a_quota_concerns_a_space_that_is_above_its_ceiling(wired: Wired) -> None:
+    said = {"type": "QuotaSynced", "status": "False", "reason": "QuotaExceeded", "message": "m"}
+    wired.world.spaces.upsert(space(about={"resourceVersion": "9"}, status={"conditions": [said]}))
+    wired.world.quotas.upsert(quota("red-dev", {"pods": "1"}, {"pods": "8"}, labels=marks()))
+    wired.heard()
+    wired.world.quotas.upsert(quota("red-dev", {"pods": "1"}, {"pods": "7"}, labels=marks()))
+    assert wired.heard()["space"] == {DEV: (NORMAL, SETTLE)}
+
+
 @pytest.mark.parametrize(("used", "soon"), [("2", BUNDLE), ("4", GATHER)])
 async def test_a_charge_that_leaves_plenty_waits_for_more_of_them(wired: Wired, used: str, soon: float) -> None:
     ledger = wired.controller("ledger")

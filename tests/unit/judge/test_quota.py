@@ -88,6 +88,13 @@ ANSWERS: list[tuple[str, str, Finding]] = [
             quota("red-dev", right(pods="2")),
         ),
     ),
+    (
+        "FloorWithoutLimit",
+        "False",
+        judged({"quota": PODS["quota"] | {"space": {"min": {"services": 5}}}, "spaces": {"limit": 1}}),
+    ),
+    ("FloorWithoutLimit", "False", judged(PODS, spaces=(space(quota={"min": {"services": 5}}),))),
+    ("FloorWithoutLimit", "False", judged({"quota": {"space": {"min": {"pods": 5}}}})),
     ("ForeignQuota", "False", judged(PODS, foreign=(quota("red-dev"),))),
     ("KeyNotCounted", "False", judged(PODS, quota("red-dev", right(), {"services.nodeports": "0"}))),
     ("QuotaExceeded", "False", judged(WIDE, quota("red-dev", right(), right(pods="6")))),
@@ -122,6 +129,63 @@ def test_a_quota_that_is_exceeded_is_named_with_its_numbers() -> None:
     assert found.message == "namespace red-dev uses pods 7, 5 allowed; nothing is evicted"
 
 
+CEILINGS = [
+    ({"quota": {"max": {"pods": 4}}}, {}, "quota.max of space dev"),
+    ({}, {"pods": 4}, "quota.space.max of the tenant"),
+    ({"quota": {"max": {"pods": 4}}}, {"pods": 6}, "quota.max of space dev"),
+    ({"quota": {"max": {"pods": 6}}}, {"pods": 4}, "quota.space.max of the tenant"),
+]
+
+
+@pytest.mark.parametrize(("own", "each", "whose"), CEILINGS)
+def test_a_ceiling_below_use_is_named_although_the_quota_is_not_lowered_below_it(
+    own: dict[str, Any], each: dict[str, Any], whose: str
+) -> None:
+    spec = {"quota": {"hard": {"pods": 20}, "space": {"max": each}}, **ONE}
+
+    def said(used: str) -> Finding:
+        return judged(spec, quota("red-dev", right(pods=used), right(pods=used)), spaces=(space(**own),))
+
+    found = said("8")
+    assert (found.reason, found.status) == ("QuotaExceeded", "False")
+    assert found.message == (
+        f"namespace red-dev uses pods 8, {whose} is 4; nothing is evicted: delete 4 there, or raise {whose}"
+    )
+    assert said("4").reason == "Synced"
+
+
+TWO = (namespace("red-a", marks("red", "a")), namespace("red-b", marks("red", "b")))
+
+
+def shared(a: tuple[str, str], b: tuple[str, str], floor: int, limit: int = 10) -> Finding:
+    """Two spaces; of each what it uses and what it holds."""
+    spec = {"quota": {"hard": {"pods": limit}, "space": {"min": {"pods": floor}}}}
+    quotas = [quota(f"red-{name}", right(pods=holds), right(pods=used)) for name, (used, holds) in (("a", a), ("b", b))]
+    entries = [{"space": f"red-{name}", "allocation": int(holds)} for name, (_, holds) in (("a", a), ("b", b))]
+    ledgers = {"pods": ledger("pods", limit, entries=entries)}
+    return judged(spec, *quotas, spaces=(space("a"), space("b")), namespaces=TWO, ledgers=ledgers)
+
+
+@pytest.mark.parametrize("holds", ["0", "1"])
+def test_a_floor_that_others_use_is_named_with_who_uses_it(holds: str) -> None:
+    used = str(10 - int(holds))
+    found = shared((used, used), ("0", holds), 4)
+    assert (found.reason, found.status) == ("FloorNotMet", "False")
+    assert found.message == (
+        f"namespace red-b holds pods {holds} of its min 4: namespace red-a uses {int(used) - 4} more than its own min, "
+        "and the tenant has 10; delete something there, or raise quota.hard"
+    )
+
+
+def test_a_floor_that_can_be_given_is_not_named() -> None:
+    assert shared(("6", "6"), ("0", "4"), 4).reason == "Synced"
+    # On its way: nobody uses it.
+    assert shared(("6", "9"), ("0", "1"), 4).reason == "Synced"
+    # More than there is: that is said, and once.
+    more = shared(("9", "9"), ("0", "1"), 6)
+    assert (more.reason, "FloorNotMet" in more.message) == ("FloorsExceedLimit", False)
+
+
 def test_what_lasts_is_named_beside_what_comes_first() -> None:
     unknown = {key: value for key, value in right(pods="6").items() if key != "services.nodeports"}
     both = judged(WIDE, quota("red-dev", right(), unknown))
@@ -131,7 +195,8 @@ def test_what_lasts_is_named_beside_what_comes_first() -> None:
 
     lowered = judged(PODS, quota("red-dev", right(), unknown), ledgers={"pods": ledger("pods", 6)})
     assert lowered.reason == "Converging"
-    assert "; also QuotaExceeded: " in lowered.message
+    # Each space's limit is below what it uses then: that says nothing new.
+    assert "; also QuotaExceeded: " not in lowered.message
     assert "; also KeyNotCounted: " in lowered.message
 
 

@@ -112,6 +112,24 @@ def test_a_space_that_goes_says_so_whatever_else_is_wrong() -> None:
     assert found.conditions[0].reason == "WaitsForRelease"
 
 
+def test_a_space_that_uses_more_than_its_ceiling_says_so() -> None:
+    hard = {"pods": "8", "services.loadbalancers": "0", "services.nodeports": "0"}
+    of, one = tenant(quota={"hard": {"pods": 20}}), space(quota={"max": {"pods": 4}})
+    found = judged(whole(one=one, of=of, quota=quota("red-dev", hard, hard))).conditions[1]
+    assert (found.reason, found.status) == ("QuotaExceeded", "False")
+    assert "uses pods 8, quota.max of space dev is 4" in found.message
+
+
+def test_a_space_whose_own_floor_is_part_of_no_limit_says_so() -> None:
+    hard = {"pods": "5", "services.loadbalancers": "0", "services.nodeports": "0"}
+    of, one = tenant(quota={"hard": {"pods": 5}}), space(quota={"min": {"services": 5}})
+    found = judged(whole(one=one, of=of, quota=quota("red-dev", hard, hard))).conditions[1]
+    assert found.reason == "FloorWithoutLimit"
+    assert found.message.startswith(
+        "quota.min of space dev names services, which quota.hard of the tenant does not limit"
+    )
+
+
 def test_a_space_that_is_left_without_a_share_says_so_unless_it_goes() -> None:
     empty = quota("red-dev", {"pods": "0", "services.loadbalancers": "0", "services.nodeports": "0"})
     of = tenant(quota={"hard": {"pods": 5}})
