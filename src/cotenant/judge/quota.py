@@ -33,6 +33,11 @@ COMPUTE = {
 """Quota keys that every container must fill, and the LimitRange default that fills each."""
 
 
+_ROOT = "; Kubernetes makes kube-root-ca.crt in every space, and counts it"
+BORN = {"configmaps": _ROOT, "count/configmaps": _ROOT}
+"""What is made without asking, before a namespace has a quota, by key: why a new space may be too much."""
+
+
 def rules_known(found: TenantSnapshot) -> Finding | None:
     """Without its profile there is no quota to judge."""
     return None if found.view else Finding("ProfileNotFound", "the rules are not known", "Unknown")
@@ -199,7 +204,7 @@ def limits_followed(found: TenantSnapshot) -> Finding | None:
             return Finding(
                 "Converging",
                 f"{key}: {spelled(key, used)} used, limit {spelled(key, limit)}; nothing is evicted and nothing more "
-                "admitted until enough is gone",
+                f"admitted until enough is gone{BORN.get(key, '')}",
             )
         # By the number alone one cannot tell: it may have gone up and down again meanwhile.
         if there.spec.source != found.source or there.spec.limit < limit:

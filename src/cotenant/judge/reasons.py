@@ -52,11 +52,11 @@ REASONS: dict[str, str] = {
     "FloorWithoutLimit": "Add the key to spec.quota.hard of the Tenant, or take it out of the min that the message names: it has no effect.",
     "ForeignQuota": "Delete the ResourceQuota that the message names, or move what it says into quota.space.max. Only one from before the namespace was adopted can be there.",
     "LedgerFull": "A tenant has at most 500 namespaces with quota, those that are being deleted included. Wait until they are gone, delete spaces, or make a second tenant.",
-    "Converging": "The limit was lowered below what is in use. Nothing is evicted and nothing more admitted; the owners delete what they do not need.",
+    "Converging": "The limit was lowered below what is in use, or more was in use when it came; or a new space's kube-root-ca.crt was one too many of configmaps. Nothing is evicted and nothing more admitted; the owners delete what they do not need.",
     "KeyNotCounted": "Correct the key in spec.quota.hard, or wait up to five minutes after its kind was installed.",
     "QuotaPending": "The quota of a space is being written. If it stays: look at the ResourceQuota cotenant there, and at kubectl get cotl -n home-<tenant>.",
     "NoShare": "The other spaces of the tenant use, or are to keep, all there is; what they hold and do not use is named, and quota.min of the Space brings some of it here. Or free something there, or have spec.quota.hard raised; the space grows by itself then.",
-    "QuotaExceeded": "A space uses more than its ceiling, which was lowered; or Kubernetes made kube-root-ca.crt, which is one of configmaps in every space, where all of them were used. Nothing is evicted, nothing more is admitted: delete there what is too much, or raise the limit that the message names.",
+    "QuotaExceeded": "A space uses more than its ceiling, which was lowered. Nothing is evicted, nothing more is admitted: delete there what is too much, or raise the limit that the message names.",
     "QuotaWithoutDefaults": "Pods that name no requests or limits for these keys will be refused: add spec.limits with defaults to the Tenant, or drop the keys from the Tenant, or from the Space whose own they are.",
     "AccountingNotAvailable": "Run cotenant install, with --strict-accounting where it was refused before, or take spec.quota.accounting: strict back. Until then Kubernetes counts as ever.",
     # StrictAccounting
