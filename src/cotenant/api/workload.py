@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -93,9 +93,16 @@ class Regarding(Struct, gc=False, frozen=True):
     uid: str = ""
 
 
+Cause = Literal["", "quota", "claims", "other"]
+"""`quota`: there was too little for a pod. `claims`: too little for a volume claim, which comes before its pod.
+`other`: whoever else refused it, so that no quota helps. "": nothing is known.
+"""
+
+
 class Denial(Struct, gc=False, frozen=True):
-    """An Event that a pod or claim of a workload could not be created. `note`: what the API server said."""
+    """An Event that a pod or claim of a workload could not be created. `note`: what the API server said; `cause`: in a word."""
 
     metadata: ObjectMeta
     regarding: Regarding = Regarding()
     note: str = ""
+    cause: Cause = ""

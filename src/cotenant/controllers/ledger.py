@@ -205,7 +205,7 @@ class LedgerController:
                 for owner in one.metadata.owner_references:
                     owned.setdefault(owner.uid, []).append(one)
             pods = [
-                coming(kind, one, owned.get(one.metadata.uid, ()), denied=bool(self.world.denials.of(one.metadata.uid)))
+                coming(kind, one, owned.get(one.metadata.uid, ()), event=self.world.denials.said(one.metadata.uid))
                 for kind, several in kinds.items()
                 for one in several
                 if not one.metadata.deletion_timestamp

@@ -17,6 +17,7 @@ from cotenant.judge.room import fixed_room, room
 from cotenant.model.accounts import Accounts
 from cotenant.model.escrow.units import limit_of, use_of
 from cotenant.model.platform import Platform
+from cotenant.model.refusal import QUOTAS
 from cotenant.model.snapshot import TenantView
 from cotenant.model.workload import charge, claimed, refused
 from cotenant.runtime.metrics import Metrics
@@ -47,11 +48,12 @@ class Refusals:
         self.count(new)
 
     def hear_event(self, change: Change[Denial]) -> None:
-        """The same of a workload's first Event; those of the first list were counted when they came."""
+        """The same of a workload's Events; those of the first list were counted when they came."""
         denials = self.world.denials
-        if change.old or change.new is None or not denials.synced or len(denials.of(change.new.regarding.uid)) > 1:
+        about = change.current.regarding
+        begins = denials.said(about.uid) in QUOTAS and denials.before(change) not in QUOTAS
+        if change.new is None or not denials.synced or not begins:
             return
-        about = change.new.regarding
         store = self.world.workloads.get(about.kind)
         one = store.get(about.namespace, about.name) if store else None
         if one is not None and self.leading():

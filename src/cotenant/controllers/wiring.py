@@ -244,7 +244,7 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
         lambda one: tenant_of(world, one),
         delay=GATHER,
         priority=URGENT,
-        when=lambda change: first_denial(world, change),
+        when=lambda change: retold(world, change),
     )
     ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
 
@@ -278,9 +278,10 @@ def look_again(found: Iterable[Controller], world: World) -> None:
             one.queue.add(key)
 
 
-def first_denial(world: World, change: Change[Denial]) -> bool:
-    """Whether a workload begins to be refused: each of its pods may have an Event, and each retry changes one."""
-    return change.old is None and change.new is not None and len(world.denials.of(change.new.regarding.uid)) == 1
+def retold(world: World, change: Change[Denial]) -> bool:
+    """Whether a workload begins to be refused, or by somebody else: each of its pods may have an Event, each retry changes one."""
+    said = world.denials.said(change.current.regarding.uid)
+    return change.new is not None and world.denials.before(change) != said
 
 
 def tenant_of(world: World, one: Workload | ResourceQuota | Denial) -> Iterable[str]:

@@ -76,7 +76,7 @@ class World:
     `lapse`: what of the policies was last seen not to be as installed, in words; "" for nothing. `mutates`: whether the
     API server serves mutating policies; so until somebody looked. `glass`: which policies somebody lifted for a while,
     until when and why; "" for none.
-    `asks`: bare pods that wait for quota just now. `denials`: Events about workloads that a quota refused.
+    `asks`: bare pods that wait for quota just now. `denials`: Events about workloads that were refused a pod.
     `fenced`: whether the policies that make quotas strict were seen to act; None while nobody has looked. `unfenced`: the
     API servers on which they do not, by their own address. `strict`, `unstrict`: the same of the policy of strict
     accounting. `barred`: kinds that strict accounting counts and the operator may not read.

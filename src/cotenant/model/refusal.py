@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from cotenant.api.workload import Cause
 
-Cause = Literal["", "quota", "claims", "other"]
-"""`quota`: there was too little for a pod. `claims`: too little for a volume claim, which comes before its pod.
-`other`: whoever else refused it, so that no quota helps. "": nothing is known.
-"""
+QUOTAS: tuple[Cause, ...] = ("quota", "claims")
 MARKS = (
     "exceeded quota",
     "status unknown for quota",

@@ -13,11 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cotenant.api.limits import LimitItem
-from cotenant.api.workload import ClaimTemplate, Container, PodSpec, Quantities, Workload
+from cotenant.api.workload import Cause, ClaimTemplate, Container, PodSpec, Quantities, Workload
 from cotenant.model.escrow.units import scale
 from cotenant.model.limits import filled
 from cotenant.model.quantity import parse
-from cotenant.model.refusal import Cause, cause
+from cotenant.model.refusal import QUOTAS, cause
 from cotenant.model.usage.objects import BY_CLASS
 
 Amounts = dict[str, Fraction]
@@ -36,24 +36,30 @@ class Coming(Struct, frozen=True):
     refused: bool = False
     claims: tuple[ClaimTemplate, ...] = ()
     """What each of them claims: those of a StatefulSet, as if none of its claims were there yet."""
+    waits: bool = False
+    """For its claims, which come first: it holds no pod that it could not make."""
 
     def charge(self, key: str, limits: Iterable[LimitItem] = ()) -> int:
         """What one of them is charged of a quota key, its claims included."""
-        return charge(self.spec, key, limits) + claimed(self.claims, key)
+        return claimed(self.claims, key) + (0 if self.waits else charge(self.spec, key, limits))
 
 
-def coming(kind: str, one: Workload, owned: Iterable[Workload] = (), *, denied: bool = False) -> Coming:
+def coming(kind: str, one: Workload, owned: Iterable[Workload] = (), *, event: Cause = "") -> Coming:
     """What a workload is about to create. `owned`: the ReplicaSets of a Deployment, which create its pods.
 
-    `denied`: an Event says that one of them met a quota, which Jobs, StatefulSets and DaemonSets tell by no condition.
+    `event`: what the last Event says of its last try; Jobs, StatefulSets and DaemonSets tell it by no condition.
 
     Whom no quota helps gets none before its pods are tried again and meet one: it may never start, and others wait.
     """
-    found = wanted(kind, one, owned, denied=denied)
-    return replace(found, pods=0) if kind != "Deployment" and said(one) == "other" else found
+    found = wanted(kind, one, owned)
+    if kind == "Deployment":  # its ReplicaSets are asked; what it says itself may be of the one before
+        return found
+    word = said(one) or event
+    pods = 0 if word == "other" else found.pods
+    return replace(found, pods=pods, refused=word in QUOTAS, waits=word == "claims")
 
 
-def wanted(kind: str, one: Workload, owned: Iterable[Workload], *, denied: bool) -> Coming:
+def wanted(kind: str, one: Workload, owned: Iterable[Workload]) -> Coming:
     """What it lacks, whether or not it can be created."""
     spec, status = one.spec, one.status
     template = spec.template.spec
@@ -61,15 +67,14 @@ def wanted(kind: str, one: Workload, owned: Iterable[Workload], *, denied: bool)
         wanted = 1 if spec.parallelism is None else spec.parallelism
         if spec.completions is not None:
             wanted = min(wanted, spec.completions - (status.succeeded or 0))
-        return Coming(0 if spec.suspend or ended(one) else max(0, wanted - (status.active or 0)), template, denied)
+        return Coming(0 if spec.suspend or ended(one) else max(0, wanted - (status.active or 0)), template)
     if kind == "DaemonSet":
         lacks = (status.desired_number_scheduled or 0) - (status.current_number_scheduled or 0)
-        return Coming(max(0, lacks), template, denied)
+        return Coming(max(0, lacks), template)
     replicas = 1 if spec.replicas is None else spec.replicas
     if kind == "Deployment":
         return Coming(max(0, replicas - sum(set_.spec.replicas or 0 for set_ in owned)), template)
-    claims = tuple(spec.volume_claim_templates)
-    return Coming(max(0, replicas - (status.replicas or 0)), template, denied or refused(one), claims)
+    return Coming(max(0, replicas - (status.replicas or 0)), template, claims=tuple(spec.volume_claim_templates))
 
 
 def ended(one: Workload) -> bool:
@@ -79,7 +84,7 @@ def ended(one: Workload) -> bool:
 
 def refused(one: Workload) -> bool:
     """Whether the last try to create a pod met a quota."""
-    return said(one) in ("quota", "claims")
+    return said(one) in QUOTAS
 
 
 def said(one: Workload) -> Cause:

@@ -1,4 +1,4 @@
-"""Events of refusals as the operator keeps them: few, small, and of quotas alone."""
+"""Events of refusals as the operator keeps them: few, small, and the last of a workload is what counts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cotenant.api.workload import Denial
 from cotenant.controllers.denials import ALL, EACH, Denials, lean
 
 SAID = 'Error creating: pods "j-x" is forbidden: exceeded quota: cotenant, requested: pods=1, used: pods=1, limited: pods=1'
+SECURED = 'Error creating: pods "j-x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true'
 ABOUT = {"kind": "Job", "namespace": "red-dev", "name": "j", "uid": "uid-j"}
 
 
@@ -23,22 +24,40 @@ def event(name: str = "one", namespace: str = "red-dev", version: int = 1, **con
 def test_a_refusal_by_a_quota_is_known_by_the_uid_of_the_workload() -> None:
     found = Denials()
     found.upsert(event())
-    assert [one.regarding.name for one in found.of("uid-j")] == ["j"]
-    assert found.of("uid-k") == []
+    assert (found.said("uid-j"), found.said("uid-k")) == ("quota", "")
     # What it said is not kept.
-    assert found.of("uid-j")[0].note == ""
+    assert [one.note for one in found.items()] == [""]
     found.remove("red-dev/one")
-    assert found.of("uid-j") == []
+    assert found.said("uid-j") == ""
 
 
-def test_what_no_quota_refused_is_about_nobody() -> None:
+def test_what_was_refused_last_counts_in_whatever_order_it_is_heard() -> None:
     found = Denials()
-    found.upsert(event(note='Error creating: pods "j-x" is forbidden: violates PodSecurity'))
+    found.upsert(event("later", version=10, note=SECURED))
+    found.upsert(event("sooner", version=9))
+    assert found.said("uid-j") == "other"
+    # Told again: its next try met the quota.
+    found.upsert(event("sooner", version=11))
+    assert found.said("uid-j") == "quota"
+
+
+def test_what_was_said_before_is_known_when_it_changes() -> None:
+    found, heard = Denials(), list[tuple[str, str]]()
+    found.subscribe(lambda change: heard.append((found.before(change), found.said("uid-j"))))
+    found.upsert(event("one", version=1))
+    found.upsert(event("one", version=2))
+    found.upsert(event("two", version=3, note=SECURED))
+    found.upsert(event("one", version=4))
+    assert heard == [("", "quota"), ("quota", "quota"), ("quota", "other"), ("other", "quota")]
+
+
+def test_an_event_about_another_namespace_is_about_nobody() -> None:
+    found = Denials()
     found.upsert(event("two", regarding=ABOUT | {"namespace": "elsewhere"}))
     assert len(found) == 0
-    # One that turns out to have another cause is forgotten.
+    # One that says nothing any more is forgotten.
     found.upsert(event("three"))
-    found.upsert(event("three", version=2, note="no"))
+    found.upsert(event("three", version=2, note=""))
     assert len(found) == 0
 
 

@@ -27,11 +27,11 @@ QUOTA = [
 ]
 CLAIMS = [
     (
-        'create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: persistentvolumeclaims "data-db-0" is forbidden: '
+        'Create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: persistentvolumeclaims "data-db-0" is forbidden: '
         "exceeded quota: cotenant, requested: requests.storage=10Gi, used: requests.storage=0, limited: requests.storage=0"
     ),
     (
-        'create Pod db-0 in StatefulSet db failed error: failed to create PVC data-db-0: persistentvolumeclaims "data-db-0" is '
+        'Create Pod db-0 in StatefulSet db failed error: failed to create PVC data-db-0: persistentvolumeclaims "data-db-0" is '
         "forbidden: exceeded quota: cotenant, requested: requests.storage=10Gi, used: requests.storage=0, "
         "limited: requests.storage=0"
     ),
@@ -46,6 +46,7 @@ OTHERS = [
         "pods \"web-x\" is forbidden: ValidatingAdmissionPolicy 'cotenant-pods' with binding 'cotenant-pods-enforce' denied "
         "request: POD-14: volume of type hostPath"
     ),
+    "Create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: persistentvolumeclaims \"data-db-0\" is forbidden: ValidatingAdmissionPolicy 'cotenant-volumes' with binding 'cotenant-volumes' denied request: COTENANT-VOLUME-3: the claim has no StorageClass",
     'admission webhook "validate.kyverno.svc" denied the request: no tag',
     'pods "web-x" is forbidden: [maximum cpu usage per Container is 1, but limit is 2]',
     'pods "web-x" is forbidden: failed quota: cotenant: must specify limits.cpu for: c; limits.memory for: c',

@@ -182,4 +182,17 @@ def test_a_pod_of_a_statefulset_is_charged_with_its_claims(key: str, amount: int
 @pytest.mark.parametrize("kind", ["Job", "StatefulSet", "DaemonSet", "ReplicaSet"])
 def test_an_event_can_say_that_a_workload_was_refused(kind: str) -> None:
     one = workload()
-    assert (coming(kind, one).refused, coming(kind, one, denied=True).refused) == (False, True)
+    assert (coming(kind, one).refused, coming(kind, one, event="quota").refused) == (False, True)
+
+
+@pytest.mark.parametrize(("kind", "pods"), [("Job", 1), ("StatefulSet", 1), ("DaemonSet", 2)])
+def test_an_event_can_say_that_no_quota_helps(kind: str, pods: int) -> None:
+    one = workload(status={"desiredNumberScheduled": 2})
+    assert (coming(kind, one).pods, coming(kind, one, event="other").pods) == (pods, 0)
+
+
+def test_a_statefulset_that_waits_for_its_claims_holds_no_pods_meanwhile() -> None:
+    one = workload(replicas=3, volumeClaimTemplates=CLAIMING)
+    found = coming("StatefulSet", one, event="claims")
+    assert (found.pods, found.refused) == (3, True)
+    assert [found.charge(key) for key in ("pods", "requests.cpu", "requests.storage")] == [0, 0, 2**30 + 2]
