@@ -17,8 +17,16 @@ WORDS = {
     "subresource": ["", "log", "exec", "scale", "proxy"],
     "verb": ["get", "list", "create", "delete", "impersonate", "bind"],
     "namespace": ["", "red-dev", "blue-dev"],
+    "name": ["", "red-dev", "web"],
 }
-ASKS = some.builds(Ask, **{key: some.sampled_from(words) for key, words in WORDS.items()})
+
+
+def as_asked(ask: Ask) -> Ask:
+    """As the API server asks: a namespace is in itself."""
+    return ask._replace(namespace=ask.name) if (ask.group, ask.resource) == ("", "namespaces") else ask
+
+
+ASKS = some.builds(Ask, **{key: some.sampled_from(words) for key, words in WORDS.items()}).map(as_asked)
 SCOPES = some.sampled_from(
     [("cluster", ()), ("namespace", ("red-dev",)), ("namespace", ("red-*", "x")), ("namespace", ("*",))]
 )
