@@ -35,11 +35,11 @@ from cotenant.runtime.store import Change, Store
 from cotenant.settings import Settings
 
 SETTLE = 0.5
-"""Seconds in which changes of a tenant's many spaces become one look at the tenant."""
+"""Seconds in which changes of a tenant's many spaces become one look at the tenant, and charges that leave plenty one at its ledgers."""
 GATHER = 0.01
 """Seconds in which charges of a tenant become one look at its ledgers: a charge is rarely alone."""
 BUNDLE = 0.05
-"""The same of charges that leave plenty, and of a look at whether a tenant has little left."""
+"""Seconds in which charges become one look at whether a tenant has little left."""
 BEGUN = 5
 """Priority of what waited for its quota: it is finished before the next one is begun, and after members that change."""
 NEXT = 4
@@ -236,7 +236,7 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     ledger.watches(world.namespaces, tenant_label, delay=GATHER, when=labelled)
     ledger.watches(world.namespaces, home_tenant, when=labelled)
     ledger.watches(world.spaces, of_home, delay=GATHER, when=spec_changed)
-    ledger.watches(world.quotas, of_quota, delay=haste, priority=URGENT, when=world.news)
+    ledger.watches(world.quotas, of_quota, delay=partial(unless_at_ease, GATHER), priority=URGENT, when=world.news)
     for store in world.workloads.values():
         ledger.watches(store, lambda one: tenant_of(world, one), delay=GATHER, priority=URGENT, when=wanting)
     ledger.watches(
@@ -249,9 +249,9 @@ def watch_for_ledgers(ledger: Controller, world: World) -> None:
     ledger.watches(world.ledgers, of_home, delay=GATHER, when=world.news)
 
 
-def haste(change: Change[ResourceQuota]) -> float:
-    """Seconds in which a change of a space's quota is joined by others before a tenant's ledgers are looked at."""
-    return BUNDLE if at_ease(change) else GATHER
+def unless_at_ease(seconds: float, change: Change[ResourceQuota]) -> float:
+    """So many seconds are waited for more changes of quotas; SETTLE after a charge that leaves plenty: nothing follows from it."""
+    return SETTLE if at_ease(change) else seconds
 
 
 def watch_for_scarcity(scarcity: Controller, world: World, *, charges: bool) -> None:
@@ -267,7 +267,7 @@ def watch_for_scarcity(scarcity: Controller, world: World, *, charges: bool) -> 
     scarcity.watches(world.profiles, of_profile)
     scarcity.watches(world.namespaces, tenant_label, when=lambda change: world.news(change) and labelled(change))
     if charges:
-        scarcity.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=BUNDLE)
+        scarcity.watches(world.quotas, lambda one: child_tenant(one, home=False), delay=partial(unless_at_ease, BUNDLE))
 
 
 def look_again(found: Iterable[Controller], world: World) -> None:

@@ -196,7 +196,10 @@ def served(found: TenantLedger | None, there: ResourceQuota, key: str) -> bool:
     if key not in there.status.used or key not in there.status.hard:
         return False
     nothing = entry.allocation == 0 and entry.drain is None
-    return nothing or all(limit_of(key, one.hard.get(key, "0")) > 0 for one in (there.spec, there.status))
+    seen = quota(there, key)
+    # While its tenant uses more than it may, spec.hard is pressed below what it was given and uses.
+    pressed = seen.hard < seen.used <= entry.allocation
+    return nothing or pressed or all(limit_of(key, one.hard.get(key, "0")) > 0 for one in (there.spec, there.status))
 
 
 def entry_of(found: TenantLedger, space: str) -> LedgerEntry | None:

@@ -14,7 +14,6 @@ from cotenant.api.keys import ADOPT, SPACE, TENANT
 from cotenant.controllers import wiring
 from cotenant.controllers.wiring import (
     BEGUN,
-    BUNDLE,
     GATHER,
     NEXT,
     SETTLE,
@@ -268,7 +267,7 @@ async def test_the_use_of_a_quota_concerns_a_space_that_is_above_its_ceiling(wir
     assert wired.heard()["space"] == {DEV: (NORMAL, SETTLE)}
 
 
-@pytest.mark.parametrize(("used", "soon"), [("2", BUNDLE), ("4", GATHER)])
+@pytest.mark.parametrize(("used", "soon"), [("2", SETTLE), ("4", GATHER)])
 async def test_a_charge_that_leaves_plenty_waits_for_more_of_them(wired: Wired, used: str, soon: float) -> None:
     ledger = wired.controller("ledger")
     watch_for_ledgers(ledger, wired.world)

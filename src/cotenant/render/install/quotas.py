@@ -99,7 +99,7 @@ def _law(platform: Platform) -> Manifest:
         "matchConditions": [
             {
                 "name": "too-high-a-charge-or-a-stranger",
-                "expression": f"({charging} && size({_over()}) > 0) || {stranger}",
+                "expression": f"({charging} && {_over('exists', 'false')}) || {stranger}",
             }
         ],
         "variables": [{"name": "stranger", "expression": stranger}, *_charge()],
@@ -114,15 +114,16 @@ def _law(platform: Platform) -> Manifest:
     }
 
 
-def _over() -> str:
-    """CEL: the keys of which a charge goes above the limit, in a quota of ours."""
+def _over(found: str = "filter", none: str = "[]") -> str:
+    """CEL: the keys of which a charge goes above the limit, in a quota of ours; or with `exists` whether there are any."""
     used, hard, labels = "object.status.used", "object.spec.hard", "object.metadata.?labels.orValue({})"
     before = "oldObject.?status.?used[?k]"
     # In an optional chain an absent list is no error, and what was not counted before has grown.
     grown = f"(!{before}.hasValue() || quantity({used}[k]).isGreaterThan(quantity({before}.value())))"
     over = f"quantity({used}[k]).isGreaterThan(quantity({hard}[k]))"
     ours = f"{labels}[?'{keys.MANAGED_BY}'].orValue('') == '{keys.COTENANT}' && '{keys.TENANT}' in {labels}"
-    return f"({ours} && has({used}) && has({hard}) ? {used}.filter(k, k in {hard} && {grown} && {over}) : [])"
+    # What is above is asked first: of a usual charge nothing is.
+    return f"({ours} && has({used}) && has({hard}) ? {used}.{found}(k, k in {hard} && {over} && {grown}) : {none})"
 
 
 def _charge() -> list[Manifest]:

@@ -97,7 +97,7 @@ def dns(identifier: str) -> Rule:
         why="external-dns writes any name into the zone that somebody annotates: also the one that leads to others.",
         way_out=_ASK.format("ingress.hosts"),
         leaf="ingress.hosts",
-        holds=f"size(variables.names) == 0 || variables.names.all(l, l.all(n, {served('n')}))",
+        holds=f"variables.names.all(l, l.all(n, {served('n')}))",
         says=told("DNS name {} is none of this tenant; allowed: {}", short(f"{_BAD_NAMES}[0].join(',')"), TOLD_HOSTS),
     )
 

@@ -141,6 +141,7 @@ def _variables(
         ("pod", pod),
         ("placed", placed),
         ("pins", sandbox.pins(metadata)),
+        ("pinned", sandbox.pinned(metadata)),
         ("names", dns_names(metadata)),
         *tolerated(template=template),
         ("priority", "variables.pod.?priorityClassName.orValue('')"),

@@ -7,9 +7,12 @@ from cotenant.render.install.admission.rule import Rule, several, short, told
 
 _P = "params.spec.pods"
 _ASK = "a platform administrator changes {} of the Tenant"
-_SCHEDULERS = f"(['default-scheduler'] + {_P}.?schedulers.orValue([]))"
+_MORE = f"{_P}.?schedulers.orValue([])"
+_SCHEDULERS = f"(['default-scheduler'] + {_MORE})"
+_SCHEDULER = "variables.pod.?schedulerName.orValue('default-scheduler')"
 _DRIVERS = f"{_P}.?csiDrivers.orValue([])"
-_INLINE = f"variables.pod.?volumes.orValue([]).filter(v, has(v.csi) && !(v.csi.driver in {_DRIVERS}))"
+_FOREIGN_DRIVER = f"has(v.csi) && !(v.csi.driver in {_DRIVERS})"
+_INLINE = f"variables.pod.?volumes.orValue([]).filter(v, {_FOREIGN_DRIVER})"
 PINS = {
     # Karpenter takes durations too.
     "karpenter.sh/do-not-disrupt": "!({} in ['', 'false'])",
@@ -37,6 +40,13 @@ _SOURCES = " || ".join(
 _FOREIGN = f"variables.pod.volumes.filter(v, !({_SOURCES}))[0]"
 
 
+def pinned(metadata: str) -> str:
+    """CEL: whether it has one of them."""
+    return " || ".join(
+        condition.format(f"{metadata}.?annotations[?'{name}'].orValue('')") for name, condition in PINS.items()
+    )
+
+
 def pins(metadata: str) -> str:
     """CEL: the annotations that pin a pod, of those that it has."""
     return (
@@ -56,7 +66,7 @@ RULES = (
         why="Another scheduler may know nothing of taints, priorities and pools; whoever runs one says so.",
         way_out="leave spec.schedulerName out, or " + _ASK.format("pods.schedulers"),
         leaf="pods.schedulers",
-        holds=f"variables.pod.?schedulerName.orValue('default-scheduler') in {_SCHEDULERS}",
+        holds=f"{_SCHEDULER} == 'default-scheduler' || {_SCHEDULER} in {_MORE}",
         says=told(
             "scheduler {} is not allowed; allowed: {}",
             short("variables.pod.schedulerName"),
@@ -70,7 +80,7 @@ RULES = (
         "Claims are not meant: there the StorageClass says it.",
         way_out="use a PersistentVolumeClaim, or " + _ASK.format("pods.csiDrivers"),
         leaf="pods.csiDrivers",
-        holds=f"{_INLINE}.size() == 0",
+        holds=f"!variables.pod.?volumes.orValue([]).exists(v, {_FOREIGN_DRIVER})",
         says=told(
             "inline volumes of driver {} are not allowed; allowed: {}",
             short(f"{_INLINE}[0].csi.driver"),
@@ -92,7 +102,7 @@ RULES = (
         title="A pod does not keep a shared node from going away",
         why="The platform pays for a node that is never emptied, and cannot mend it. On nodes of its own a tenant may.",
         way_out="leave the annotation out, or " + _ASK.format("nodes.dedicated"),
-        holds=f"variables.pins.size() == 0 || ({DEDICATED})",
+        holds=f"!(variables.pinned) || ({DEDICATED})",
         says=told("annotation {} keeps a shared node from going away", "variables.pins[0]"),
     ),
     Rule(
@@ -103,8 +113,8 @@ RULES = (
         way_out="leave the audience out, or " + _ASK.format("serviceAccounts.iamRoles"),
         leaf="serviceAccounts.iamRoles",
         # Where nothing is projected sources are there, and null.
-        holds="variables.pod.?volumes.orValue([]).all(v, !has(v.projected) || dyn(v.projected).?sources.orValue([]) == null || "
-        f"v.projected.?sources.orValue([]).all(s, !has({_MOUNTED}) || ({_MODEST})))",
+        holds="variables.pod.?volumes.orValue([]).all(v, !has(v.projected) || !has(v.projected.sources) || "
+        f"dyn(v.projected.sources) == null || v.projected.sources.all(s, !has({_MOUNTED}) || ({_MODEST})))",
         says=told("a mounted token for AWS, or for more than a day, is not allowed"),
     ),
     Rule(
