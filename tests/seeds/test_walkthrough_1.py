@@ -214,7 +214,7 @@ def test_s1_05_a_quota_for_one_priority_class_is_refused_with_what_there_is_inst
     tenant = {"apiVersion": "cotenant.dev/v1alpha1", "kind": "Tenant", "metadata": {"name": "scoped"}}
     answer = cluster.admin.apply(tenant | {"spec": {"quota": {"hard": {"pods": 20}, "scopeSelector": selector}}})
     expect_denied(answer, by="validation", saying="spec.quota.scopeSelector: Invalid value")
-    assert "spec.pods.priorityClasses says which PriorityClasses pods may name" in answer.err
+    assert "spec.pods.priorityClasses of the Tenant says which PriorityClasses pods may name" in answer.err
 
 
 def test_s1_07_defaults_are_filled_in(cluster, user_a):

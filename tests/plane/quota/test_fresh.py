@@ -158,8 +158,8 @@ def test_in_two_hundred_fresh_namespaces_no_pod_is_made_before_its_quota(apart, 
     eventually(lambda: seen(witness, "quota") == OPENED and seen(witness, "pod") == OPENED * ROOM)
     assert not witness.verdict().violations
     assert list(early(witness.changes)) == []
-    # They did race: the door was found shut about as often as it was opened.
-    assert answers.total() - OPENED * ROOM >= OPENED, answers
+    # They did race: the door was found shut again and again, the more often the slower the machine is.
+    assert answers.total() - OPENED * ROOM >= OPENED // 4, answers
 
 
 def test_what_the_operator_opens_is_shut_until_then_too(cluster, record_property) -> None:
