@@ -85,7 +85,11 @@ X""",
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
 MORE = "kubectl create deployment more --image=docker.io/nginx -n backend-team-dev"
 HEARD = {
-    "spaces.md": {"kubectl create -n home": "kubectl wait cosp/staging --for=condition=Ready -n home-backend-team --timeout=3m"},
+    "spaces.md": {
+        "kubectl create -n home": "kubectl wait cosp/staging --for=condition=Ready -n home-backend-team --timeout=3m",
+        # The mirror of the Tenant's conditions in its home comes a second after them.
+        "cotenant tree": until("cotenant tree backend-team"),
+    },
     "tighten-rules.md": {
         "kubectl wait spacepolicy/warn -n backend-team-dev --for=json": until("kubectl get spacepolicy warn -n backend-team-dev"),
         "kubectl create deployment web": until(f"{MORE} --dry-run=server 2>&1 | grep Warning"),
