@@ -12,7 +12,7 @@ from cotenant.model.snapshot import TenantView
 
 
 def exceeded(view: TenantView, space: Space, there: ResourceQuota) -> Finding | None:
-    """The first key of which a space uses more than it may. Its quota cannot tell: spec.hard is not lowered below use."""
+    """The first key of which a space uses more than it may. Its quota cannot tell: a ceiling brings no spec.hard below use."""
     for key, (ceiling, whose) in sorted(ceilings(view, space).items()):
         used, most = use_of(key, there.status.used.get(key, "0")), limit_of(key, ceiling)
         if used > most:

@@ -195,15 +195,15 @@ def limits_followed(found: TenantSnapshot) -> Finding | None:
 
     What was in use before its key was limited is in no ledger.
     """
+    too_much = too_much_in_use(found)
     for key, limit in limits(found.view).items() if found.view else ():
         there = found.ledgers.get(key)
         if there is None or there.spec.rebuilding:
             return Finding("QuotaPending", f"the ledger of {key} is being made")
-        used = in_use(found, key)
-        if max(there.spec.limit, used) > limit:
+        if there.spec.limit > limit or key in too_much:
             return Finding(
                 "Converging",
-                f"{key}: {spelled(key, used)} used, limit {spelled(key, limit)}; nothing is evicted and nothing more "
+                f"{key}: {spelled(key, in_use(found, key))} used, limit {spelled(key, limit)}; nothing is evicted and nothing more "
                 f"admitted until enough is gone{BORN.get(key, '')}",
             )
         # By the number alone one cannot tell: it may have gone up and down again meanwhile.
@@ -244,21 +244,31 @@ def within(found: TenantSnapshot) -> Finding | None:
     Of what the tenant has too much of in all, the limit of each space is below what it uses, and that is said as Converging.
     """
     of = spaces_by_namespace(found)
-    converging = (
-        {key for key, limit in limits(found.view).items() if in_use(found, key) > limit} if found.view else set()
-    )
+    too_much = too_much_in_use(found)
     for one in found.quotas:
         space = of.get(one.metadata.namespace)
         if found.view and space and (problem := exceeded(found.view, space, one)):
             return problem
         for key, limit in one.spec.hard.items():
             used = one.status.used.get(key, "0")
-            if key not in converging and parse(used) > parse(limit):
+            if key not in too_much and parse(used) > parse(limit):
                 return Finding(
                     "QuotaExceeded",
                     f"namespace {one.metadata.namespace} uses {key} {used}, {limit} allowed; nothing is evicted",
                 )
     return None
+
+
+def too_much_in_use(found: TenantSnapshot) -> set[str]:
+    """Keys of which all spaces together use more than the tenant may. One of them then uses more than its quota says."""
+    bounds = limits(found.view) if found.view else {}
+    above = {
+        key
+        for one in found.quotas
+        for key, limit in one.spec.hard.items()
+        if key in bounds and parse(one.status.used.get(key, "0")) > parse(limit)
+    }
+    return {key for key in above if in_use(found, key) > bounds[key]}
 
 
 def in_use(found: TenantSnapshot, key: str) -> int:
