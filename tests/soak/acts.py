@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cotenant.local.handle import Handle
+from cotenant.model.lowered import labelled
 from installation import Cluster
 from soak.witness import Verdict, Witness
 from vocabulary import Team, eventually, expect_ready, given_tenant, pod
@@ -65,6 +66,9 @@ def put(team: Team, path: str, there: dict[str, Any], **change: Any) -> tuple[in
     """As an operator does it that has read the object at some time."""
     for field, content in change.items():
         there[field] = there.get(field, {}) | content
+    if there["kind"] == "ResourceQuota":
+        limits = there["spec"]["hard"], there["status"]["hard"]
+        there["metadata"]["labels"] = labelled(there["metadata"]["labels"], *limits)
     status, answer = team.cluster.plane.wire().json(
         "PUT", path + "/status" if "status" in change else path, there, **OPERATOR
     )

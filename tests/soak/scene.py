@@ -29,8 +29,8 @@ HARD = {"pods": str(LIMIT), "requests.cpu": "3", "count/services": "6"}
 LOW = {"pods": "4", "requests.cpu": "1", "count/services": "2"}
 LESS = {"pods": "8", "requests.cpu": "2", "count/services": "4"}
 """What the tenant's limit comes down to, now and then."""
-POLICIES = {"law": "cotenant-quota-law", "lease": "cotenant-strict"}
-"""The binding that goes, where a run is without one of these."""
+POLICIES = {"law": ["cotenant-quota-law-native", "cotenant-quota-law-lowered"], "lease": ["cotenant-strict"]}
+"""The bindings that go, where a run is without one of these."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,9 @@ def soak(seconds: float, without: str, clients: int, every: float, keep: Path, *
         cluster.install()
         for name in without.split(","):
             if name in POLICIES:
-                path = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{POLICIES[name]}"
-                plane.wire().expect("PATCH", path, {"spec": {"validationActions": ["Audit"]}})
+                for binding in POLICIES[name]:
+                    path = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{binding}"
+                    plane.wire().expect("PATCH", path, {"spec": {"validationActions": ["Audit"]}})
         replicas = [Replica(cluster, server, without) for server in (0, 1)]
         for one in replicas:
             one.start()

@@ -45,6 +45,8 @@ POOL_RUNTIME = "cotenant-pool-"
 ACCOUNTING = "cotenant.dev/accounting"
 """Label on a ResourceQuota: `strict` where the operator gives refunds and the quota controller waits."""
 STRICT = "strict"
+LOWERED = "cotenant.dev/lowered"
+"""Label on a ResourceQuota while status.hard is above spec.hard: charges meet the policy that binds them to spec.hard."""
 REFUNDED = "cotenant.dev/refunded"
 """Annotation on a strict ResourceQuota: `pods=123`, up to which revision deletions have been decided upon."""
 

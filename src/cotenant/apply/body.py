@@ -9,6 +9,7 @@ from cotenant.api.builtin import Manifest, ResourceQuota
 from cotenant.api.keys import EPOCH
 from cotenant.api.meta import ObjectMeta
 from cotenant.kube.resource import RESOURCE_QUOTAS
+from cotenant.model.lowered import labelled
 
 Hard = dict[str, str]
 KIND = {"apiVersion": RESOURCE_QUOTAS.api_version, "kind": RESOURCE_QUOTAS.kind}
@@ -19,7 +20,9 @@ def written(there: ResourceQuota, hard: Hard) -> Manifest:
     metadata = identity(there) | carried(there.metadata, {})
     # The version that is overwritten: never what an earlier write has put here.
     metadata["annotations"] = there.metadata.annotations | {EPOCH: there.metadata.resource_version}
-    return {**KIND, "metadata": metadata, "spec": {"hard": there.spec.hard | hard}}
+    limits = there.spec.hard | hard
+    metadata["labels"] = labelled(there.metadata.labels, limits, there.status.hard)
+    return {**KIND, "metadata": metadata, "spec": {"hard": limits}}
 
 
 def raised(there: ResourceQuota, hard: Hard) -> list[Manifest] | None:
@@ -50,6 +53,7 @@ def enforced(there: ResourceQuota, hard: Hard) -> Manifest:
     # A PUT of status replaces labels too, unlike for most kinds: they are sent along.
     metadata = identity(there) | carried(there.metadata, {})
     status = {"hard": follows | hard, "used": used}
+    metadata["labels"] = labelled(there.metadata.labels, there.spec.hard, status["hard"])
     return {**KIND, "metadata": metadata, "spec": {"hard": there.spec.hard}, "status": status}
 
 

@@ -12,6 +12,7 @@ from cotenant.api.keys import FROZEN, QUOTA_MANAGER, REFUNDED
 from cotenant.kube import errors
 from cotenant.kube.client import Client
 from cotenant.kube.resource import ALL, RESOURCE_QUOTAS, Resource
+from cotenant.model.lowered import labelled
 from cotenant.model.pool import in_bytes, spelled
 from cotenant.model.refund import recount as r
 from cotenant.model.refund.values import Pairs, Refund, Stored, marks, pairs, parsed, text
@@ -97,9 +98,11 @@ class Refunds:
         found = await self.get(revision)
         amounts = {key: write(amount) for key, amount in hard}
         mark = {FROZEN: self.now().isoformat(timespec="seconds")}
-        body = bound(found, mark) | {"spec": found["spec"] | {"hard": amounts}}
+        body = bound(found, mark, amounts, found["status"].get("hard", {})) | {
+            "spec": found["spec"] | {"hard": amounts}
+        }
         made = await self.client.replace(RESOURCE_QUOTAS, body, manager=QUOTA_MANAGER)
-        body = bound(made, {}) | {"status": made["status"] | {"hard": amounts}}
+        body = bound(made, {}, amounts, amounts) | {"status": made["status"] | {"hard": amounts}}
         made = await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", manager=QUOTA_MANAGER)
         return int(made["metadata"]["resourceVersion"])
 
@@ -117,12 +120,19 @@ class Refunds:
         return r.Listed(pairs(added(*total)), marks(revisions))
 
 
-def bound(found: Manifest, annotations: Mapping[str, str | None]) -> Manifest:
-    """The object as it was read, with its version; None takes an annotation off.
+def bound(
+    found: Manifest,
+    annotations: Mapping[str, str | None],
+    hard: Mapping[str, str] | None = None,
+    enforced: Mapping[str, str] | None = None,
+) -> Manifest:
+    """The object as it was read, with its version; None takes an annotation off. `hard`, `enforced`: where limits change.
 
     A PUT of status replaces labels and annotations too.
     """
     metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
     notes = {**(metadata.get("annotations") or {}), **annotations}
     metadata["annotations"] = {key: value for key, value in notes.items() if value is not None}
+    if hard is not None and enforced is not None:
+        metadata["labels"] = labelled(metadata.get("labels") or {}, hard, enforced)
     return found | {"metadata": metadata}

@@ -13,12 +13,13 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 import structlog
 
 from cotenant.api.builtin import Manifest, ResourceQuota
-from cotenant.api.keys import ACCOUNTING, COTENANT, HOME_PREFIX, REHEARSAL, STRICT, TENANT
+from cotenant.api.keys import ACCOUNTING, COTENANT, HOME_PREFIX, LOWERED, REHEARSAL, STRICT, TENANT
 from cotenant.apply.body import KIND, carried, identity
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
@@ -212,19 +213,25 @@ async def refused_first(client: Client, there: ResourceQuota) -> bool:
 async def refused_charge(client: Client, there: ResourceQuota) -> bool:
     """A charge above the limit."""
     over = {key: str(int(parse(value)) + 1) for key, value in there.spec.hard.items()}
-    return await refused(client, there, LAW, there.status.used | over, {})
+    return await refused(client, there, LAW, there.status.used | over, labels={LOWERED: "true"})
 
 
 async def refused_count(client: Client, there: ResourceQuota) -> bool:
     """The status as it is, marked as a rehearsal: the policy cannot be met at a moment of two seconds otherwise."""
-    return await refused(client, there, QUIET, there.status.used, {REHEARSAL: STRICT})
+    return await refused(client, there, QUIET, there.status.used, notes={REHEARSAL: STRICT})
 
 
 async def refused(
-    client: Client, there: ResourceQuota, rule: str, used: Mapping[str, str], notes: Mapping[str, str]
+    client: Client,
+    there: ResourceQuota,
+    rule: str,
+    used: Mapping[str, str],
+    *,
+    labels: Mapping[str, str] = MappingProxyType({}),
+    notes: Mapping[str, str] = MappingProxyType({}),
 ) -> bool:
-    """Whether a rule refuses a status with so much used."""
-    metadata = identity(there) | carried(there.metadata, {})
+    """Whether a rule refuses a status with so much used, under these labels and annotations."""
+    metadata = identity(there) | carried(there.metadata, labels)
     if notes:
         metadata["annotations"] = {**there.metadata.annotations, **notes}
     status = {"hard": there.status.hard, "used": used}

@@ -6,14 +6,14 @@ until then the API server refuses every Space with "status unknown for quota".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from cotenant.api.builtin import Manifest, ResourceQuota
-from cotenant.api.keys import ACCOUNTING, COTENANT, FROZEN, QUOTA_MANAGER, SPACE, TENANT, home_of
+from cotenant.api.keys import ACCOUNTING, COTENANT, FROZEN, LOWERED, QUOTA_MANAGER, SPACE, TENANT, home_of
 from cotenant.api.space import Space
 from cotenant.apply.escrow import Escrow, Moot
 from cotenant.controllers.gather import gather_view, namespace_of
@@ -24,6 +24,7 @@ from cotenant.kube.errors import AlreadyExists
 from cotenant.kube.resource import RESOURCE_QUOTAS, SPACES
 from cotenant.model import allowance, pool
 from cotenant.model.finding import Ref
+from cotenant.model.lowered import labelled, lowered
 from cotenant.model.platform import Platform
 from cotenant.model.pool import frozen, strict
 from cotenant.model.quantity import parse, same
@@ -83,9 +84,16 @@ class QuotaController:
         marked = marks.items() <= there.metadata.labels.items() and strict(there) == (ACCOUNTING in marks)
         # What a recount holds back for two seconds is not ours to give meanwhile.
         held = marked and frozen(there)
-        if not (marked and (held or same(there.spec.hard, wanted.hard))):
+        if not (marked and (held or same(there.spec.hard, wanted.hard))) or self.past(there):
             there = await self.write(wanted.manifest, there)
-        return await self.count(key, there, wanted) if wanted.home and not held else Result()
+        if wanted.home and not held:
+            return await self.count(key, there, wanted)
+        # Where the quota controller was the first to bring status.hard down, the label is left for us.
+        return Result(after=SOON) if LOWERED in there.metadata.labels else Result()
+
+    def past(self, there: ResourceQuota) -> bool:
+        """Whether a quota still has the label of a lowered one, and is none any more."""
+        return LOWERED in there.metadata.labels and not lowered(there.spec.hard, there.status.hard)
 
     def wanted(self, key: str, there: ResourceQuota | None) -> Wanted | None:
         """What the rules say; None for a namespace that is not ours or goes."""
@@ -158,7 +166,7 @@ class QuotaController:
             return Result(after=QUIET)
         status: dict[str, Any] = {"hard": wanted.hard, "used": {allowance.SPACES: amount, "pods": "0"}}
         # A PUT of status replaces labels too, unlike for most kinds: they are sent along.
-        body = bound(wanted.manifest, there) | {"status": status}
+        body = bound(wanted.manifest, there, wanted.hard) | {"status": status}
         self.remember(await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", manager=QUOTA_MANAGER))
         return Result(after=QUIET)
 
@@ -179,15 +187,17 @@ class QuotaController:
         return found
 
 
-def bound(manifest: Manifest, there: ResourceQuota) -> Manifest:
+def bound(manifest: Manifest, there: ResourceQuota, enforced: Mapping[str, str] | None = None) -> Manifest:
     """The manifest, bound to the version that was read, with the annotations and labels of others kept.
 
-    What refunds have decided stays on record, also while they rest; what a recount holds goes with its label.
+    `enforced`: status.hard, where that is written. What refunds have decided stays on record, also while they rest; what a
+    recount holds goes with its label.
     """
     have, marks = there.metadata, manifest["metadata"]["labels"]
     strict = ACCOUNTING in marks
+    labels = {key: value for key, value in have.labels.items() if strict or key != ACCOUNTING} | marks
     metadata = manifest["metadata"] | {
-        "labels": {key: value for key, value in have.labels.items() if strict or key != ACCOUNTING} | marks,
+        "labels": labelled(labels, manifest["spec"]["hard"], there.status.hard if enforced is None else enforced),
         "annotations": {key: value for key, value in have.annotations.items() if strict or key != FROZEN},
         "resourceVersion": have.resource_version,
         "uid": have.uid,

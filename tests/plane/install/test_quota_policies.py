@@ -9,6 +9,7 @@ import pytest
 from cotenant.kube import resource
 from cotenant.kube.errors import ApiError, Forbidden, Invalid
 from cotenant.render.install.quotas import CANARY
+from soak import acts
 
 pytestmark = pytest.mark.cluster
 OURS = {"app.kubernetes.io/managed-by": "cotenant", "cotenant.dev/tenant": "acme", "cotenant.dev/space": "dev"}
@@ -90,6 +91,13 @@ async def in_force(admin, installed, make_place):
                 if "cotenant-quota-first" in error.message:
                     return
             await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def frozen(control_plane):
+    """The quota controller stands still: nothing brings status.hard down but what the test writes."""
+    with acts.frozen(control_plane):
+        yield
 
 
 CLAIMS = resource.Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", namespaced=True)
@@ -196,7 +204,70 @@ async def test_nobody_but_cotenant_writes_the_quota_of_a_space_or_adds_one(admin
     await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", {"metadata": {"annotations": {"note": "x"}}}, space)
 
 
+LABEL = "cotenant.dev/lowered"
+
+
+async def test_nobody_lowers_a_limit_without_the_label_by_which_charges_are_bound_to_it(operator, space):
+    kind, less = resource.RESOURCE_QUOTAS, {"spec": {"hard": {"pods": "1"}}}
+    message = await denied(operator.merge(kind, "cotenant", less, space), "COTENANT-QUOTA-6", LABEL)
+    assert "ResourceQuota cotenant would have a lower limit than is in force" in message
+    await operator.merge(kind, "cotenant", less | {"metadata": {"labels": {LABEL: "true"}}}, space)
+
+
+async def test_the_label_stays_on_until_the_lower_limit_is_in_force(operator, admin, space, frozen):
+    kind, lowered = resource.RESOURCE_QUOTAS, {"metadata": {"labels": {LABEL: "true"}}, "spec": {"hard": {"pods": "1"}}}
+    bare = {"metadata": {"labels": {LABEL: None}}}
+    await operator.merge(kind, "cotenant", lowered, space)
+    for subresource in ("", "status"):
+        change = operator.merge(kind, "cotenant", bare, space, subresource=subresource)
+        await denied(change, "COTENANT-QUOTA-6")
+        await denied(admin.merge(kind, "cotenant", bare, space, subresource=subresource), "COTENANT-QUOTA-")
+    enforced = bare | {"status": {"hard": {"pods": "1"}, "used": {"pods": "0"}}}
+    await operator.merge(kind, "cotenant", enforced, space, subresource="status")
+
+
+@pytest.mark.parametrize("accounting", ["native", "strict"])
+async def test_a_charge_is_bound_to_a_lowered_limit_that_is_not_in_force_yet(
+    operator, admin, space, frozen, accounting
+):
+    """Frozen, the quota controller lets us see how it is in the moment between the two writes."""
+    labels = {LABEL: "true"} | ({"cotenant.dev/accounting": "strict"} if accounting == "strict" else {})
+    await operator.merge(
+        resource.RESOURCE_QUOTAS, "cotenant", {"metadata": {"labels": labels}, "spec": {"hard": {"pods": "1"}}}, space
+    )
+    server = admin.as_user("system:apiserver", ["system:masters"])
+    for used in ("1", "2"):
+        there = await admin.get(resource.RESOURCE_QUOTAS, "cotenant", space)
+        charge = there | {"status": {"hard": {"pods": "2"}, "used": {"pods": used}}}
+        call = server.replace(resource.RESOURCE_QUOTAS, charge, subresource="status")
+        if used == "1":
+            await call
+        else:
+            await denied(call, "COTENANT-QUOTA-1: tenant acme: pods 2 > 1")
+
+
+async def test_the_charges_of_a_strict_quota_that_is_not_lowered_are_left_to_the_api_server(operator, admin, space):
+    """What the law would refuse natively goes through: it is not asked. Who changes how it is counted is."""
+    kind, marked = resource.RESOURCE_QUOTAS, {"metadata": {"labels": {"cotenant.dev/accounting": "strict"}}}
+    there = await operator.merge(kind, "cotenant", marked, space)
+    server = admin.as_user("system:apiserver", ["system:masters"])
+    over = {"status": {"hard": {"pods": "2"}, "used": {"pods": "3"}}}
+    await server.replace(kind, there | over, subresource="status", dry_run=True)
+    stripped = {"metadata": {"labels": {"cotenant.dev/accounting": None}}}
+    await denied(admin.merge(kind, "cotenant", stripped, space, subresource="status"), "COTENANT-QUOTA-4")
+
+
+async def test_nothing_runs_where_the_quota_is_not_that_of_a_space(in_force, operator, admin, make_place):
+    namespace = await make_place()
+    theirs = quota(namespace, pods="2")
+    theirs["metadata"] = {"name": "cotenant", "namespace": namespace}
+    await operator.create(resource.RESOURCE_QUOTAS, theirs)
+    await counted(admin, namespace)
+    await denied(admin.create(resource.PODS, pod(namespace)), "COTENANT-QUOTA-2", "is not that of a space")
+
+
 MARKS = {
+    "lowered": {"labels": {"cotenant.dev/lowered": "true"}},
     "label": {"labels": {"cotenant.dev/accounting": "strict"}},
     "refunded": {"annotations": {"cotenant.dev/refunded": "pods=999999999"}},
     "frozen": {"annotations": {"cotenant.dev/frozen": "2026-01-01T00:00:00+00:00"}},

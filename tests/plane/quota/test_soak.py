@@ -37,8 +37,9 @@ def without(cluster):
     wire, gone = cluster.plane.wire(), []
 
     def take(name: str) -> None:
-        gone.append(f"{BINDINGS}/{POLICIES[name]}")
-        wire.expect("PATCH", gone[-1], {"spec": {"validationActions": ["Audit"]}})
+        for binding in POLICIES[name]:
+            gone.append(f"{BINDINGS}/{binding}")
+            wire.expect("PATCH", gone[-1], {"spec": {"validationActions": ["Audit"]}})
         time.sleep(2)
 
     yield take

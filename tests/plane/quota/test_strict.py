@@ -256,6 +256,14 @@ def test_nobody_takes_away_the_times_by_which_the_policy_knows_what_is_quiet(fie
         status, answer = field.wire.json("PATCH", path, change)
         assert status == 403, answer
         assert "COTENANT-QUOTA-4" in answer["message"]
+    # Nor writes the status of a quota whose charges the law is not asked about.
+    for change in ({"status": {"used": {"pods": "0"}}}, {"status": {"hard": {"pods": "99"}}}):
+        status, answer = field.wire.json("PATCH", f"{path}/status", change)
+        assert (status, "cotenant-strict" in answer["message"], "COTENANT-QUOTA-4" in answer["message"]) == (
+            403,
+            True,
+            True,
+        )
     field.wire.expect("PATCH", path, {"metadata": {"annotations": {"note": "x"}}})
     # The operator may. What has no times waits for nothing, and stops nobody.
     assert field.wire.json("PATCH", path, {"metadata": {"managedFields": [{}]}}, **OPERATOR)[0] == 200

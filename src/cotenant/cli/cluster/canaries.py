@@ -147,18 +147,24 @@ def others(somebody: Client, client: Client, place: str) -> list[Canary]:
 
 
 def metered(client: Client, operator: Client, place: str) -> list[Canary]:
-    """A charge above the limit, and something new where no quota is counted."""
-    labels = {keys.MANAGED_BY: keys.COTENANT, keys.TENANT: NAME}
-    quota = {"metadata": {"labels": labels}, "spec": {"hard": {"pods": "0"}}}
-    there = standing(operator, resource.RESOURCE_QUOTAS, place, quota)
+    """A charge above the limit, by each of the two bindings, and something new where no quota is counted."""
+    ours = {keys.MANAGED_BY: keys.COTENANT, keys.TENANT: NAME}
+    lowered = ours | {keys.ACCOUNTING: keys.STRICT, keys.LOWERED: "true"}
 
-    async def charged() -> object:
-        await there()
-        over = {"status": {"used": {"pods": "1"}}}
-        return await operator.merge(resource.RESOURCE_QUOTAS, NAME, over, place, subresource="status", dry_run=True)
+    def charged(name: str, labels: dict[str, str]) -> Callable[[], Awaitable[object]]:
+        quota = {"metadata": {"name": name, "labels": labels}, "spec": {"hard": {"pods": "0"}}}
+        there = standing(operator, resource.RESOURCE_QUOTAS, place, quota)
+
+        async def charge() -> object:
+            await there()
+            over = {"status": {"used": {"pods": "1"}}}
+            return await operator.merge(resource.RESOURCE_QUOTAS, name, over, place, subresource="status", dry_run=True)
+
+        return charge
 
     return [
-        refusal("cotenant-quota-law", "cotenant-quota-law", charged),
+        refusal("cotenant-quota-law", "cotenant-quota-law-native", charged(NAME, ours)),
+        refusal("cotenant-quota-law", "cotenant-quota-law-lowered", charged(f"{NAME}-lowered", lowered)),
         refusal("cotenant-quota-first", "cotenant-quota-first", made(client, resource.LIMIT_RANGES, place, {})),
     ]
 

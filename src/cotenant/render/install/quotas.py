@@ -3,6 +3,8 @@
 law: no charge goes above spec.hard. Charges are status updates by `system:apiserver`, and an update is validated against
 the stored object inside the transaction that stores it. So after spec.hard was lowered no API server, however stale,
 charges more; natively admission looks at status.hard. And one ResourceQuota a namespace, which nobody but cotenant writes.
+While status.hard is not above spec.hard there is nothing to add to what the API server does: of quotas that are counted
+strictly it looks at the charges of those alone that carry the label of a lowered one, and lets nobody lower without it.
 first: no workload before the namespace's quota is counted. An API server that has not heard of a ResourceQuota admits
 without limit; parameters of policies come from the very cache that its quota plugin looks into.
 """
@@ -17,7 +19,7 @@ LAW, FIRST = "cotenant-quota-law", "cotenant-quota-first"
 CANARY = "cotenant-canary"
 """Name of the LimitRange that the operator tries to make, as a dry run: FIRST refuses it in a home."""
 OURS = {
-    "labels": (keys.MANAGED_BY, keys.TENANT, keys.SPACE, keys.ACCOUNTING),
+    "labels": (keys.MANAGED_BY, keys.TENANT, keys.SPACE, keys.ACCOUNTING, keys.LOWERED),
     "annotations": (keys.REFUNDED, keys.FROZEN),
 }
 """What else of a ResourceQuota decides about limits. A mark of refunds from the future would switch them off."""
@@ -25,23 +27,52 @@ _API = "admissionregistration.k8s.io/v1"
 _SERVER = "system:apiserver"
 _COUNTERS = [_SERVER, "system:serviceaccount:kube-system:resourcequota-controller", "system:kube-controller-manager"]
 """Who writes status: the API servers charge, the quota controller counts, under its own name or its process'."""
+_LABELS = "object.metadata.?labels.orValue({})"
+NOT_YOURS = (
+    "'COTENANT-QUOTA-4: ResourceQuota ' + request.name + ' is written by cotenant alone, which gives each space "
+    "what it needs; change spec.quota of the Tenant or of the Space'"
+)
+"""CEL: what whoever is neither operator nor counter is told."""
+_MINE = f"{_LABELS}[?'{keys.MANAGED_BY}'].orValue('') == '{keys.COTENANT}' && '{keys.TENANT}' in {_LABELS}"
+"""CEL: a quota of ours."""
 
 
 def quota_policies(platform: Platform) -> list[Manifest]:
     """Both policies with their bindings."""
-    param = {"selector": _spaces(), "parameterNotFoundAction": "Deny"}
+    # By its name: a selector would be parsed for each pod.
+    param = {"name": keys.COTENANT, "parameterNotFoundAction": "Deny"}
     return [
-        *_policy(LAW, _law(platform)),
-        *_policy(FIRST, _first(platform), paramRef=param),
+        _policy(LAW, _law(platform)),
+        # The narrow ones are first: no gap between where an older binding said all.
+        *(_binding(f"{LAW}-{name}", LAW, matchResources=where) for name, where in _counted().items()),
+        _binding(LAW, LAW, matchResources={"resourceRules": [_WRITES]}),
+        _policy(FIRST, _first(platform)),
+        _binding(FIRST, FIRST, paramRef=param),
     ]
 
 
-def _policy(name: str, spec: Manifest, **binding: Manifest) -> list[Manifest]:
-    bound = {"policyName": name, "validationActions": ["Deny"], **binding}
-    return [
-        manifest(_API, "ValidatingAdmissionPolicy", name, spec={"failurePolicy": "Fail", **spec}),
-        manifest(_API, "ValidatingAdmissionPolicyBinding", name, spec=bound),
-    ]
+def _policy(name: str, spec: Manifest) -> Manifest:
+    return manifest(_API, "ValidatingAdmissionPolicy", name, spec={"failurePolicy": "Fail", **spec})
+
+
+def _binding(name: str, policy: str, **spec: Manifest) -> Manifest:
+    said = {"policyName": policy, "validationActions": ["Deny"], **spec}
+    return manifest(_API, "ValidatingAdmissionPolicyBinding", name, spec=said)
+
+
+def _counted() -> dict[str, Manifest]:
+    """Whose status is looked at: what is not counted strictly, always; what is, while it is lowered.
+
+    By the object's own labels, old or new: those that are stored, whatever a cache says. Of others each write of status is
+    looked at by the policy of strict accounting.
+    """
+    accounting = {"key": keys.ACCOUNTING, "operator": "NotIn", "values": [keys.STRICT]}
+    strict = {"matchLabels": {keys.ACCOUNTING: keys.STRICT}}
+    lowered = {"key": keys.LOWERED, "operator": "Exists"}
+    return {
+        "native": {"resourceRules": [_STATUS], "objectSelector": {"matchExpressions": [accounting]}},
+        "lowered": {"resourceRules": [_STATUS], "objectSelector": strict | {"matchExpressions": [lowered]}},
+    }
 
 
 def _rule(group: str, operations: list[str], *resources: str) -> Manifest:
@@ -49,12 +80,8 @@ def _rule(group: str, operations: list[str], *resources: str) -> Manifest:
     return {"apiGroups": [group], "apiVersions": versions, "operations": operations, "resources": list(resources)}
 
 
-def _spaces() -> Manifest:
-    """The ResourceQuotas of spaces: a home's carries no label of a space, so nothing runs in a home."""
-    return {
-        "matchLabels": {keys.MANAGED_BY: keys.COTENANT},
-        "matchExpressions": [{"key": keys.SPACE, "operator": "Exists"}],
-    }
+_WRITES = _rule("", ["CREATE", "UPDATE", "DELETE"], "resourcequotas")
+_STATUS = _rule("", ["UPDATE"], "resourcequotas/status")
 
 
 def _tenants(platform: Platform, *more: Manifest) -> Manifest:
@@ -73,12 +100,17 @@ def _operator(platform: Platform) -> str:
     return f"request.userInfo.username == '{platform.operator}'"
 
 
+def stranger(platform: Platform) -> str:
+    """CEL: who is neither operator nor counter."""
+    return f"!(request.userInfo.username in {_listed([platform.operator, *_COUNTERS])})"
+
+
 def _denial(expression: str, text: str) -> Manifest:
     return {"expression": expression, "reason": "Forbidden", "messageExpression": text}
 
 
 def _law(platform: Platform) -> Manifest:
-    """Two sorts of writers: who charges, and who is neither operator nor counter. Nobody else is looked at.
+    """Who charges, who is neither operator nor counter, and whoever leaves spec.hard below status.hard without the label.
 
     A dry run of the operator's is judged as a charge: that is how it proves that the policy acts.
     """
@@ -86,44 +118,53 @@ def _law(platform: Platform) -> Manifest:
         f"request.?subResource.orValue('') == 'status' && (request.userInfo.username == '{_SERVER}' || "
         f"({_operator(platform)} && request.?dryRun.orValue(false)))"
     )
-    stranger = f"!(request.userInfo.username in {_listed([platform.operator, *_COUNTERS])})"
     return {
-        "matchConstraints": {
-            "resourceRules": [
-                _rule("", ["CREATE", "UPDATE", "DELETE"], "resourcequotas"),
-                _rule("", ["UPDATE"], "resourcequotas/status"),
-            ],
-            "namespaceSelector": _tenants(platform),
-        },
+        "matchConstraints": {"resourceRules": [_WRITES, _STATUS], "namespaceSelector": _tenants(platform)},
         # What is within its limits is let go here: validations, messages and annotations each make maps of both objects.
         "matchConditions": [
             {
                 "name": "too-high-a-charge-or-a-stranger",
-                "expression": f"({charging} && {_over('exists', 'false')}) || {stranger}",
+                "expression": f"({charging} && {_over('exists', 'false')}) || {_unmarked()} || {stranger(platform)}",
             }
         ],
-        "variables": [{"name": "stranger", "expression": stranger}, *_charge()],
+        "variables": [
+            {"name": "stranger", "expression": stranger(platform)},
+            {"name": "charging", "expression": charging},
+            *_charge(),
+        ],
         "validations": [
             _denial(
-                "variables.stranger || size(variables.over) == 0",
+                "!variables.charging || size(variables.over) == 0",
                 "'COTENANT-QUOTA-1: tenant ' + variables.tenant + ': ' + variables.excess + ' in namespace ' + "
                 "object.metadata.namespace + '; who uses what, and what is left: cotenant top ' + variables.tenant",
+            ),
+            _denial(
+                f"!({_unmarked()})",
+                "'COTENANT-QUOTA-6: ResourceQuota ' + request.name + ' would have a lower limit than is in force, without the "
+                f"label {keys.LOWERED} by which charges are bound to it; whoever lowers it sets the label in the same write'",
             ),
             *_keep(),
         ],
     }
 
 
+def _unmarked() -> str:
+    """CEL: whether a quota of ours may be charged by status.hard beyond what spec.hard says."""
+    hard, enforced = "object.spec.hard", "object.?status.?hard[?k]"
+    higher = f"{enforced}.hasValue() && quantity({enforced}.value()).isGreaterThan(quantity({hard}[k]))"
+    lax = f"!('{keys.LOWERED}' in {_LABELS}) && has({hard}) && {hard}.exists(k, {higher})"
+    return f"(request.operation == 'UPDATE' && {_MINE} && {lax})"
+
+
 def _over(found: str = "filter", none: str = "[]") -> str:
     """CEL: the keys of which a charge goes above the limit, in a quota of ours; or with `exists` whether there are any."""
-    used, hard, labels = "object.status.used", "object.spec.hard", "object.metadata.?labels.orValue({})"
+    used, hard = "object.status.used", "object.spec.hard"
     before = "oldObject.?status.?used[?k]"
     # In an optional chain an absent list is no error, and what was not counted before has grown.
     grown = f"(!{before}.hasValue() || quantity({used}[k]).isGreaterThan(quantity({before}.value())))"
     over = f"quantity({used}[k]).isGreaterThan(quantity({hard}[k]))"
-    ours = f"{labels}[?'{keys.MANAGED_BY}'].orValue('') == '{keys.COTENANT}' && '{keys.TENANT}' in {labels}"
     # What is above is asked first: of a usual charge nothing is.
-    return f"({ours} && has({used}) && has({hard}) ? {used}.{found}(k, k in {hard} && {over} && {grown}) : {none})"
+    return f"({_MINE} && has({used}) && has({hard}) ? {used}.{found}(k, k in {hard} && {over} && {grown}) : {none})"
 
 
 def _charge() -> list[Manifest]:
@@ -141,6 +182,9 @@ def _charge() -> list[Manifest]:
 
 def _first(platform: Platform) -> Manifest:
     """Of LimitRanges the canary alone is matched, by its name: a missing parameter refuses before any matchCondition."""
+    labels = "dyn(params).metadata.?labels.orValue({})"
+    # A home's carries no label of a space: nothing runs in a home.
+    space = f"{labels}[?'{keys.MANAGED_BY}'].orValue('') == '{keys.COTENANT}' && '{keys.SPACE}' in {labels}"
     counted = "has(dyn(params).status) && has(dyn(params).status.used) && size(dyn(params).status.used) > 0"
     return {
         "paramKind": {"apiVersion": "v1", "kind": "ResourceQuota"},
@@ -154,14 +198,19 @@ def _first(platform: Platform) -> Manifest:
             "namespaceSelector": _tenants(platform, {"key": keys.CANARY, "operator": "NotIn", "values": ["true"]}),
         },
         # As of a charge: whoever is let through pays once for the maps that CEL reads.
-        "matchConditions": [{"name": "not-counted-yet", "expression": f"!({counted})"}],
+        "matchConditions": [{"name": "not-counted-yet", "expression": f"!({space} && {counted})"}],
         "validations": [
             _denial(
-                "false",
+                f"!({space}) || {counted}",
                 "'COTENANT-QUOTA-2: namespace ' + request.namespace + ' is being prepared: its quota is not counted "
                 "yet; try again in a second, and if it stays: kubectl get resourcequota cotenant -o yaml -n ' + "
                 "request.namespace",
-            )
+            ),
+            _denial(
+                space,
+                "'COTENANT-QUOTA-2: nothing runs in namespace ' + request.namespace + ': its ResourceQuota cotenant is not that "
+                "of a space; make a Space for what is to run'",
+            ),
         ],
     }
 
@@ -191,8 +240,7 @@ def _keep() -> list[Manifest]:
         _denial(
             f"!variables.stranger || request.operation != 'UPDATE' || !({ours}) || "
             f"(!({status}) && object.spec == oldObject.spec && {same} && {ends} && {times})",
-            "'COTENANT-QUOTA-4: ResourceQuota ' + request.name + ' is written by cotenant alone, which gives each space "
-            "what it needs; change spec.quota of the Tenant or of the Space'",
+            NOT_YOURS,
         ),
         _denial(
             f"!variables.stranger || request.operation != 'DELETE' || !({ours}) || "

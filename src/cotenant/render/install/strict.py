@@ -18,6 +18,7 @@ from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.model.usage.objects import ALIASES, COUNT, COUNTED, DEVICES, native
 from cotenant.render.install.members import READ, rule
+from cotenant.render.install.quotas import NOT_YOURS, stranger
 from cotenant.render.install.values import HEARTBEAT, Manifest, manifest
 
 POLICY = "cotenant-strict"
@@ -103,12 +104,14 @@ def _policy(platform: Platform, dead: str) -> Manifest:
         },
         "matchConditions": [
             {
-                "name": "the-quota-controller-or-a-rehearsal",
+                "name": "the-quota-controller-a-rehearsal-or-a-stranger",
                 "expression": f"request.userInfo.username == '{CONTROLLER}' || "
-                f"(request.userInfo.username == '{platform.operator}' && request.?dryRun.orValue(false))",
+                f"(request.userInfo.username == '{platform.operator}' && request.?dryRun.orValue(false)) || "
+                f"{stranger(platform)}",
             }
         ],
         "variables": [
+            {"name": "stranger", "expression": stranger(platform)},
             {"name": "lowers", "expression": lowered},
             {"name": "before", "expression": _times("oldObject")},
             {"name": "now", "expression": _times("object")},
@@ -118,12 +121,15 @@ def _policy(platform: Platform, dead: str) -> Manifest:
         ],
         "validations": [
             {
-                "expression": "variables.dead || (!variables.rehearsed && (!variables.lowers || variables.quiet))",
+                "expression": "variables.stranger || variables.dead || "
+                "(!variables.rehearsed && (!variables.lowers || variables.quiet))",
                 "reason": "Forbidden",
                 "message": "COTENANT-STRICT-1: somebody wrote the status of this quota less than two seconds ago, so what "
                 "the quota controller counts may be incomplete; cotenant gives back what is deleted, and the "
                 "controller may count again when it is quiet",
-            }
+            },
+            # The law looks at the status of those alone that are not counted strictly, or are lowered.
+            {"expression": "!variables.stranger", "reason": "Forbidden", "messageExpression": NOT_YOURS},
         ],
     }
 

@@ -33,7 +33,7 @@ def test_strict_quotas_alone_and_the_quota_controller_alone_are_bound() -> None:
 
 
 def test_a_refusal_says_who_gives_room_back() -> None:
-    (validation,) = strict(Platform())[0]["spec"]["validations"]
+    validation, _ = strict(Platform())[0]["spec"]["validations"]
     assert validation["message"].startswith("COTENANT-STRICT-1: ")
     assert "cotenant gives back what is deleted" in validation["message"]
 

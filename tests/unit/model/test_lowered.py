@@ -1,0 +1,39 @@
+"""The label of a quota whose spec.hard is below its status.hard."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cotenant.api.keys import LOWERED
+from cotenant.model.lowered import labelled, lowered
+from cotenant.model.quantity import parse
+
+OTHERS = {"app.kubernetes.io/managed-by": "cotenant"}
+AMOUNTS = st.dictionaries(st.sampled_from(["pods", "requests.cpu"]), st.sampled_from(["0", "500m", "1", "2", "1500m"]))
+
+
+@pytest.mark.parametrize(
+    ("hard", "enforced", "expected"),
+    [
+        ({"pods": "2"}, {"pods": "3"}, True),
+        ({"pods": "2"}, {"pods": "2"}, False),
+        ({"pods": "3"}, {"pods": "2"}, False),
+        ({"requests.cpu": "500m"}, {"requests.cpu": "1"}, True),
+        ({"requests.cpu": "1"}, {"requests.cpu": "1000m"}, False),
+        # What is not in force yet, or not limited any more, is compared with nothing.
+        ({"pods": "2"}, {}, False),
+        ({}, {"pods": "2"}, False),
+    ],
+)
+def test_a_quota_is_lowered_while_something_in_force_is_above_its_limit(hard, enforced, expected):
+    assert lowered(hard, enforced) is expected
+    assert (LOWERED in labelled(OTHERS, hard, enforced)) is expected
+
+
+@given(hard=AMOUNTS, enforced=AMOUNTS, before=st.booleans())
+def test_the_label_follows_from_both_limits_whatever_was_there_before(hard, enforced, before):
+    labels = labelled(OTHERS | ({LOWERED: "true"} if before else {}), hard, enforced)
+    above = [key for key in hard if key in enforced and parse(hard[key]) < parse(enforced[key])]
+    assert labels == OTHERS | ({LOWERED: "true"} if above else {})
