@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cotenant.api.keys import LOWERED
 from cotenant.controllers.quota import OTHERS, QUIET
 from cotenant.kube.errors import Conflict
 from cotenant.model.allowance import SPACES
@@ -75,6 +76,28 @@ async def test_labels_that_somebody_stripped_come_back_and_those_of_others_stay(
     await play.one("quota", DEV)
     labels = quota(play)["metadata"]["labels"]
     assert (labels["cotenant.dev/tenant"], labels["team"]) == ("red", "x")
+
+
+async def test_who_lowers_a_limit_says_so_until_what_is_in_force_has_followed(play: Play) -> None:
+    await play.opened(quota={"space": {"max": {"pods": 5}}})
+    play.cluster.change("ResourceQuota", "cotenant", DEV, status={"hard": {"pods": "5"}, "used": {"pods": "0"}})
+    play.cluster.change("Tenant", "red", spec={"quota": {"space": {"max": {"pods": 3}}}})
+    assert (await play.one("quota", DEV)).after
+    assert LOWERED in quota(play)["metadata"]["labels"]
+    # Kubernetes brings it down, and knows nothing of labels.
+    play.cluster.change("ResourceQuota", "cotenant", DEV, status={"hard": {"pods": "3"}, "used": {"pods": "0"}})
+    assert not (await play.one("quota", DEV)).after
+    assert LOWERED not in quota(play)["metadata"]["labels"]
+
+
+async def test_a_home_that_is_lowered_is_marked_by_one_write_and_unmarked_by_the_next(play: Play) -> None:
+    await play.opened(spaces={"limit": 5})
+    play.cluster.change("Tenant", "red", spec={"spaces": {"limit": 3}})
+    await play.one("quota", HOME)
+    first, second = [body for verb, _, _, body in play.cluster.calls if verb.startswith("replace")]
+    assert LOWERED in first["metadata"]["labels"]
+    assert LOWERED not in second["metadata"]["labels"]
+    assert second["status"]["hard"][SPACES] == "3"
 
 
 async def test_a_quota_that_the_store_does_not_know_is_read_not_doubled(play: Play) -> None:
