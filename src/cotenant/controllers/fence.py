@@ -26,6 +26,7 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, Conflict, Forbidden, Invalid
 from cotenant.kube.resource import LIMIT_RANGES, RESOURCE_QUOTAS
 from cotenant.model.plan import manifest
+from cotenant.model.pool import strict
 from cotenant.model.quantity import parse
 
 log = structlog.get_logger()
@@ -78,8 +79,8 @@ class Fence:
         """Looks as soon as there is a quota to look at, and again from time to time."""
         while True:
             await self.there.wait()
-            found = next((one for one in self.world.quotas.items() if self.fits(one)), None)
-            if found is None:
+            found = self.examples()
+            if not found:
                 self.there.clear()
                 continue
             self.stirred.clear()
@@ -87,11 +88,15 @@ class Fence:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stirred.wait(), wait)
 
+    def examples(self) -> tuple[ResourceQuota, ...]:
+        """One for each way of counting that there is: the law has a binding for each."""
+        return tuple({strict(one): one for one in self.world.quotas.items() if self.fits(one)}.values())
+
     def again(self) -> None:
         """The policies have changed: what was seen of them is old."""
         self.stirred.set()
 
-    async def look(self, found: ResourceQuota) -> bool:
+    async def look(self, found: Sequence[ResourceQuota]) -> bool:
         """Tries, and tells whoever waits for it; whether all is well."""
         try:
             seen = await self.trial(found)
@@ -126,7 +131,7 @@ class Fence:
         found = {*self.known()[1], *(one.server for one in seen if not one.refused)}
         return tuple(sorted(found - {"", *(one.server for one in seen if one.refused)}))
 
-    async def trial(self, found: ResourceQuota) -> list[Visit]:
+    async def trial(self, found: Sequence[ResourceQuota]) -> list[Visit]:
         """Connections until another API server is unlikely, or one lets something through."""
         seen: list[Visit] = []
         while len(seen) < (wanted := connections(len({one.server for one in seen}))):
@@ -141,13 +146,15 @@ class Fence:
                     raise one
         return seen
 
-    async def visit(self, found: ResourceQuota) -> Visit:
+    async def visit(self, found: Sequence[ResourceQuota]) -> Visit:
         """All rehearsals over one connection of their own."""
         client = self.client.apart()
         try:
-            server = await named(client)
-            there = await client.get(RESOURCE_QUOTAS, COTENANT, found.metadata.namespace, type=ResourceQuota)
-            return Visit(server, all([await rehearse(client, there) for rehearse in self.rehearsals()]))
+            server, refusals = await named(client), []
+            for one in found:
+                there = await client.get(RESOURCE_QUOTAS, COTENANT, one.metadata.namespace, type=ResourceQuota)
+                refusals += [await rehearse(client, there) for rehearse in self.rehearsals()]
+            return Visit(server, all(refusals))
         finally:
             await client.close()
 

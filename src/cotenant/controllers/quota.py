@@ -84,7 +84,7 @@ class QuotaController:
         marked = marks.items() <= there.metadata.labels.items() and strict(there) == (ACCOUNTING in marks)
         # What a recount holds back for two seconds is not ours to give meanwhile.
         held = marked and frozen(there)
-        if not (marked and (held or same(there.spec.hard, wanted.hard))) or self.past(there):
+        if not (marked and (held or (same(there.spec.hard, wanted.hard) and not self.past(there)))):
             there = await self.write(wanted.manifest, there)
         if wanted.home and not held:
             return await self.count(key, there, wanted)

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -16,6 +16,7 @@ from cotenant.controllers.fence import ODDS, OFTEN, Fence, StrictFence, connecti
 from cotenant.kube.client import Client
 from cotenant.kube.errors import Conflict, Forbidden
 from cotenant.kube.resource import RESOURCE_QUOTAS
+from cotenant.model.pool import strict
 from endpoint import Endpoint
 from unit.controllers.play import Play
 
@@ -56,13 +57,13 @@ async def test_a_trial_that_is_lost_to_a_charge_is_no_news_unless_it_always_is(p
     levels = []
     for _ in range(OFTEN):
         with structlog.testing.capture_logs() as logs:
-            assert await fence.look(there) is False
+            assert await fence.look((there,)) is False
         levels.append(logs[-1]["log_level"])
     assert levels == ["debug"] * (OFTEN - 1) + ["warning"]
     assert play.world.fenced is None
 
     fence.client.answer = Forbidden(403, "Forbidden", "COTENANT-QUOTA-1: more than the limit")  # type: ignore[attr-defined]  # it is the server above
-    assert await fence.look(there) is True
+    assert await fence.look((there,)) is True
     assert fence.lost == 0
 
 
@@ -132,7 +133,7 @@ async def test_one_api_server_that_lets_through_what_the_others_refuse_keeps_eve
     assert home is not None
     warm = len(served.connections)
 
-    assert await fence.look(home) is False
+    assert await fence.look((home,)) is False
     assert (play.world.fenced, play.world.unfenced, told) == (False, ("10.0.0.1:443",), [False])
     play.space("late")
     for what, key in (("space", "home-red/late"), ("quota", "red-late")):
@@ -150,7 +151,7 @@ async def test_one_api_server_that_lets_through_what_the_others_refuse_keeps_eve
     assert "ValidatingAdmissionPolicy is off there" in found["message"]
 
     served.lawless = set()
-    assert await fence.look(home) is True
+    assert await fence.look((home,)) is True
     assert (play.world.unfenced, told) == ((), [False, True])
     await play.settle()
     assert play.bindings("red-late") != {}
@@ -166,7 +167,7 @@ async def test_the_more_api_servers_are_seen_the_more_connections_are_made(
     served.servers = servers
     home, warm = fence.world.quotas.get("home-red", "cotenant"), len(served.connections)
     assert home is not None
-    assert await fence.look(home) is True
+    assert await fence.look((home,)) is True
     made = len(served.fresh(warm))
     assert made == connections(servers)
     # One more that answers as often as each of them would not have been missed.
@@ -178,10 +179,10 @@ async def test_api_servers_that_do_not_say_who_they_are_are_tried_like_one(balan
     served.anonymous = True
     home, warm = fence.world.quotas.get("home-red", "cotenant"), len(served.connections)
     assert home is not None
-    assert await fence.look(home) is True
+    assert await fence.look((home,)) is True
     assert len(served.fresh(warm)) == connections(1)
     served.lawless = {0}
-    assert await fence.look(home) is False
+    assert await fence.look((home,)) is False
     assert fence.world.unfenced == ()
 
 
@@ -190,14 +191,14 @@ async def test_which_api_servers_let_through_is_remembered_until_they_refuse(bal
     served.servers, served.lawless = 3, {1, 2}
     home = fence.world.quotas.get("home-red", "cotenant")
     assert home is not None
-    assert await fence.look(home) is False
+    assert await fence.look((home,)) is False
     assert fence.world.unfenced == ("10.0.0.1:443", "10.0.0.2:443")
     served.lawless = {1}
-    assert await fence.look(home) is False
+    assert await fence.look((home,)) is False
     assert fence.world.unfenced == ("10.0.0.1:443",)
     # It is not met any more, and nobody knows of it: what is not proven stays.
     served.servers, served.lawless, served.anonymous = 1, {0}, True
-    assert await fence.look(home) is False
+    assert await fence.look((home,)) is False
     assert fence.world.unfenced == ("10.0.0.1:443",)
 
 
@@ -209,10 +210,10 @@ async def test_strict_accounting_is_tried_over_as_many_connections(
     assert home is not None
     strict = StrictFence(fence.client, play.world, lambda: None)
     served.words, served.lawless = "COTENANT-STRICT-1: somebody wrote", {1}
-    assert await strict.look(home) is False
+    assert await strict.look((home,)) is False
     assert (play.world.strict, play.world.unstrict) == (False, ("10.0.0.1:443",))
     served.lawless = set()
-    assert await strict.look(home) is True
+    assert await strict.look((home,)) is True
     assert (play.world.strict, play.world.unstrict) == (True, ())
     assert served.fresh(warm) == [3] * (connections(1) + connections(2))
 
@@ -240,3 +241,17 @@ async def test_the_policies_are_tried_again_at_once_when_they_have_changed_and_n
         await until(lambda: told == [True, False])
     finally:
         running.cancel()
+
+
+async def test_each_way_of_counting_is_tried_as_each_has_a_binding_of_its_own(play: Play) -> None:
+    await play.opened()
+    world, server = play.world, cast(Any, play.cluster)
+    for name in ("blue", "green"):
+        play.tenant(name, quota={"accounting": "native"})
+        for what, key in (("tenant", name), ("quota", f"home-{name}")):
+            await play.one(what, key)
+    strictly, natively = sorted(Fence(server, world, lambda: None).examples(), key=lambda one: not strict(one))
+    assert strictly.metadata.namespace == "home-red"
+    assert natively.metadata.namespace in {"home-blue", "home-green"}
+    (alone,) = StrictFence(server, world, lambda: None).examples()
+    assert strict(alone)

@@ -241,11 +241,11 @@ async def test_the_rehearsal_is_a_dry_run_of_the_status_as_it_is(play: Play) -> 
     server: Any = Server()
     fence = StrictFence(server, play.world, lambda: None)
     assert fence.fits(there)
-    assert await fence.look(there) is False
+    assert await fence.look((there,)) is False
     assert play.world.strict is False
     assert asked[-1]["dry_run"] and asked[-1]["subresource"] == "status"
     assert asked[-1]["status"]["used"] == there.status.used
     for text, acts in (("pods is forbidden by somebody", False), ("COTENANT-STRICT-1: somebody wrote", True)):
         fence.client.answer = Forbidden(403, "Forbidden", text)
-        assert await fence.look(there) is acts
+        assert await fence.look((there,)) is acts
         assert play.world.strict is acts
