@@ -21,7 +21,8 @@ from cotenant.local.plane import LocalControlPlane
 from installation import PLATFORM, Cluster, free_port
 from soak.acts import ACTS
 from soak.clients import CPU, SPACES, Tide, client, moment, planner, resident, storm
-from soak.witness import Verdict, Witness
+from soak.verdict import Verdict
+from soak.witness import Witness
 from vocabulary import Team, eventually, expect_ready, given_tenant, pod
 
 LIMIT = 12
