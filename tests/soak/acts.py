@@ -15,7 +15,8 @@ from typing import Any
 from cotenant.local.handle import Handle
 from cotenant.model.lowered import labelled
 from installation import Cluster
-from soak.witness import Verdict, Witness
+from soak.verdict import Verdict
+from soak.witness import Witness
 from vocabulary import Team, eventually, expect_ready, given_tenant, pod
 
 LIMIT = 4

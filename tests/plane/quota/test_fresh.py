@@ -26,7 +26,8 @@ from cotenant.local import LocalControlPlane
 from cotenant.local.wire import Wire
 from installation import Cluster
 from plane.quota.churn import OPERATOR, POD, connect
-from soak.witness import Change, Witness
+from soak.verdict import Change
+from soak.witness import Witness
 from vocabulary import BUSY, eventually, given_tenant, space_of
 
 pytestmark = pytest.mark.cluster
