@@ -3,8 +3,8 @@
 First the acts: one interleaving on purpose for each precaution. Then clients make and delete pods and services at the
 limit, with `--strict` in storms too, the limit comes down and goes up, and the operators move shares, hang between two
 steps, forget what they began and are killed at random moments. A witness says of every revision whether Σ spec.hard and
-Σ used stayed within the limit, and each spec.hard within its allocation; with `--strict` also whether what exists did, and
-whether a charge went over spec.hard.
+Σ used stayed within the limit, each spec.hard within its allocation, and each charge within spec.hard; with `--strict` also
+whether what exists stayed within the limit.
 
 `--without law`, `--without bump` or `--without lease` takes a part of the protocol away. The random part is then the scene
 that misses it soonest (`HUNTS`), and ends when that is seen, or after six minutes without, and is blind.

@@ -59,7 +59,7 @@ HUNTS = {
 }
 """The scene that finds best what is missing."""
 OVERSHOOTS = {
-    "lease": {"objects over the limit", "use over the limit", "charged over spec.hard"},
+    "lease": {"objects over the limit", "use over the limit"},
     "bump": {"hard over the allocation", "hard over the limit"},
     "law": {"charged over spec.hard", "use over the limit", "objects over the limit"},
 }

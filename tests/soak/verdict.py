@@ -9,6 +9,9 @@ from typing import Any
 
 from cotenant.model.escrow.units import limit_of, use_of
 
+COUNTER = "kube-controller-manager"
+"""Whose name the writes of the quota controller bear. The API servers charge as `kube-apiserver`."""
+
 
 @dataclass
 class Change:
@@ -52,7 +55,7 @@ class Judge:
         if change.found is None:
             there.pop(change.name, None)
         else:
-            if change.kind == "quota" and self.real:
+            if change.kind == "quota":
                 self.judge_charge(change.revision, there.get(change.name), change.found)
             there[change.name] = change.found
         for key in self.limits:
@@ -65,7 +68,7 @@ class Judge:
                 use_of(key, one.get("status", {}).get("used", {}).get(key, "0")) if one else 0 for one in (old, new)
             )
             hard = limit_of(key, new["spec"]["hard"].get(key, "0"))
-            if after > before and after > hard:
+            if after > before and after > hard and not counted(key, new):
                 name = new["metadata"]["namespace"]
                 self.found.note(revision, "charged over spec.hard", f"{key} {name}: {after} > {hard}")
 
@@ -100,6 +103,19 @@ class Judge:
         for name, amount in hard.items():
             if amount > entries.get(name, 0):
                 found.note(revision, "hard over the allocation", f"{key} {name}: {amount} > {entries.get(name, 0)}")
+
+
+def counted(key: str, quota: dict[str, Any]) -> bool:
+    """Whether the quota controller wrote what is used now. It finds what there is, and spec.hard may be below that.
+
+    Each update takes over the ownership of what it changes, so who raised `used` is who owns it. Unknown is not counted.
+    """
+    owners = {
+        one["manager"]
+        for one in quota["metadata"].get("managedFields", ())
+        if f"f:{key}" in one["fieldsV1"].get("f:status", {}).get("f:used", {})
+    }
+    return owners == {COUNTER}
 
 
 def existing(key: str, there: Mapping[str, Mapping[str, Any]]) -> int:

@@ -25,8 +25,7 @@ IDLE = 2.0
 class Witness:
     """Watches from the moment it is made, until `verdict`. `limits`: the largest that each key ever has, as quantities.
 
-    `real`: whether accounting is strict. What exists must stay within the limit then too, and no charge go over spec.hard:
-    natively the quota controller may find more than that.
+    `real`: whether accounting is strict. What exists must stay within the limit then too.
     """
 
     def __init__(self, plane: Handle, tenant: str, limits: Mapping[str, str], *, real: bool = False) -> None:
