@@ -34,6 +34,7 @@ def explored(rules: Rules, check=broken) -> tuple[Explorer, Result]:
         "PRESSING",
         "FLIPPING_BRIEFLY",
         "LOSS",
+        "LOSS_WHILE_PRESSED",
         "LEAVING",
         pytest.param("CROWDED_WITH_TWO", marks=in_full),
         pytest.param("LOWERING_IN_FULL", marks=in_full),

@@ -221,6 +221,13 @@ def test_a_lost_ledger_allocates_what_the_quotas_hold(cluster: Cluster) -> None:
     assert plan_repairs(cluster.ledger, cluster.quotas, cluster.limit) == []
 
 
+def test_a_lost_ledger_allocates_what_is_used_beyond_what_the_quotas_hold(cluster: Cluster) -> None:
+    cluster.store(replace(cluster.quotas["dev"], hard=2, enforced=2, used=4))
+    cluster.ledger = None
+    assert cluster.play(Rebuild()) is Outcome.DONE
+    assert cluster.ledger.entries == (Entry("build", 0), Entry("dev", 4))
+
+
 def test_a_rebuild_that_died_is_finished_and_grants_nothing_before(cluster: Cluster) -> None:
     cluster.ledger = None
     step = begin(Rebuild())
