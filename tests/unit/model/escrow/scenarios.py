@@ -28,8 +28,14 @@ def drains(*amounts, within=2, guarded=True):
     return tuple(Drain(name, to, within, guarded) for to in amounts for name in NAMES)
 
 
+CEILINGS = ({}, {"a": 0, "b": 1}, {"a": 1, "b": 0})
+"""What the one knows who puts things in order at last: no task asks for a ceiling."""
+
 TRANSFERS = Rules(grows(0, 1, 2) + drains(0, 1) + everyone(Settle))
 """Units go to and fro under the policy that binds every charge to spec.hard."""
+
+PRESSED_TO_CEILINGS = replace(TRANSFERS, intents=(*TRANSFERS.intents, *everyone(Press, to=0), *everyone(Press, to=1)))
+"""The same, and spec.hard comes down below what is used while the tenant's limit stays."""
 
 UNGUARDED = replace(TRANSFERS, intents=grows(0, 1, 2) + drains(0, 1, guarded=False), native=True)
 """The same without that policy: a charge is bound to status.hard alone."""
