@@ -8,12 +8,11 @@ from cotenant.api.builtin import Namespace, ResourceQuota
 from cotenant.api.keys import COTENANT, HOME_PREFIX, SPACE, TENANT, home_of
 from cotenant.api.ledger import TenantLedger
 from cotenant.api.space import Space
-from cotenant.api.tenant import SpaceBounds, Tenant
+from cotenant.api.tenant import Tenant
 from cotenant.controllers.world import World, spaces_of
-from cotenant.judge.room import holders
 from cotenant.kube.resource import ROLE_BINDINGS
 from cotenant.model import pool
-from cotenant.model.accounts import Accounts
+from cotenant.model.escrow.units import use_of
 from cotenant.model.finding import Finding, Ref
 from cotenant.model.placement import candidate, contradicted
 from cotenant.model.platform import Platform
@@ -55,7 +54,7 @@ def gather_space(world: World, key: str, platform: Platform, now: datetime) -> S
         occupant=occupant,
         quota=quota,
         served=seen is not None and quota is not None and served(world, seen, quota),
-        idle=idle(world, seen, space, quota, now) if seen and quota else {},
+        idle=idle(world, seen, space, quota) if seen and quota else {},
         fenced=world.fenced is True,
         unfenced=world.unfenced,
         children=world.children_of(namespace.metadata.name) if namespace else {},
@@ -117,26 +116,25 @@ def served(world: World, seen: TenantView, quota: ResourceQuota) -> bool:
     return all(pool.served(world.ledgers.get(seen.home, pool.slug(key)), quota, key) for key in seen.rules.hard)
 
 
-def idle(
-    world: World, seen: TenantView, space: Space, quota: ResourceQuota, now: datetime
-) -> dict[str, tuple[tuple[str, int], ...]]:
+def idle(world: World, seen: TenantView, space: Space, quota: ResourceQuota) -> dict[str, tuple[tuple[str, int], ...]]:
     """Of each key that a space has nothing of, who else of its tenant has something that is not used."""
-    keys = pool.bare(seen, space, quota)
-    if not keys:
-        return {}
-    spaces = {one.status.namespace: one for one in spaces_of(world, seen.name) if one.status.namespace}
-    quotas = {name: world.quotas.get(name, COTENANT) for name in spaces}
-    found = Accounts(
-        tenant=seen.name,
-        now=now,
-        hard=seen.rules.hard,
-        bounds=SpaceBounds(min=seen.rules.space_min, max=seen.rules.space_max),
-        ledgers=ledgers_of(world, seen),
-        quotas={name: one for name, one in quotas.items() if one},
-        spaces=spaces,
-    )
-    here = quota.metadata.namespace
-    return {key: holders([one for one in found.account(key).holdings if one.namespace != here]) for key in keys}
+    ledgers = {key: world.ledgers.get(seen.home, pool.slug(key)) for key in pool.bare(seen, space, quota)}
+    return {key: unused(world, one, key, quota.metadata.namespace) for key, one in ledgers.items() if one}
+
+
+def unused(world: World, ledger: TenantLedger, key: str, here: str) -> tuple[tuple[str, int], ...]:
+    """Other spaces that hold more than they use, and how much, most first.
+
+    From the ledger: of the many spaces of a full tenant most hold nothing, and each of those asks this.
+    """
+    found = []
+    for entry in ledger.spec.entries:
+        if not entry.allocation or entry.space == here:
+            continue
+        there = world.quotas.get(entry.space, COTENANT)
+        if there and (left := entry.allocation - use_of(key, there.status.used.get(key, "0"))) > 0:
+            found.append((there.metadata.labels.get(SPACE, entry.space), left))
+    return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
 
 
 def mapped(world: World, tenant: str) -> tuple[Finding, ...] | None:

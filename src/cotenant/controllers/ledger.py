@@ -223,7 +223,10 @@ class LedgerController:
             for space, there in books.quotas.items()
             if space in found.counted and key in there.spec.hard
         }
-        intents = self.uncounted(found, quotas, plan_repairs(ledger, quotas, limit, found.gone))
+        alive = {space: one for space, one in quotas.items() if space in found.spaces}
+        shares = self.shares(found, key, alive)
+        ceilings = {space: one.ceiling for space, one in shares.items() if one.ceiling is not None}
+        intents = self.uncounted(found, quotas, plan_repairs(ledger, quotas, limit, found.gone, ceilings))
         newcomers = {one.space for one in intents if isinstance(one, Grow) and one.admit}
         if newcomers and (pause := self.awaited(found)):
             found.pause, newcomers = max(found.pause, pause), set()
@@ -231,10 +234,9 @@ class LedgerController:
         if ledger is None or repairs:
             found.behind = True
             return [self.unguarded(one) for one in repairs]
-        alive = {space: one for space, one in quotas.items() if space in found.spaces}
         for space in sorted(newcomers):
             ledger = ledger.having(Entry(space, 0))
-        moves = self.transfers(found, key, ledger, alive)
+        moves = self.transfers(found, key, ledger, alive, shares)
         first = begun(moves)
         found.behind |= len(first) < len(moves)
         # An entry of 0 says that there is nothing to be had, and opens the space: who waits for a drain has none yet.
@@ -263,7 +265,9 @@ class LedgerController:
         self.company.complete(found.view.name)
         return 0.0
 
-    def transfers(self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota]) -> list[Grow | Drain]:
+    def transfers(
+        self, found: Holdings, key: str, ledger: Ledger, quotas: Mapping[str, Quota], shares: Mapping[str, Share]
+    ) -> list[Grow | Drain]:
         """Growths and drains for one key."""
         within = found.limits[key]
         limits, asks = found.view.rules.limits, self.world.asks
@@ -287,7 +291,7 @@ class LedgerController:
         ahead = (one.each for pods in charges.values() for one in pods)
         piece = max([grain(found.view.rules, key, within), *ahead, *(asks.largest(space, key) for space in asks.known)])
         wanted = demands(ledger, quotas, pulses, grain=piece, within=within, expected=found.staying)
-        return plan_transfers(ledger, quotas, wanted, self.shares(found, key, quotas), within)
+        return plan_transfers(ledger, quotas, wanted, shares, within)
 
     def lately(self, found: Holdings, space: str, key: str) -> float:
         """For how many seconds more a space counts as one in which objects of this key are being made."""

@@ -1,4 +1,4 @@
-"""Does a space use more than its ceiling: one that was lowered below use takes nothing away, so somebody has to be told."""
+"""Does a space use more than its ceiling: one that was lowered below use evicts nothing, so somebody has to be told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cotenant.model.snapshot import TenantView
 
 
 def exceeded(view: TenantView, space: Space, there: ResourceQuota) -> Finding | None:
-    """The first key of which a space uses more than it may. Its quota cannot tell: a ceiling brings no spec.hard below use."""
+    """The first key of which a space uses more than it may. Its quota cannot tell whose limit it has: spec.hard may be lower for other reasons."""
     for key, (ceiling, whose) in sorted(ceilings(view, space).items()):
         used, most = use_of(key, there.status.used.get(key, "0")), limit_of(key, ceiling)
         if used > most:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from plane.quota.test_pool import pods
+from plane.quota.test_pool import given, ledger, pods
 from vocabulary import (
+    Team,
     condition,
     deployment,
     eventually,
@@ -14,6 +15,7 @@ from vocabulary import (
     expect_ready,
     given_space,
     given_tenant,
+    never,
 )
 
 pytestmark = pytest.mark.cluster
@@ -57,3 +59,47 @@ def test_a_floor_of_what_the_tenant_does_not_limit_is_named(cluster):
     saying = "quota.min of space a names services, which quota.hard of the tenant does not limit"
     for seen in (team.tenant, lambda: team.space("a")):
         expect_condition(seen, "FloorWithoutLimit", saying, of="QuotaSynced")
+
+
+def test_what_goes_from_a_space_above_its_ceiling_does_not_come_back(cluster):
+    team = given_tenant(cluster, "pinch", spaces=["b"], quota={"hard": {"pods": 20}})
+    given_space(team, "a")
+    expect_ready(team, "a", "b")
+    namespace = team.namespace("a")
+    expect_created(team.owner.apply(deployment("web", namespace, replicas=6)))
+    eventually(lambda: pods(team, "a") == 6, within=20)
+
+    given_space(team, "a", quota={"max": {"pods": 3}})
+
+    eventually(lambda: given(team)[namespace] == given(team, "status")[namespace] == 3, within=20)
+    assert pods(team, "a") == 6
+    for left in (5, 4, 3):
+        victim = min(cluster.names("Pod", namespace))
+        assert team.owner.kubectl("delete", "pod", victim, "-n", namespace, "--wait=false").ok
+        # Its ReplicaSet has seen that it is gone, and was refused another one.
+        eventually(lambda number=left: refused(team, "a", number), within=20)
+        never(lambda number=left: pods(team, "a") > number, during=1)
+    for seen in (team.tenant, lambda: team.space("a")):
+        eventually(lambda of=seen: condition(of(), "QuotaSynced")[:2] == ("True", "Synced"), within=20)
+    eventually(lambda: allocation(team, "a") == given(team)[namespace] == given(team, "status")[namespace] == 3)
+    # Within the ceiling each is replaced.
+    assert team.owner.kubectl("delete", "pod", min(cluster.names("Pod", namespace)), "-n", namespace).ok
+    eventually(lambda: pods(team, "a") == 3, within=20)
+
+    given_space(team, "a", quota={"max": {"pods": 12}})
+    eventually(lambda: given(team, "status")[namespace] >= 6, within=20)
+    # A ReplicaSet that was refused several times waits for minutes, unless it is touched.
+    assert cluster.admin.kubectl("annotate", "replicaset", "--all", "touched=now", "-n", namespace).ok
+    eventually(lambda: pods(team, "a") == 6, within=20)
+
+
+def refused(team: Team, space: str, left: int) -> bool:
+    """Whether the only ReplicaSet of a space has so many pods, and its last try to make one was refused."""
+    (there,) = team.cluster.list("ReplicaSet", team.namespace(space))
+    failed = [one["status"] for one in there["status"].get("conditions", []) if one["type"] == "ReplicaFailure"]
+    return there["status"]["replicas"] == left and failed == ["True"]
+
+
+def allocation(team: Team, space: str) -> int:
+    entries = ledger(team)["spec"]["entries"]
+    return next(one["allocation"] for one in entries if one["space"] == team.namespace(space))

@@ -1,11 +1,28 @@
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from cotenant.api.keys import SPACE, TENANT
+from cotenant.api.ledger import TenantLedger
 from cotenant.controllers.gather import gather_space, gather_tenant, namespace_of, tenant_of_home
 from cotenant.controllers.world import World
 from cotenant.model.snapshot import SpaceSnapshot
 from unit.controllers.play import role_
-from unit.specimens import NOW, PLATFORM, child, home, home_quota, marks, namespace, profile, quota, space, tenant
+from unit.specimens import (
+    NOW,
+    PLATFORM,
+    child,
+    home,
+    home_quota,
+    marks,
+    metadata,
+    namespace,
+    profile,
+    quota,
+    space,
+    tenant,
+)
 
 DEV = "home-red/dev"
 
@@ -121,3 +138,33 @@ def test_a_tenant_sees_its_home_its_spaces_and_what_carries_its_label() -> None:
     assert snapshot.bindings == 2
     assert snapshot.roles == {"cotenant:owner"}
     assert {ref.namespace for ref in snapshot.children} == {"home-red"}
+
+
+def full(*held: tuple[int, int]) -> World:
+    """world(), dev with nothing; other spaces s0, s1, … with so many pods of their own, of which so many are used."""
+    found = world()
+    found.tenants.upsert(tenant(quota={"hard": {"pods": 9}}))
+    entries = [{"space": "red-dev", "allocation": 0}]
+    found.namespaces.upsert(namespace("red-dev", marks()))
+    found.quotas.upsert(quota("red-dev", {"pods": "0"}, labels=marks()))
+    for at, (allocation, used) in enumerate(held):
+        hard = {"pods": str(allocation)}
+        found.quotas.upsert(quota(f"red-s{at}", hard, {"pods": str(used)}, labels=marks("red", f"s{at}")))
+        entries.append({"space": f"red-s{at}", "allocation": allocation})
+    spec = {"resource": "pods", "limit": 9, "entries": entries}
+    ledger = msgspec.convert({"metadata": metadata("pods", namespace="home-red"), "spec": spec}, TenantLedger)
+    found.ledgers.upsert(ledger)
+    return found
+
+
+def test_a_space_without_a_share_knows_who_holds_what_they_do_not_use_most_first() -> None:
+    found = full((2, 1), (3, 0), (0, 0), (4, 4), (1, 2), (2, 1))
+    assert gathered(found).idle == {"pods": (("s1", 3), ("s0", 1), ("s5", 1))}
+
+
+def test_a_space_without_a_share_looks_at_nobody_who_has_none_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, looked = full((2, 1), *[(0, 0)] * 40, (3, 3)), []
+    there = found.quotas.get
+    monkeypatch.setattr(found.quotas, "get", lambda *key: looked.append(key[0]) or there(*key))
+    assert gathered(found).idle == {"pods": (("s0", 1),)}
+    assert set(looked) == {"red-dev", "red-s0", "red-s41"}

@@ -142,6 +142,18 @@ async def test_a_limit_below_use_evicts_nothing_and_gives_nothing(play: Play) ->
     assert play.condition("Tenant", "red", "QuotaSynced")["reason"] == "Converging"
 
 
+async def test_a_space_above_its_ceiling_is_pressed_to_it_and_follows_what_goes(play: Play) -> None:
+    await opened(play, "a", "b")
+    await uses(play, "a", 4)
+    play.cluster.change("Space", "a", "home-red", spec={"quota": {"max": {"pods": 2}}})
+    await play.one("ledger", "red")
+    assert (hard(play, "a"), allocated(play)["red-a"]) == (2, 4)
+    for left, share in ((3, 3), (2, 2), (1, 2)):
+        play.cluster.change("ResourceQuota", "cotenant", "red-a", status={"used": {"pods": str(left)}})
+        await play.one("ledger", "red")
+        assert (hard(play, "a"), allocated(play)["red-a"]) == (2, share)
+
+
 async def test_a_share_comes_back_only_when_the_namespace_is_gone(play: Play) -> None:
     await opened(play, "a", "b")
     await uses(play, "b", 2)

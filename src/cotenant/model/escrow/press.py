@@ -1,4 +1,4 @@
-"""Pressing: spec.hard below what is used, while a tenant uses more than it may.
+"""Pressing: spec.hard below what is used, while a tenant uses more than it may, or a space more than its ceiling.
 
 With spec.hard at what is used, whatever goes leaves room that a ReplicaSet takes again before anybody looks: a limit that
 was lowered would never be reached. The ledger is not asked. Lower is always safe: allocations are ceilings.
@@ -6,7 +6,7 @@ was lowered would never be reached. The ledger is not asked. Lower is always saf
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -72,13 +72,17 @@ def advance(task: Pressing, answer: Answer) -> Step:
     raise TypeError(f"{type(answer).__name__} answers no {type(task.request).__name__}")
 
 
-def plan_presses(quotas: Iterable[Quota], within: int) -> list[Press]:
+def plan_presses(quotas: Iterable[Quota], within: int, ceilings: Mapping[str, int]) -> list[Press]:
     """While all together use more than `within`: each space as low as if all that is too much went from it alone.
 
-    Wherever it goes, nothing comes in its place before enough has gone; then growths give back what is left.
+    Wherever it goes, nothing comes in its place before enough has gone; then growths give back what is left. A space that
+    uses more than its ceiling: no higher than that.
     """
     known = list(quotas)
-    excess = sum(one.used for one in known) - within
-    if excess <= 0:
-        return []
-    return [Press(one.space, low) for one in known if one.hard > (low := max(0, one.used - excess))]
+    excess = max(0, sum(one.used for one in known) - within)
+    found = []
+    for one in known:
+        low = max(0, min(one.used - excess, ceilings.get(one.space, one.used)))
+        if low < one.hard and (excess or low < one.used):
+            found.append(Press(one.space, low))
+    return found

@@ -32,15 +32,22 @@ CLOSED = Ledger(limit=0, rebuilding=True)
 
 
 class Rebuild(Struct, frozen=True):
-    """Bring a ledger into being: limit = max(the tenant's, the sum of spec.hard), allocation = spec.hard."""
+    """Bring a ledger into being: allocation = spec.hard, or what is used if that is more; limit = max(the tenant's, their sum).
+
+    More is used than spec.hard says where a space is pressed: what it uses is nobody else's.
+    """
 
 
 class Rebuilding(Struct, frozen=True):
-    """Waits for the answer to `request`. `left` is still to be written back; `entries` is what was."""
+    """Waits for the answer to `request`. `left` is still to be written back; `entries` is what was.
+
+    `used` is that of the quota that is being written back.
+    """
 
     request: Request
     ledger: Ledger | None = None
     left: tuple[str, ...] = ()
+    used: int = 0
     entries: tuple[Entry, ...] = ()
 
 
@@ -65,13 +72,13 @@ def advance(task: Rebuilding, answer: Answer) -> Rebuilding | Finished:
         case ListQuotas(), Read(tuple() as quotas):
             return listed(task, quotas)
         case GetQuota(), Read(Quota() as found):
-            return replace(task, request=fence(found))
+            return replace(task, request=fence(found), used=found.used)
         case PutQuota(space, hard), Written():
-            return following(replace(task, entries=(*task.entries, Entry(space, hard))))
+            return following(replace(task, used=0, entries=(*task.entries, Entry(space, max(hard, task.used)))))
         case PutQuota(space), Conflict():
-            return replace(task, request=GetQuota(space))
+            return replace(task, request=GetQuota(space), used=0)
         case ((GetQuota() | PutQuota()), NotFound()):
-            return following(task)
+            return following(replace(task, used=0))
         case GetLimit(), Read(Limit(amount, source)) if task.ledger is not None:
             entries = tuple(sorted(task.entries))
             whole = max(amount, sum(entry.allocation for entry in entries))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -46,25 +47,37 @@ def broken(world: World) -> str | None:
     return None
 
 
-def stuck(world: World) -> str | None:
-    """What one leader alone, undisturbed, could not put in order: everybody else is dead, nothing happens."""
+def stuck(world: World, ceilings: Mapping[str, int]) -> str | None:
+    """What one leader alone, undisturbed, could not put in order: everybody else is dead, nothing happens.
+
+    But that, once all is in order, one thing after another goes from a space that uses more than its ceiling.
+    """
     for _ in range(6):
-        intents = repairs(world)
+        intents = repairs(world, ceilings)
         if not intents:
-            return leaking(world)
+            relieved = relief(world, ceilings)
+            return leaking(world, ceilings) or (stuck(relieved, ceilings) if relieved else None)
         for intent in intents:
             world = run(world, intent)
     return f"there is no end of {intents}"
 
 
-def repairs(world: World) -> list[Any]:
+def repairs(world: World, ceilings: Mapping[str, int]) -> list[Any]:
     """As the controller plans them."""
     *quotas, ledger, tenant = world
     there = {quota.space: quota for quota in quotas if quota is not None}
-    return plan_repairs(ledger, there, Limit(tenant.limit, tenant.source), set(NAMES) - set(there))
+    return plan_repairs(ledger, there, Limit(tenant.limit, tenant.source), set(NAMES) - set(there), ceilings)
 
 
-def leaking(world: World) -> str | None:
+def relief(world: World, ceilings: Mapping[str, int]) -> World | None:
+    """With one unit less in use in the first space that uses more than its ceiling."""
+    for place, quota in enumerate(world[:2]):
+        if quota is not None and quota.used > ceilings.get(quota.space, quota.used):
+            return (*world[:place], replace(quota, used=quota.used - 1), *world[place + 1 :])
+    return None
+
+
+def leaking(world: World, ceilings: Mapping[str, int]) -> str | None:
     """What is not in order now: the last room must be usable, too."""
     *quotas, ledger, tenant = world
     if any(entry.drain is not None for entry in ledger.entries):
@@ -76,11 +89,14 @@ def leaking(world: World) -> str | None:
     there = [quota for quota in quotas if quota is not None]
     excess = sum(quota.used for quota in there) - tenant.limit
     for quota in there:
-        follows = quota.hard == ledger.entry(quota.space).allocation or ledger.allocated > tenant.limit
+        above = quota.used > ceilings.get(quota.space, quota.used)
+        follows = above or quota.hard == ledger.entry(quota.space).allocation or ledger.allocated > tenant.limit
         if quota.hard != quota.enforced or (excess <= 0 and not follows):
             return "a quota does not follow its allocation"
         if excess > 0 and quota.hard > max(0, quota.used - excess):
             return "something may come in the place of what goes, and there is too much"
+        if above and quota.hard > ceilings[quota.space]:
+            return "something may come in the place of what goes, and the space has too much"
     some = next(iter(there), None)
     if some is not None and ledger.allocated < tenant.limit:
         after = run(world, Grow(some.space, 99, tenant.limit))

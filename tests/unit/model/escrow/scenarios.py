@@ -28,8 +28,14 @@ def drains(*amounts, within=2, guarded=True):
     return tuple(Drain(name, to, within, guarded) for to in amounts for name in NAMES)
 
 
+CEILINGS = ({}, {"a": 0, "b": 1}, {"a": 1, "b": 0})
+"""What the one knows who puts things in order at last: no task asks for a ceiling."""
+
 TRANSFERS = Rules(grows(0, 1, 2) + drains(0, 1) + everyone(Settle))
 """Units go to and fro under the policy that binds every charge to spec.hard."""
+
+PRESSED_TO_CEILINGS = replace(TRANSFERS, intents=(*TRANSFERS.intents, *everyone(Press, to=0), *everyone(Press, to=1)))
+"""The same, and spec.hard comes down below what is used while the tenant's limit stays."""
 
 UNGUARDED = replace(TRANSFERS, intents=grows(0, 1, 2) + drains(0, 1, guarded=False), native=True)
 """The same without that policy: a charge is bound to status.hard alone."""
@@ -77,6 +83,8 @@ LOSS = Rules(
 )
 """The ledger is lost, and lost again while it is being rebuilt."""
 LOSS_OF_TWO = replace(LOSS, intents=grows(0, 2, admit=True) + drains(0, 1) + (Rebuild(),), tenant=Tenant(2, 2, losses=1), start=(1, 1))  # fmt: skip
+LOSS_WHILE_PRESSED = replace(LOSS, intents=(*LOSS.intents, *everyone(Press, to=0)), tenant=Tenant(1, 1, losses=1))
+"""The ledger is lost while a space uses more than its spec.hard says."""
 
 LEAVING = Rules(
     (*grows(0, 1, within=1, admit=True), *drains(0, within=1), *everyone(Drain, to=0, within=1, retire=True)),
@@ -101,6 +109,9 @@ BAD = {
     ),
     "a rebuild that does not fence": replace(LOSS, advance=variants.without_fence),
     "a rebuild that does not close the ledger": replace(LOSS, advance=variants.without_closing),
+    "a rebuild that counts spec.hard alone": replace(
+        LOSS_WHILE_PRESSED, advance=variants.rebuilding_from_spec_hard_alone
+    ),
     "a space that leaves unannounced": replace(LEAVING, advance=variants.without_announcement),
     "a merged write that leaves out what it confirms": replace(
         TRANSFERS, merge=variants.merging_all_told_the_last_stored

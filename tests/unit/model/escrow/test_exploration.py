@@ -26,6 +26,7 @@ def explored(rules: Rules, check=broken) -> tuple[Explorer, Result]:
     "name",
     [
         "TRANSFERS",
+        "PRESSED_TO_CEILINGS",
         "UNGUARDED",
         "FREEZING",
         "FREEZING_WHILE_LOST",
@@ -34,6 +35,7 @@ def explored(rules: Rules, check=broken) -> tuple[Explorer, Result]:
         "PRESSING",
         "FLIPPING_BRIEFLY",
         "LOSS",
+        "LOSS_WHILE_PRESSED",
         "LEAVING",
         pytest.param("CROWDED_WITH_TWO", marks=in_full),
         pytest.param("LOWERING_IN_FULL", marks=in_full),
@@ -48,7 +50,8 @@ def test_whatever_two_leaders_and_crashes_do_the_limit_holds_and_nothing_stays_s
     explorer, result = explored(getattr(scenarios, name))
     assert result.broken is None, "\n".join(result.trace)
     for world in {alone(explorer.world(state)) for state in result.worlds}:
-        assert stuck(world) is None, (stuck(world), world)
+        for ceilings in scenarios.CEILINGS:
+            assert stuck(world, ceilings) is None, (stuck(world, ceilings), world, ceilings)
 
 
 @pytest.mark.parametrize("name", scenarios.BAD)

@@ -221,6 +221,13 @@ def test_a_lost_ledger_allocates_what_the_quotas_hold(cluster: Cluster) -> None:
     assert plan_repairs(cluster.ledger, cluster.quotas, cluster.limit) == []
 
 
+def test_a_lost_ledger_allocates_what_is_used_beyond_what_the_quotas_hold(cluster: Cluster) -> None:
+    cluster.store(replace(cluster.quotas["dev"], hard=2, enforced=2, used=4))
+    cluster.ledger = None
+    assert cluster.play(Rebuild()) is Outcome.DONE
+    assert cluster.ledger.entries == (Entry("build", 0), Entry("dev", 4))
+
+
 def test_a_rebuild_that_died_is_finished_and_grants_nothing_before(cluster: Cluster) -> None:
     cluster.ledger = None
     step = begin(Rebuild())
@@ -291,17 +298,17 @@ def using(**amounts: tuple[int, int]) -> dict[str, Quota]:
 
 
 def test_nobody_is_pressed_while_no_more_is_in_use_than_there_may_be() -> None:
-    assert plan_presses(using(a=(8, 4), b=(4, 4)).values(), 8) == []
+    assert plan_presses(using(a=(8, 4), b=(4, 4)).values(), 8, {}) == []
 
 
 def test_each_space_is_pressed_as_if_all_that_is_too_much_were_its_own() -> None:
-    assert plan_presses(using(a=(9, 5), b=(3, 3), c=(0, 2)).values(), 6) == [Press("a", 1), Press("b", 0)]
+    assert plan_presses(using(a=(9, 5), b=(3, 3), c=(0, 2)).values(), 6, {}) == [Press("a", 1), Press("b", 0)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=4), st.integers(0, 12), st.data())
 def test_whatever_goes_nothing_comes_in_its_place_before_enough_has_gone(found, within, data) -> None:
     quotas = using(**{f"s{at}": one for at, one in enumerate(found)})
-    for one in plan_presses(quotas.values(), within):
+    for one in plan_presses(quotas.values(), within, {}):
         quotas[one.space] = replace(quotas[one.space], hard=one.to)
     total = sum(one.used for one in quotas.values())
     if total <= within:
