@@ -9,22 +9,16 @@ from msgspec import Meta, Struct
 from cotenant.api.meta import Conditions, ObjectMeta
 from cotenant.api.rule import Rule
 from cotenant.api.scalars import DNS_LABEL, NAME, ruled
-from cotenant.api.tenant import NO_SCOPES, ScopeSelector, SpaceBounds
+from cotenant.api.tenant import SpaceQuota
 
 SAME = Rule("self == oldSelf", "spec.namespace cannot be changed; delete the Space and make another")
 
 
-class SpaceShare(SpaceBounds, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+class SpaceShare(SpaceQuota, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
     """What a space may count on of the tenant's quota, what it may not exceed, and how it fares where there is too little."""
 
     weight: Annotated[int, Meta(ge=1, le=100)] | None = None
     """Where the tenant has not enough for all, a space of weight 2 gets twice what one of weight 1 gets. Built in: 1."""
-    scopes: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=16)] | None = None
-    """Refused: see pods.priorityClasses of the Tenant."""
-    scope_selector: ScopeSelector | None = None
-    """Refused: see pods.priorityClasses of the Tenant."""
-
-    RULES: ClassVar = (*SpaceBounds.RULES, *NO_SCOPES)
 
 
 class SpaceSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

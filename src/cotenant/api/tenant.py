@@ -102,12 +102,23 @@ NO_SCOPES = (
 )
 
 
+class SpaceQuota(SpaceBounds, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
+    """Floor and ceiling of a space's part of the tenant's quota, as somebody writes them."""
+
+    scopes: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=16)] | None = None
+    """Refused: see pods.priorityClasses of the Tenant."""
+    scope_selector: ScopeSelector | None = None
+    """Refused: see pods.priorityClasses of the Tenant."""
+
+    RULES: ClassVar = (*SpaceBounds.RULES, *NO_SCOPES)
+
+
 class QuotaSpec(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
     """What the tenant may use over all its spaces."""
 
     hard: QuotaAmounts | None = None
     """Limits by resource, keys and values as in a ResourceQuota, for all spaces of the tenant together."""
-    space: SpaceBounds | None = None
+    space: SpaceQuota | None = None
     """Floor and ceiling of every space. A Space's own may only be tighter."""
     accounting: Literal["native", "strict"] | None = None
     """strict holds for what exists, while an operator lives. native counts as Kubernetes does, and a few too few under

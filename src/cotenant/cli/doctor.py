@@ -14,11 +14,13 @@ from cotenant.api import keys
 from cotenant.api.schema import crds
 from cotenant.cli.cluster.connect import Cluster, ask, cluster_flags
 from cotenant.cli.cluster.glazing import summary
+from cotenant.cli.cluster.signs import Sign
 from cotenant.cli.cluster.survey import Facts, survey
 from cotenant.cli.delete import TAKE
 from cotenant.cli.view.inventory import RELEASE
 from cotenant.cli.view.output import document, output_flag, say, write
 from cotenant.model.iam.awsauth import read
+from cotenant.render.install.values import HEARTBEAT, LEASE
 
 OLDEST, NEWEST = (1, 33), (1, 36)
 LEASE_SECONDS = 60.0
@@ -255,15 +257,31 @@ def _glass(facts: Facts, now: datetime) -> Iterable[Finding]:
 
 def _operator(facts: Facts, now: datetime) -> Iterable[Finding]:
     logs = f"kubectl logs -n {facts.namespace} deploy/cotenant"
-    if facts.led is None:
+    if facts.signs is None:
         return
-    if facts.renewed is None:
-        yield Finding("FAIL", "operator", "no Lease: no operator has ever led here", f"{INSTALL}; then: {logs}")
-    elif (age := (now - facts.renewed).total_seconds()) > LEASE_SECONDS:
-        detail = f"{facts.holder} led last, {age:.0f} s ago: what exists keeps holding, nothing new is made"
+    fresh = {one.lease: one for one in facts.signs if (now - one.renewed).total_seconds() <= LEASE_SECONDS}
+    stale = {one.lease: one for one in facts.signs if one.lease not in fresh}
+    if leader := fresh.get(LEASE):
+        yield Finding("ok", "operator", f"{leader.holder} leads")
+    elif (beat := fresh.get(HEARTBEAT)) and LEASE not in stale:
+        yield Finding("ok", "operator", f"{beat.holder} runs without leader election")
+    elif beat:
+        last = stale[LEASE]
+        detail = (
+            f"{beat.holder} runs, {last.holder} led last, {ago(last, now)}: nothing new is made if they elect a leader"
+        )
+        yield Finding("WARN", "operator", detail, logs)
+    elif stale:
+        last = max(stale.values(), key=lambda one: one.renewed)
+        detail = f"{last.holder} was there last, {ago(last, now)}: what exists keeps holding, nothing new is made"
         yield Finding("FAIL", "operator", detail, logs)
     else:
-        yield Finding("ok", "operator", f"{facts.holder} leads")
+        yield Finding("FAIL", "operator", "no Lease: no operator has ever led here", f"{INSTALL}; then: {logs}")
+
+
+def ago(sign: Sign, now: datetime) -> str:
+    """How old it is."""
+    return f"{(now - sign.renewed).total_seconds():.0f} s ago"
 
 
 def _left(facts: Facts) -> Iterable[Finding]:

@@ -22,6 +22,7 @@ EACH, ALL = 50, 5000
 """How many are kept of one namespace, and of all: about 0.5 kB each."""
 LONGEST = 253
 """Characters of what an Event may say of a workload. The API server takes a uid of a megabyte there: no workload has one."""
+Turn = tuple[Cause, Cause]
 DECODER = msgspec.json.Decoder(Denial)
 
 
@@ -32,15 +33,20 @@ class Denials(Store[Denial]):
         super().__init__()
         self.index("namespace", lambda one: [one.metadata.namespace])
         self.index("uid", lambda one: [one.regarding.uid])
+        self.last: tuple[Change[Denial] | None, Turn] = (None, ("", ""))
 
     def said(self, uid: str) -> Cause:
         """What the newest of one workload says. Kubernetes keeps an Event for an hour."""
         return newest(self.by("uid", uid))
 
-    def before(self, change: Change[Denial]) -> Cause:
-        """What it said before an Event came or was told again."""
-        others = [one for one in self.by("uid", change.current.regarding.uid) if one is not change.new]
-        return newest([*others, *([change.old] if change.old else [])])
+    def turn(self, change: Change[Denial]) -> Turn:
+        """What they said before an Event came or was told again, and say now. Whoever hears of the change asks: once is enough."""
+        if self.last[0] is not change:
+            uid = change.current.regarding.uid
+            others = [one for one in self.by("uid", uid) if one is not change.new]
+            before = newest([*others, *([change.old] if change.old else [])])
+            self.last = change, (before, self.said(uid))
+        return self.last[1]
 
     def upsert(self, item: Denial) -> None:
         """Keeps a refusal; forgets the oldest where there are too many."""

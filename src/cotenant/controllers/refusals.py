@@ -49,10 +49,9 @@ class Refusals:
 
     def hear_event(self, change: Change[Denial]) -> None:
         """The same of a workload's Events; those of the first list were counted when they came."""
-        denials = self.world.denials
-        about = change.current.regarding
-        begins = denials.said(about.uid) in QUOTAS and denials.before(change) not in QUOTAS
-        if change.new is None or not denials.synced or not begins:
+        denials, about = self.world.denials, change.current.regarding
+        before, now = denials.turn(change)
+        if change.new is None or not denials.synced or now not in QUOTAS or before in QUOTAS:
             return
         store = self.world.workloads.get(about.kind)
         one = store.get(about.namespace, about.name) if store else None

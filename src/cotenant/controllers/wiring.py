@@ -280,8 +280,8 @@ def look_again(found: Iterable[Controller], world: World) -> None:
 
 def retold(world: World, change: Change[Denial]) -> bool:
     """Whether a workload begins to be refused, or by somebody else: each of its pods may have an Event, each retry changes one."""
-    said = world.denials.said(change.current.regarding.uid)
-    return change.new is not None and world.denials.before(change) != said
+    before, now = world.denials.turn(change)
+    return change.new is not None and before != now
 
 
 def tenant_of(world: World, one: Workload | ResourceQuota | Denial) -> Iterable[str]:

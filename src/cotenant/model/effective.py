@@ -20,7 +20,7 @@ from cotenant.api.tenant import (
     QuotaSpec,
     ServiceAccountsSpec,
     ServicesSpec,
-    SpaceBounds,
+    SpaceQuota,
     StorageSpec,
     TenantSpacesSpec,
     TenantSpec,
@@ -28,7 +28,7 @@ from cotenant.api.tenant import (
 
 BUILT_IN = TenantSpec(
     spaces=TenantSpacesSpec(limit=10, naming="{tenant}-{space}", create=["owner"], declared=[]),
-    quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="strict"),
+    quota=QuotaSpec(hard={}, space=SpaceQuota(min={}, max={}), accounting="strict"),
     limits=[],
     network=NetworkSpec(isolation="tenant", internet=True, from_=[], to=[]),
     pods=PodRules(
@@ -50,7 +50,7 @@ BUILT_IN = TenantSpec(
     cordoned=False,
     deletion_policy="Orphan",
 )
-NATIVE = structs.replace(BUILT_IN, quota=QuotaSpec(hard={}, space=SpaceBounds(min={}, max={}), accounting="native"))
+NATIVE = structs.replace(BUILT_IN, quota=QuotaSpec(hard={}, space=SpaceQuota(min={}, max={}), accounting="native"))
 """The same in an installation without strict accounting."""
 
 

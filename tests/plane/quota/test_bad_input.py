@@ -70,6 +70,8 @@ def team(cluster) -> Team:
             "spec.quota.scopeSelector",
             "spec.pods.priorityClasses",
         ),
+        ({"space": {"scopes": ["Terminating"]}}, "spec.quota.space.scopes", "spec.pods.priorityClasses of the Tenant"),
+        ({"space": {"scopeSelector": {}}}, "spec.quota.space.scopeSelector", "spec.pods.priorityClasses of the Tenant"),
     ],
     ids=json.dumps,
 )

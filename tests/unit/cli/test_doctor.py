@@ -9,12 +9,19 @@ from cotenant.api.schema import crds
 from cotenant.api.tenant import Tenant, TenantStatus
 from cotenant.cli.cluster.glazing import Broken
 from cotenant.cli.cluster.placement import Placement
+from cotenant.cli.cluster.signs import Sign
 from cotenant.cli.cluster.survey import Facts, unsynced
 from cotenant.cli.doctor import NEXT, Finding, diagnose, exit_code, lines
 from cotenant.judge.reasons import REASONS
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DEFINITIONS = {crd["metadata"]["name"]: crd for crd in crds()}
+
+
+def signs(**ages: int) -> list[Sign]:
+    """Of Leases that were renewed so many seconds ago: of the leader, and of another one that beats."""
+    holders = {"cotenant": "pod-1", "cotenant_heartbeat": "pod-2"}
+    return [Sign(name.replace("_", "-"), holders[name], NOW - timedelta(seconds=age)) for name, age in ages.items()]
 
 
 def healthy(**changes) -> Facts:
@@ -34,9 +41,7 @@ def healthy(**changes) -> Facts:
         "outsiders": [],
         "placement": Placement(nodes=3),
         "shut_out": {},
-        "led": True,
-        "holder": "pod-1",
-        "renewed": NOW - timedelta(seconds=3),
+        "signs": signs(cotenant=3, cotenant_heartbeat=1),
     }
     return Facts(**(facts | changes))
 
@@ -113,8 +118,10 @@ def test_a_healthy_cluster_gets_no_remark(before):
             "b-dev/web runs on node n1",
         ),
         ({"placement": Placement(outside={"a": ["a-dev/x"]})}, "WARN", "node pools", "a-dev/x of tenant a run outside"),
-        ({"led": False, "renewed": None}, "FAIL", "operator", "no Lease"),
-        ({"renewed": NOW - timedelta(minutes=5)}, "FAIL", "operator", "300 s ago"),
+        ({"signs": []}, "FAIL", "operator", "no Lease"),
+        ({"signs": signs(cotenant=300)}, "FAIL", "operator", "pod-1 was there last, 300 s ago"),
+        ({"signs": signs(cotenant=900, cotenant_heartbeat=300)}, "FAIL", "operator", "pod-2 was there last, 300 s ago"),
+        ({"signs": signs(cotenant=300, cotenant_heartbeat=1)}, "WARN", "operator", "pod-2 runs, pod-1 led last, 300 s"),
     ],
 )
 def test_what_is_wrong_gets_one_remark_with_a_fix(changes, level, what, words):
@@ -123,6 +130,20 @@ def test_what_is_wrong_gets_one_remark_with_a_fix(changes, level, what, words):
     assert remark[:2] == (level, what)
     assert words in remark[2]
     assert all(finding.fix for finding in diagnose(healthy(**changes), NOW, before=False) if finding.level != "ok")
+
+
+@pytest.mark.parametrize(
+    ("ages", "said"),
+    [
+        ({"cotenant": 3, "cotenant_heartbeat": 1}, "pod-1 leads"),
+        ({"cotenant": 3}, "pod-1 leads"),
+        ({"cotenant": 3, "cotenant_heartbeat": 300}, "pod-1 leads"),
+        ({"cotenant_heartbeat": 1}, "pod-2 runs without leader election"),
+    ],
+)
+def test_an_operator_is_seen_by_either_lease(ages, said):
+    findings = diagnose(healthy(signs=signs(**ages)), NOW, before=False)
+    assert [(one.level, one.detail) for one in findings if one.what == "operator"] == [("ok", said)]
 
 
 def test_rights_in_a_released_namespace_come_with_the_command_that_takes_them():
@@ -159,7 +180,7 @@ def test_another_tenancy_tool_is_named():
 
 
 def test_before_an_installation_only_what_it_needs_is_asked():
-    facts = healthy(definitions={}, policies={}, denies={}, led=False, renewed=None)
+    facts = healthy(definitions={}, policies={}, denies={}, signs=[])
     assert remarks(facts, before=True) == []
 
     (remark,) = remarks(healthy(missing_rights=["clusterroles.rbac.authorization.k8s.io"]), before=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from cotenant.api.workload import Denial
 from cotenant.controllers.denials import ALL, EACH, Denials, lean
@@ -43,12 +44,24 @@ def test_what_was_refused_last_counts_in_whatever_order_it_is_heard() -> None:
 
 def test_what_was_said_before_is_known_when_it_changes() -> None:
     found, heard = Denials(), list[tuple[str, str]]()
-    found.subscribe(lambda change: heard.append((found.before(change), found.said("uid-j"))))
+    found.subscribe(lambda change: heard.append(found.turn(change)))
     found.upsert(event("one", version=1))
     found.upsert(event("one", version=2))
     found.upsert(event("two", version=3, note=SECURED))
     found.upsert(event("one", version=4))
     assert heard == [("", "quota"), ("quota", "quota"), ("quota", "other"), ("other", "quota")]
+
+
+def test_however_many_hear_of_an_event_what_it_changes_is_found_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, heard, asked = Denials(), list[tuple[str, str]](), list[str]()
+    there = found.by
+    monkeypatch.setattr(found, "by", lambda index, value: asked.append(index) or there(index, value))
+    for _ in range(3):
+        found.subscribe(lambda change: heard.append(found.turn(change)))
+    found.upsert(event("one", version=1))
+    found.upsert(event("one", version=2, note=SECURED))
+    assert heard == [("", "quota")] * 3 + [("quota", "other")] * 3
+    assert asked.count("uid") == 4
 
 
 def test_an_event_about_another_namespace_is_about_nobody() -> None:

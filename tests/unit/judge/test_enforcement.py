@@ -17,6 +17,8 @@ ENFORCED = {
     "quota.accounting",  # QuotaSynced says that strict is not available
     "quota.scopes",  # refused by the CustomResourceDefinition
     "quota.scopeSelector.matchExpressions",
+    "quota.space.scopes",
+    "quota.space.scopeSelector.matchExpressions",
     "limits",  # LimitRange
     "network.isolation",  # NetworkPolicies
     "network.internet",

@@ -18,14 +18,14 @@ from cotenant.api.meta import Condition
 from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import SpaceBounds, Tenant
+from cotenant.cli.cluster.signs import NAMES, Sign, sign
 from cotenant.cli.cluster.standing import policy
 from cotenant.kube.client import Client
 from cotenant.kube.errors import ApiError, Forbidden, NotFound, Unavailable
-from cotenant.kube.resource import LEASES, RESOURCE_QUOTAS, SPACES, TENANT_LEDGERS, TENANT_PROFILES, TENANTS
+from cotenant.kube.resource import RESOURCE_QUOTAS, SPACES, TENANT_LEDGERS, TENANT_PROFILES, TENANTS
 from cotenant.model.accounts import Accounts, Amounts
 from cotenant.model.effective import effective
 from cotenant.model.platform import Platform
-from cotenant.render.install.values import HEARTBEAT, LEASE
 
 AT_ONCE = 10
 """Requests of a member who reads one quota after the other."""
@@ -183,17 +183,15 @@ async def alive(client: Client) -> datetime | None:
 
     None for who may not read either, or where there is none.
     """
-    signs = await asyncio.gather(*(lease(client, name) for name in (LEASE, HEARTBEAT)))
-    return max((one for one in signs if one), default=None)
+    found = await asyncio.gather(*(readable(client, name) for name in NAMES))
+    return max((one.renewed for one in found if one), default=None)
 
 
-async def lease(client: Client, name: str) -> datetime | None:
-    """When a Lease was last renewed; None for who may not read it, or where there is none."""
+async def readable(client: Client, lease: str) -> Sign | None:
+    """What a Lease says; None also for who may not read it."""
     try:
-        found = await client.get(LEASES, name, Platform().namespace)
+        return await sign(client, lease, Platform().namespace)
     except Unavailable:
         raise
     except ApiError:
         return None
-    said = found.get("spec", {}).get("renewTime")
-    return datetime.fromisoformat(said) if said else None

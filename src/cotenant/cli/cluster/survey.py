@@ -19,6 +19,7 @@ from cotenant.cli.cluster.glazing import Broken, lifted
 from cotenant.cli.cluster.observation import Observation, observe
 from cotenant.cli.cluster.placement import Placement, placement
 from cotenant.cli.cluster.priorities import shut_out
+from cotenant.cli.cluster.signs import NAMES, Sign, sign
 from cotenant.cli.settings_source import platform
 from cotenant.controllers.gather import gather_tenant
 from cotenant.kube import resource
@@ -30,7 +31,6 @@ from cotenant.model.platform import Platform
 from cotenant.model.rights import TENANTS, origin, outsiders
 from cotenant.model.strays import astray, bygone
 from cotenant.render.install import deny, force
-from cotenant.render.install.values import LEASE
 
 T = TypeVar("T")
 _NEEDED = (
@@ -78,10 +78,8 @@ class Facts(Struct, kw_only=True):
     """Nodes of pools and whose pods are on them."""
     shut_out: dict[str, list[str]] | None = None
     """The PriorityClass that pods get by default -> tenants that may not have it."""
-    led: bool | None = None
-    """Whether there is a Lease."""
-    holder: str = ""
-    renewed: datetime | None = None
+    signs: list[Sign] | None = None
+    """What the Leases say of operators, of each that was ever renewed."""
     unseen: list[str] = field(default_factory=list)
 
     @property
@@ -100,7 +98,7 @@ async def survey(client: Client) -> Facts:
         _identities(client, facts),
         _rights(client, facts),
         _policies(client, facts),
-        _lease(client, facts),
+        operators(client, facts),
         _left(client, facts),
     )
     facts.unseen.sort()
@@ -277,16 +275,7 @@ async def _tenancy(client: Client) -> Observation | None:
         return None
 
 
-async def _lease(client: Client, facts: Facts) -> None:
-    try:
-        lease = await _exists(client, resource.LEASES, LEASE, facts.namespace)
-    except Unavailable:
-        raise
-    except ApiError as error:
-        facts.unseen.append(f"operator: {error}")
-        return
-    facts.led = lease is not None
-    spec = (lease or {}).get("spec", {})
-    facts.holder = spec.get("holderIdentity", "")
-    if spec.get("renewTime"):
-        facts.renewed = datetime.fromisoformat(spec["renewTime"])
+async def operators(client: Client, facts: Facts) -> None:
+    asked = asyncio.gather(*(sign(client, name, facts.namespace) for name in NAMES))
+    found = await _try(facts, "operator", asked)
+    facts.signs = None if found is None else [one for one in found if one]
