@@ -76,15 +76,14 @@ def test_what_goes_from_a_space_above_its_ceiling_does_not_come_back(cluster):
     for left in (5, 4, 3):
         victim = min(cluster.names("Pod", namespace))
         assert team.owner.kubectl("delete", "pod", victim, "-n", namespace, "--wait=false").ok
-        # Its ReplicaSet has seen that it is gone, and was refused another one.
+        eventually(lambda one=victim: one not in cluster.names("Pod", namespace), within=20)
+        # Its ReplicaSet has seen that it goes, and was refused another one.
         eventually(lambda number=left: refused(team, "a", number), within=20)
         never(lambda number=left: pods(team, "a") > number, during=1)
     for seen in (team.tenant, lambda: team.space("a")):
         eventually(lambda of=seen: condition(of(), "QuotaSynced")[:2] == ("True", "Synced"), within=20)
     eventually(lambda: allocation(team, "a") == given(team)[namespace] == given(team, "status")[namespace] == 3)
-    # Within the ceiling each is replaced.
-    assert team.owner.kubectl("delete", "pod", min(cluster.names("Pod", namespace)), "-n", namespace).ok
-    eventually(lambda: pods(team, "a") == 3, within=20)
+    assert pods(team, "a") == 3
 
     given_space(team, "a", quota={"max": {"pods": 12}})
     eventually(lambda: given(team, "status")[namespace] >= 6, within=20)
