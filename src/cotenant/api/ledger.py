@@ -59,8 +59,8 @@ class LedgerStatus(Struct, rename="camel", frozen=True, kw_only=True, omit_defau
     """What the spaces hold together."""
     headroom: AmountText = ""
     """What no space holds yet."""
-    spaces: Annotated[list[Annotated[str, Meta(max_length=200)]], Meta(max_length=500)] = []
-    """The same of each space in the ledger, in the order of spec.entries: `red-dev used 3, allocated 5, headroom 2`."""
+    spaces: Annotated[str, Meta(max_length=84_000)] = ""
+    """A table: of each space in the ledger what it uses, what it holds, and what it holds and does not use."""
     summary: Annotated[str, Meta(max_length=1000)] = ""
     """Used/allocated of the eight spaces that use most, and how many more there are."""
 

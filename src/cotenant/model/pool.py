@@ -29,6 +29,8 @@ BINARY = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20))
 DECIMAL = (("T", 10**12), ("G", 10**9), ("M", 10**6))
 PLAIN = 2**20
 """So many bytes are read as they stand."""
+HEAD = "SPACE USED ALLOCATED HEADROOM\n"
+"""First line of the table in a ledger."""
 SHOWN = 8
 """Spaces in the one line of a ledger."""
 
@@ -160,19 +162,20 @@ def figures(key: str, wanted: Ledger, used: Mapping[str, int]) -> LedgerStatus:
     """Its status alone."""
     found = (wanted.limit, sum(used.values()), wanted.allocated, wanted.limit - wanted.allocated)
     limit, use, allocated, headroom = (spelled(key, figure) for figure in found)
-    spaces = [holding(key, one.space, used.get(one.space, 0), one.allocation) for one in wanted.entries]
+    rows = [holding(key, one.space, used.get(one.space, 0), one.allocation) for one in wanted.entries]
+    spaces = "".join([HEAD, *rows]) if rows else ""
     text = summary(key, wanted, used)
     return LedgerStatus(limit=limit, used=use, allocated=allocated, headroom=headroom, spaces=spaces, summary=text)
 
 
 @lru_cache(maxsize=8192)
 def holding(key: str, space: str, used: int, allocation: int) -> str:
-    """One space in words; a look finds most as they were.
+    """A row of the table; a look finds most as they were.
 
-    With a field for each figure the API server works nearly twice as long on a ledger, and every transfer writes one.
+    With an object for each space the API server works twice as hard on a ledger, and every transfer writes one.
     """
     use, allocated, headroom = (spelled(key, one) for one in (used, allocation, max(0, allocation - used)))
-    return f"{space} used {use}, allocated {allocated}, headroom {headroom}"
+    return f"{space} {use} {allocated} {headroom}\n"
 
 
 def summary(key: str, wanted: Ledger, used: Mapping[str, int]) -> str:

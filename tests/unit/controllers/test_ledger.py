@@ -78,8 +78,8 @@ async def test_nothing_is_written_while_nothing_changes(play: Play) -> None:
 
 def told(play: Play) -> dict[str, str]:
     """What the ledger says that each space uses."""
-    lines = play.cluster.there("TenantLedger", "pods", "home-red")["status"]["spaces"]
-    return {space: amount.rstrip(",") for space, _, amount, *_ in map(str.split, lines)}
+    _, *rows = play.cluster.there("TenantLedger", "pods", "home-red")["status"]["spaces"].splitlines()
+    return {space: used for space, used, *_ in map(str.split, rows)}
 
 
 async def test_what_one_space_uses_is_told_though_the_sum_stays_and_once_in_five_seconds(play: Play) -> None:

@@ -63,10 +63,11 @@ def test_a_ledger_tells_of_each_space_what_it_uses_holds_and_has_left() -> None:
     ]
     # All that is used counts, also by a space that is not in the ledger yet.
     assert (status.limit, status.used, status.allocated, status.headroom) == ("8Gi", "3Gi", "4Gi", "4Gi")
-    assert status.spaces == [
-        "red-a used 1Gi, allocated 3Gi, headroom 2Gi",
-        "red-b used 1536Mi, allocated 1Gi, headroom 0",
-        "red-c used 0, allocated 0, headroom 0",
+    assert status.spaces.splitlines() == [
+        "SPACE USED ALLOCATED HEADROOM",
+        "red-a 1Gi 3Gi 2Gi",
+        "red-b 1536Mi 1Gi 0",
+        "red-c 0 0 0",
     ]
     assert status.summary == "red-b 1536Mi/1Gi, red-a 1Gi/3Gi, red-c 0/0"
 
