@@ -68,7 +68,7 @@ def ledgers(view_: TenantView, declared: list[str]) -> Iterator[Manifest]:
     """One a key, with a share for each space."""
     for key, limit in pool.limits(view_).items():
         entries = tuple(Entry(f"{view_.name}-{name}", limit // len(declared)) for name in sorted(declared))
-        spec, status = pool.content(key, Ledger(limit, entries, source=pool.revision(view_.tenant, None)), 0)
+        spec, status = pool.content(key, Ledger(limit, entries, source=pool.revision(view_.tenant, None)), {})
         content = {"spec": msgspec.to_builtins(spec), "status": msgspec.to_builtins(status)}
         kind = TENANT_LEDGERS.api_version, TENANT_LEDGERS.kind
         yield plan.manifest(*kind, pool.slug(key), view_.home, labels=plan.labels(view_.name), **content)

@@ -85,6 +85,12 @@ X""",
 """Page -> what it takes for granted besides a tenant backend-team with a space dev and four more to make."""
 MORE = "kubectl create deployment more --image=docker.io/nginx -n backend-team-dev"
 HEARD = {
+    "quota.md": {
+        # What is used is told a few seconds later.
+        "kubectl get tenantledgers -n": until(
+            '[ "$(kubectl get cotl -o jsonpath={.items[*].status.used} -n home-backend-team)" = "4 2" ]'
+        ),
+    },
     "spaces.md": {
         "kubectl create -n home": "kubectl wait cosp/staging --for=condition=Ready -n home-backend-team --timeout=3m",
         # The mirror of the Tenant's conditions in its home comes a second after them.

@@ -59,6 +59,10 @@ class LedgerStatus(Struct, rename="camel", frozen=True, kw_only=True, omit_defau
     """What the spaces hold together."""
     headroom: AmountText = ""
     """What no space holds yet."""
+    spaces: Annotated[str, Meta(max_length=84_000)] = ""
+    """A table: of each space in the ledger what it uses, what it holds, and what it holds and does not use."""
+    summary: Annotated[str, Meta(max_length=1000)] = ""
+    """Used/allocated of the eight spaces that use most, and how many more there are."""
 
 
 class TenantLedger(Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):

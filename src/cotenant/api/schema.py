@@ -122,6 +122,7 @@ KINDS = (
             Column("Allocated", ".status.allocated", "What all spaces hold together."),
             Column("Headroom", ".status.headroom", "What no space holds yet."),
             _AGE,
+            Column("Spaces", ".status.summary", "Used/allocated of each space, who uses most first.", priority=1),
         ),
     ),
 )

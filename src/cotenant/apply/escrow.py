@@ -113,9 +113,9 @@ class Books(Struct):
         found = self.ledgers.get(key)
         return self.readings.ledger(found, key) if found is not None else None
 
-    def used(self, key: str) -> int:
-        """What all spaces use together, as far as is known."""
-        return sum(self.readings.quota(one, key).used for one in self.quotas.values())
+    def used(self, key: str) -> dict[str, int]:
+        """What each space uses, by its namespace, as far as is known."""
+        return {space: self.readings.quota(one, key).used for space, one in self.quotas.items()}
 
 
 class Escrow:

@@ -131,6 +131,38 @@ def test_members_read_what_is_left_and_write_none_of_it(cluster):
     expect_denied(answer, saying="COTENANT-GUARD-4: TenantLedgers are written by cotenant alone")
 
 
+def test_members_read_what_each_space_uses_holds_and_has_left(cluster):
+    team = given_tenant(cluster, "each", spaces=["a", "b"], quota={"hard": {"pods": 8}})
+    expect_ready(team, "a", "b")
+    expect_created(lambda: team.owner.apply(pod("p", team.namespace("a"))))
+
+    def told() -> list[str]:
+        answer = team.owner.kubectl("get", "tenantledgers", "pods", "-o", "jsonpath={.status.spaces}", "-n", team.home)
+        return answer.out.splitlines()[1:]
+
+    def held() -> dict[str, int]:
+        return {one["space"]: one["allocation"] for one in ledger(team)["spec"]["entries"]}
+
+    def are(**used: int) -> bool:
+        """What is told of each is what it uses, and what the ledger gives it."""
+        uses = {team.namespace(space): amount for space, amount in used.items()}
+        return told() == [f"{space} {uses[space]} {amount} {amount - uses[space]}" for space, amount in held().items()]
+
+    eventually(lambda: are(a=1, b=0), within=15)
+    # All spaces together use as much as before.
+    assert team.owner.kubectl("delete", "pod", "p", "-n", team.namespace("a"), "--now").ok
+    expect_created(lambda: team.owner.apply(pod("p", team.namespace("b"))))
+    eventually(lambda: are(a=0, b=1), within=15)
+
+    wide = team.owner.kubectl("get", "cotl", "pods", "-n", team.home, "-o", "wide").out.splitlines()
+    a, b = team.namespace("a"), team.namespace("b")
+    assert wide[0].split()[-1] == "SPACES"
+    assert wide[1].endswith(f"{b} 1/{held()[b]}, {a} 0/{held()[a]}")
+    # Nothing changes, nothing is told.
+    version = ledger(team)["metadata"]["resourceVersion"]
+    never(lambda: ledger(team)["metadata"]["resourceVersion"] != version, during=7)
+
+
 def test_more_than_the_limit_cannot_be_allocated_by_anybody(cluster):
     team = given_tenant(cluster, "sum", spaces=["a"], quota={"hard": {"pods": 4}})
     expect_ready(team, "a")

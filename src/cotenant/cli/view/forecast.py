@@ -115,9 +115,9 @@ class Forecast:
         named = view.tenant.spec.profile
         source = pool.revision(view.tenant, self.world.profiles.get(None, named) if named else None)
         for key, limit in pool.limits(view).items():
-            entries = tuple(Entry(one.metadata.namespace, pool.quota(one, key).used) for one in quotas)
-            used = sum(one.allocation for one in entries)
-            spec, status = pool.content(key, Ledger(max(limit, used), entries, source=source), used)
+            used = {one.metadata.namespace: pool.quota(one, key).used for one in quotas}
+            entries = tuple(Entry(space, amount) for space, amount in used.items())
+            spec, status = pool.content(key, Ledger(max(limit, sum(used.values())), entries, source=source), used)
             self.world.ledgers.upsert(
                 TenantLedger(metadata=ObjectMeta(pool.slug(key), view.home), spec=spec, status=status)
             )
