@@ -276,6 +276,7 @@ async def _tenancy(client: Client) -> Observation | None:
 
 
 async def operators(client: Client, facts: Facts) -> None:
+    """Who leads, and who beats."""
     asked = asyncio.gather(*(sign(client, name, facts.namespace) for name in NAMES))
     found = await _try(facts, "operator", asked)
     facts.signs = None if found is None else [one for one in found if one]
