@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cotenant.local.handle import Handle
-from cotenant.model.lowered import labelled
+from cotenant.model.checked import labelled
 from installation import Cluster
 from soak.verdict import Verdict
 from soak.witness import Witness

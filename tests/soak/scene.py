@@ -30,7 +30,7 @@ HARD = {"pods": str(LIMIT), "requests.cpu": "3", "count/services": "6"}
 LOW = {"pods": "4", "requests.cpu": "1", "count/services": "2"}
 LESS = {"pods": "8", "requests.cpu": "2", "count/services": "4"}
 """What the tenant's limit comes down to, now and then."""
-POLICIES = {"law": ["cotenant-quota-law-native", "cotenant-quota-law-lowered"], "lease": ["cotenant-strict"]}
+POLICIES = {"law": ["cotenant-quota-law-native", "cotenant-quota-law-checked"], "lease": ["cotenant-strict"]}
 """The bindings that go, where a run is without one of these."""
 
 

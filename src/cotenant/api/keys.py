@@ -45,8 +45,9 @@ POOL_RUNTIME = "cotenant-pool-"
 ACCOUNTING = "cotenant.dev/accounting"
 """Label on a ResourceQuota: `strict` where the operator gives refunds and the quota controller waits."""
 STRICT = "strict"
-LOWERED = "cotenant.dev/lowered"
-"""Label on a ResourceQuota while status.hard is above spec.hard: charges meet the policy that binds them to spec.hard."""
+CHECKED = "cotenant.dev/checked"
+"""Label on a ResourceQuota whose charges meet the policy that binds them to spec.hard: while status.hard is above that, and
+always where storage is limited."""
 REFUNDED = "cotenant.dev/refunded"
 """Annotation on a strict ResourceQuota: `pods=123`, up to which revision deletions have been decided upon."""
 

@@ -9,7 +9,7 @@ from cotenant.api.builtin import Manifest, ResourceQuota
 from cotenant.api.keys import EPOCH
 from cotenant.api.meta import ObjectMeta
 from cotenant.kube.resource import RESOURCE_QUOTAS
-from cotenant.model.lowered import labelled
+from cotenant.model.checked import labelled
 
 Hard = dict[str, str]
 KIND = {"apiVersion": RESOURCE_QUOTAS.api_version, "kind": RESOURCE_QUOTAS.kind}

@@ -12,7 +12,7 @@ from cotenant.api.keys import FROZEN, QUOTA_MANAGER, REFUNDED
 from cotenant.kube import errors
 from cotenant.kube.client import Client
 from cotenant.kube.resource import ALL, RESOURCE_QUOTAS, Resource
-from cotenant.model.lowered import labelled
+from cotenant.model.checked import labelled
 from cotenant.model.pool import in_bytes, spelled
 from cotenant.model.refund import recount as r
 from cotenant.model.refund.values import Pairs, Refund, Stored, marks, pairs, parsed, text

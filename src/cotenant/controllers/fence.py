@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from cotenant.api.builtin import Manifest, ResourceQuota
-from cotenant.api.keys import ACCOUNTING, COTENANT, HOME_PREFIX, LOWERED, REHEARSAL, STRICT, TENANT
+from cotenant.api.keys import ACCOUNTING, CHECKED, COTENANT, HOME_PREFIX, REHEARSAL, STRICT, TENANT
 from cotenant.apply.body import KIND, carried, identity
 from cotenant.controllers.world import World
 from cotenant.kube.client import Client
@@ -220,7 +220,7 @@ async def refused_first(client: Client, there: ResourceQuota) -> bool:
 async def refused_charge(client: Client, there: ResourceQuota) -> bool:
     """A charge above the limit."""
     over = {key: str(int(parse(value)) + 1) for key, value in there.spec.hard.items()}
-    return await refused(client, there, LAW, there.status.used | over, labels={LOWERED: "true"})
+    return await refused(client, there, LAW, there.status.used | over, labels={CHECKED: "true"})
 
 
 async def refused_count(client: Client, there: ResourceQuota) -> bool:

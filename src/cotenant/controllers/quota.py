@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from cotenant.api.builtin import Manifest, ResourceQuota
-from cotenant.api.keys import ACCOUNTING, COTENANT, FROZEN, LOWERED, QUOTA_MANAGER, SPACE, TENANT, home_of
+from cotenant.api.keys import ACCOUNTING, COTENANT, FROZEN, QUOTA_MANAGER, SPACE, TENANT, home_of
 from cotenant.api.space import Space
 from cotenant.apply.escrow import Escrow, Moot
 from cotenant.controllers.gather import gather_view, namespace_of
@@ -23,8 +23,8 @@ from cotenant.kube.client import Client
 from cotenant.kube.errors import AlreadyExists
 from cotenant.kube.resource import RESOURCE_QUOTAS, SPACES
 from cotenant.model import allowance, pool
+from cotenant.model.checked import labelled, lowered
 from cotenant.model.finding import Ref
-from cotenant.model.lowered import labelled, lowered
 from cotenant.model.platform import Platform
 from cotenant.model.pool import frozen, strict
 from cotenant.model.quantity import parse, same
@@ -33,6 +33,8 @@ from cotenant.render.quota import quota
 from cotenant.runtime.controller import Result
 
 SOON = 1.0
+HALF = 0.2
+"""Seconds after which a limit that was lowered is in force, as a rule."""
 OTHERS = 0.25
 """Seconds for the quota controller's first write, and for a charge to reach us: a count before them is one for nothing."""
 QUIET = 3.0
@@ -84,16 +86,12 @@ class QuotaController:
         marked = marks.items() <= there.metadata.labels.items() and strict(there) == (ACCOUNTING in marks)
         # What a recount holds back for two seconds is not ours to give meanwhile.
         held = marked and frozen(there)
-        if not (marked and (held or (same(there.spec.hard, wanted.hard) and not self.past(there)))):
+        if not (marked and (held or (same(there.spec.hard, wanted.hard) and rightly_labelled(there)))):
             there = await self.write(wanted.manifest, there)
         if wanted.home and not held:
             return await self.count(key, there, wanted)
-        # Where the quota controller was the first to bring status.hard down, the label is left for us.
-        return Result(after=SOON) if LOWERED in there.metadata.labels else Result()
-
-    def past(self, there: ResourceQuota) -> bool:
-        """Whether a quota still has the label of a lowered one, and is none any more."""
-        return LOWERED in there.metadata.labels and not lowered(there.spec.hard, there.status.hard)
+        # Where the quota controller is the first to bring status.hard down, the label is left for us.
+        return Result(after=HALF) if lowered(there.spec.hard, there.status.hard) else Result()
 
     def wanted(self, key: str, there: ResourceQuota | None) -> Wanted | None:
         """What the rules say; None for a namespace that is not ours or goes."""
@@ -131,7 +129,7 @@ class QuotaController:
     async def create(self, key: str, wanted: Wanted) -> ResourceQuota:
         """The ResourceQuota, made now or found where the store did not know of it yet."""
         try:
-            made = await self.client.create(RESOURCE_QUOTAS, wanted.manifest, manager=QUOTA_MANAGER)
+            made = await self.client.create(RESOURCE_QUOTAS, born(wanted.manifest), manager=QUOTA_MANAGER)
         except AlreadyExists:
             return await self.client.get(RESOURCE_QUOTAS, COTENANT, key, type=ResourceQuota)
         return self.remember(made)
@@ -185,6 +183,18 @@ class QuotaController:
         found = self.world.quotas.get(metadata["namespace"], metadata["name"])
         assert found is not None
         return found
+
+
+def born(manifest: Manifest) -> Manifest:
+    """With the label, where nothing but the policy binds what is charged to some key."""
+    labels = labelled(manifest["metadata"]["labels"], manifest["spec"]["hard"], {})
+    return manifest | {"metadata": manifest["metadata"] | {"labels": labels}}
+
+
+def rightly_labelled(there: ResourceQuota) -> bool:
+    """Whether it has the label by which its charges are checked, or needs none."""
+    labels = there.metadata.labels
+    return labelled(labels, there.spec.hard, there.status.hard) == labels
 
 
 def bound(manifest: Manifest, there: ResourceQuota, enforced: Mapping[str, str] | None = None) -> Manifest:

@@ -83,7 +83,7 @@ async def test_every_message_of_the_leash_the_guard_and_the_quotas_stays_under_3
         if manifest["metadata"]["name"].startswith(("cotenant-leash", "cotenant-guard", "cotenant-quota-"))
     ]
 
-    assert len(messages) == 13
+    assert len(messages) == 15
     assert all(len(message) < 300 and message.startswith("'COTENANT-") for message in messages)
 
 

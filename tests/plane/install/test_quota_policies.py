@@ -204,7 +204,7 @@ async def test_nobody_but_cotenant_writes_the_quota_of_a_space_or_adds_one(admin
     await admin.merge(resource.RESOURCE_QUOTAS, "cotenant", {"metadata": {"annotations": {"note": "x"}}}, space)
 
 
-LABEL = "cotenant.dev/lowered"
+LABEL = "cotenant.dev/checked"
 
 
 async def test_nobody_lowers_a_limit_without_the_label_by_which_charges_are_bound_to_it(operator, space):
@@ -212,6 +212,16 @@ async def test_nobody_lowers_a_limit_without_the_label_by_which_charges_are_boun
     message = await denied(operator.merge(kind, "cotenant", less, space), "COTENANT-QUOTA-6", LABEL)
     assert "ResourceQuota cotenant would have a lower limit than is in force" in message
     await operator.merge(kind, "cotenant", less | {"metadata": {"labels": {LABEL: "true"}}}, space)
+
+
+async def test_nor_limits_storage_without_it_whose_claims_are_charged_by_their_status_without_a_limit(
+    operator, make_place
+):
+    namespace, kind = await make_place(), resource.RESOURCE_QUOTAS
+    wanted = quota(namespace, **{"requests.storage": "1Gi"})
+    await denied(operator.create(kind, wanted), "COTENANT-QUOTA-6", "limits storage")
+    wanted["metadata"]["labels"] = OURS | {LABEL: "true"}
+    await operator.create(kind, wanted)
 
 
 async def test_the_label_stays_on_until_the_lower_limit_is_in_force(operator, admin, space, frozen):
@@ -267,7 +277,7 @@ async def test_nothing_runs_where_the_quota_is_not_that_of_a_space(in_force, ope
 
 
 MARKS = {
-    "lowered": {"labels": {"cotenant.dev/lowered": "true"}},
+    "lowered": {"labels": {"cotenant.dev/checked": "true"}},
     "label": {"labels": {"cotenant.dev/accounting": "strict"}},
     "refunded": {"annotations": {"cotenant.dev/refunded": "pods=999999999"}},
     "frozen": {"annotations": {"cotenant.dev/frozen": "2026-01-01T00:00:00+00:00"}},

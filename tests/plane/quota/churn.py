@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import closing
 from typing import Any
 
-from cotenant.api.keys import FROZEN, LOWERED
+from cotenant.api.keys import CHECKED, FROZEN
 from cotenant.kube.resource import PODS, RESOURCE_QUOTAS, TENANT_LEDGERS
 from cotenant.local.handle import Handle
 from cotenant.local.wire import Wire, strict_context
@@ -90,7 +90,7 @@ class Field:
             quota = self.quota()
             quota["metadata"].setdefault("annotations", {})[FROZEN] = "2026-01-01T00:00:00+00:00"
             quota["spec"]["hard"]["pods"] = "0"
-            quota["metadata"]["labels"][LOWERED] = "true"
+            quota["metadata"]["labels"][CHECKED] = "true"
             path = RESOURCE_QUOTAS.path(self.name, "cotenant")
             return self.wire.json("PUT", path, quota, **OPERATOR)[0] == 200
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cotenant.api.builtin import Manifest
-from cotenant.api.keys import LOWERED
+from cotenant.api.keys import CHECKED
 from installation import Answer
 from plane.quota.test_meter import told
 from vocabulary import (
@@ -92,7 +92,7 @@ def test_a_deployment_that_needs_what_others_hold_gets_it(cluster):
     expect_created(team.owner.apply(deployment("web", team.namespace("b"), replicas=19)))
     eventually(lambda: pods(team, "b") == 19, within=30)
     # Whose limit was lowered on the way has no mark of it any more: its charges cost nothing more for ever.
-    eventually(lambda: not team.cluster.list("ResourceQuota", labels=f"cotenant.dev/tenant={team.name},{LOWERED}"))
+    eventually(lambda: not team.cluster.list("ResourceQuota", labels=f"cotenant.dev/tenant={team.name},{CHECKED}"))
 
 
 def test_all_keys_of_a_deployment_move_together(cluster):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cotenant.api.keys import LOWERED
+from cotenant.api.keys import CHECKED
 from cotenant.controllers.quota import OTHERS, QUIET
 from cotenant.kube.errors import Conflict
 from cotenant.model.allowance import SPACES
@@ -83,11 +83,11 @@ async def test_who_lowers_a_limit_says_so_until_what_is_in_force_has_followed(pl
     play.cluster.change("ResourceQuota", "cotenant", DEV, status={"hard": {"pods": "5"}, "used": {"pods": "0"}})
     play.cluster.change("Tenant", "red", spec={"quota": {"space": {"max": {"pods": 3}}}})
     assert (await play.one("quota", DEV)).after
-    assert LOWERED in quota(play)["metadata"]["labels"]
+    assert CHECKED in quota(play)["metadata"]["labels"]
     # Kubernetes brings it down, and knows nothing of labels.
     play.cluster.change("ResourceQuota", "cotenant", DEV, status={"hard": {"pods": "3"}, "used": {"pods": "0"}})
     assert not (await play.one("quota", DEV)).after
-    assert LOWERED not in quota(play)["metadata"]["labels"]
+    assert CHECKED not in quota(play)["metadata"]["labels"]
 
 
 async def test_a_home_that_is_lowered_is_marked_by_one_write_and_unmarked_by_the_next(play: Play) -> None:
@@ -95,8 +95,8 @@ async def test_a_home_that_is_lowered_is_marked_by_one_write_and_unmarked_by_the
     play.cluster.change("Tenant", "red", spec={"spaces": {"limit": 3}})
     await play.one("quota", HOME)
     first, second = [body for verb, _, _, body in play.cluster.calls if verb.startswith("replace")]
-    assert LOWERED in first["metadata"]["labels"]
-    assert LOWERED not in second["metadata"]["labels"]
+    assert CHECKED in first["metadata"]["labels"]
+    assert CHECKED not in second["metadata"]["labels"]
     assert second["status"]["hard"][SPACES] == "3"
 
 

@@ -149,7 +149,7 @@ def others(somebody: Client, client: Client, place: str) -> list[Canary]:
 def metered(client: Client, operator: Client, place: str) -> list[Canary]:
     """A charge above the limit, by each of the two bindings, and something new where no quota is counted."""
     ours = {keys.MANAGED_BY: keys.COTENANT, keys.TENANT: NAME}
-    lowered = ours | {keys.ACCOUNTING: keys.STRICT, keys.LOWERED: "true"}
+    checked = ours | {keys.ACCOUNTING: keys.STRICT, keys.CHECKED: "true"}
 
     def charged(name: str, labels: dict[str, str]) -> Callable[[], Awaitable[object]]:
         quota = {"metadata": {"name": name, "labels": labels}, "spec": {"hard": {"pods": "0"}}}
@@ -164,7 +164,7 @@ def metered(client: Client, operator: Client, place: str) -> list[Canary]:
 
     return [
         refusal("cotenant-quota-law", "cotenant-quota-law-native", charged(NAME, ours)),
-        refusal("cotenant-quota-law", "cotenant-quota-law-lowered", charged(f"{NAME}-lowered", lowered)),
+        refusal("cotenant-quota-law", "cotenant-quota-law-checked", charged(f"{NAME}-checked", checked)),
         refusal("cotenant-quota-first", "cotenant-quota-first", made(client, resource.LIMIT_RANGES, place, {})),
     ]
 

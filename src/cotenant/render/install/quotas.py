@@ -3,8 +3,8 @@
 law: no charge goes above spec.hard. Charges are status updates by `system:apiserver`, and an update is validated against
 the stored object inside the transaction that stores it. So after spec.hard was lowered no API server, however stale,
 charges more; natively admission looks at status.hard. And one ResourceQuota a namespace, which nobody but cotenant writes.
-While status.hard is not above spec.hard there is nothing to add to what the API server does: of quotas that are counted
-strictly it looks at the charges of those alone that carry the label of a lowered one, and lets nobody lower without it.
+While status.hard is not above spec.hard, and storage not limited, there is nothing to add to what the API server does: of
+quotas that are counted strictly it looks at the charges of those alone that carry a label, and lets nobody lower without it.
 first: no workload before the namespace's quota is counted. An API server that has not heard of a ResourceQuota admits
 without limit; parameters of policies come from the very cache that its quota plugin looks into.
 """
@@ -12,6 +12,7 @@ without limit; parameters of policies come from the very cache that its quota pl
 from __future__ import annotations
 
 from cotenant.api import keys
+from cotenant.model.checked import STORAGE
 from cotenant.model.platform import Platform
 from cotenant.render.install.values import Manifest, manifest
 
@@ -19,7 +20,7 @@ LAW, FIRST = "cotenant-quota-law", "cotenant-quota-first"
 CANARY = "cotenant-canary"
 """Name of the LimitRange that the operator tries to make, as a dry run: FIRST refuses it in a home."""
 OURS = {
-    "labels": (keys.MANAGED_BY, keys.TENANT, keys.SPACE, keys.ACCOUNTING, keys.LOWERED),
+    "labels": (keys.MANAGED_BY, keys.TENANT, keys.SPACE, keys.ACCOUNTING, keys.CHECKED),
     "annotations": (keys.REFUNDED, keys.FROZEN),
 }
 """What else of a ResourceQuota decides about limits. A mark of refunds from the future would switch them off."""
@@ -61,17 +62,17 @@ def _binding(name: str, policy: str, **spec: Manifest) -> Manifest:
 
 
 def _counted() -> dict[str, Manifest]:
-    """Whose status is looked at: what is not counted strictly, always; what is, while it is lowered.
+    """Whose status is looked at: what is not counted strictly, always; what is, with the label.
 
     By the object's own labels, old or new: those that are stored, whatever a cache says. Of others each write of status is
     looked at by the policy of strict accounting.
     """
     accounting = {"key": keys.ACCOUNTING, "operator": "NotIn", "values": [keys.STRICT]}
     strict = {"matchLabels": {keys.ACCOUNTING: keys.STRICT}}
-    lowered = {"key": keys.LOWERED, "operator": "Exists"}
+    checked = {"key": keys.CHECKED, "operator": "Exists"}
     return {
         "native": {"resourceRules": [_STATUS], "objectSelector": {"matchExpressions": [accounting]}},
-        "lowered": {"resourceRules": [_STATUS], "objectSelector": strict | {"matchExpressions": [lowered]}},
+        "checked": {"resourceRules": [_STATUS], "objectSelector": strict | {"matchExpressions": [checked]}},
     }
 
 
@@ -110,7 +111,7 @@ def _denial(expression: str, text: str) -> Manifest:
 
 
 def _law(platform: Platform) -> Manifest:
-    """Who charges, who is neither operator nor counter, and whoever leaves spec.hard below status.hard without the label.
+    """Who charges, who is neither operator nor counter, and the operator itself where it forgets the label.
 
     A dry run of the operator's is judged as a charge: that is how it proves that the policy acts.
     """
@@ -124,12 +125,13 @@ def _law(platform: Platform) -> Manifest:
         "matchConditions": [
             {
                 "name": "too-high-a-charge-or-a-stranger",
-                "expression": f"({charging} && {_over('exists', 'false')}) || {_unmarked()} || {stranger(platform)}",
+                "expression": f"({charging} && {_over('exists', 'false')}) || {_unmarked(platform)} || {stranger(platform)}",
             }
         ],
         "variables": [
             {"name": "stranger", "expression": stranger(platform)},
             {"name": "charging", "expression": charging},
+            {"name": "unmarked", "expression": _unmarked(platform)},
             *_charge(),
         ],
         "validations": [
@@ -139,21 +141,22 @@ def _law(platform: Platform) -> Manifest:
                 "object.metadata.namespace + '; who uses what, and what is left: cotenant top ' + variables.tenant",
             ),
             _denial(
-                f"!({_unmarked()})",
-                "'COTENANT-QUOTA-6: ResourceQuota ' + request.name + ' would have a lower limit than is in force, without the "
-                f"label {keys.LOWERED} by which charges are bound to it; whoever lowers it sets the label in the same write'",
+                "!variables.unmarked",
+                "'COTENANT-QUOTA-6: ResourceQuota ' + request.name + ' limits storage, or would have a lower limit than is in "
+                f"force, without the label {keys.CHECKED} by which charges are bound to it; whoever writes it sets the label'",
             ),
             *_keep(),
         ],
     }
 
 
-def _unmarked() -> str:
-    """CEL: whether a quota of ours may be charged by status.hard beyond what spec.hard says."""
+def _unmarked(platform: Platform) -> str:
+    """CEL: whether the operator leaves a quota without the label although its charges must be checked. Nobody else lowers."""
     hard, enforced = "object.spec.hard", "object.?status.?hard[?k]"
-    higher = f"{enforced}.hasValue() && quantity({enforced}.value()).isGreaterThan(quantity({hard}[k]))"
-    lax = f"!('{keys.LOWERED}' in {_LABELS}) && has({hard}) && {hard}.exists(k, {higher})"
-    return f"(request.operation == 'UPDATE' && {_MINE} && {lax})"
+    higher = f"({enforced}.hasValue() && quantity({enforced}.value()).isGreaterThan(quantity({hard}[k])))"
+    lax = f"has({hard}) && {hard}.exists(k, k.endsWith('{STORAGE}') || {higher})"
+    written = f"request.operation != 'DELETE' && !request.?dryRun.orValue(false) && {_operator(platform)}"
+    return f"({written} && {_MINE} && !('{keys.CHECKED}' in {_LABELS}) && {lax})"
 
 
 def _over(found: str = "filter", none: str = "[]") -> str:

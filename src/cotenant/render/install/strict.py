@@ -128,7 +128,7 @@ def _policy(platform: Platform, dead: str) -> Manifest:
                 "the quota controller counts may be incomplete; cotenant gives back what is deleted, and the "
                 "controller may count again when it is quiet",
             },
-            # The law looks at the status of those alone that are not counted strictly, or are lowered.
+            # The law looks at the status of those alone that are not counted strictly, or have a label.
             {"expression": "!variables.stranger", "reason": "Forbidden", "messageExpression": NOT_YOURS},
         ],
     }

@@ -107,7 +107,7 @@ QUOTA = Policy(
         ),
         Rule(
             id="COTENANT-QUOTA-6",
-            title="A limit is lowered together with the label by which charges are bound to it",
+            title="A limit is lowered, and storage limited, together with the label by which charges are bound to it",
             why="Of quotas that are counted strictly the charges of those alone are looked at that carry it.",
             way_out="cotenant sets it and takes it off; nobody else lowers a limit",
         ),
