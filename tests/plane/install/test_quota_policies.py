@@ -210,7 +210,7 @@ LABEL = "cotenant.dev/checked"
 async def test_nobody_lowers_a_limit_without_the_label_by_which_charges_are_bound_to_it(operator, space):
     kind, less = resource.RESOURCE_QUOTAS, {"spec": {"hard": {"pods": "1"}}}
     message = await denied(operator.merge(kind, "cotenant", less, space), "COTENANT-QUOTA-6", LABEL)
-    assert "ResourceQuota cotenant would have a lower limit than is in force" in message
+    assert "ResourceQuota cotenant limits storage, or would have a lower limit than is in force" in message
     await operator.merge(kind, "cotenant", less | {"metadata": {"labels": {LABEL: "true"}}}, space)
 
 
