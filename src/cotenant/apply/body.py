@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from cotenant.api.builtin import Manifest, ResourceQuota
-from cotenant.api.keys import EPOCH
+from cotenant.api.keys import CHECKED, EPOCH
 from cotenant.api.meta import ObjectMeta
 from cotenant.kube.resource import RESOURCE_QUOTAS
-from cotenant.model.checked import labelled
+from cotenant.model.checked import labelled, unbound
 
 Hard = dict[str, str]
 KIND = {"apiVersion": RESOURCE_QUOTAS.api_version, "kind": RESOURCE_QUOTAS.kind}
@@ -28,10 +28,12 @@ def written(there: ResourceQuota, hard: Hard) -> Manifest:
 def raised(there: ResourceQuota, hard: Hard) -> list[Manifest] | None:
     """A JSON patch with new limits, bound to all but the status: pods may be charged meanwhile.
 
-    None for one without an epoch, which could not be told from a later one of its name.
+    None for one without an epoch, which could not be told from a later one of its name, and where a label is
+    to be set: what was raised by hand is brought down by the same task.
     """
-    metadata = there.metadata
-    if EPOCH not in metadata.annotations:
+    metadata, limits = there.metadata, there.spec.hard | hard
+    lacking = CHECKED not in metadata.labels and unbound(limits, there.status.hard)
+    if EPOCH not in metadata.annotations or lacking:
         return None
     known = {
         "/metadata/uid": metadata.uid,
@@ -40,7 +42,7 @@ def raised(there: ResourceQuota, hard: Hard) -> list[Manifest] | None:
         "/spec/hard": there.spec.hard,
     }
     tests = [{"op": "test", "path": path, "value": value} for path, value in known.items()]
-    return [*tests, {"op": "replace", "path": "/spec/hard", "value": there.spec.hard | hard}]
+    return [*tests, {"op": "replace", "path": "/spec/hard", "value": limits}]
 
 
 def enforced(there: ResourceQuota, hard: Hard) -> Manifest:
