@@ -28,6 +28,11 @@ def unbound(hard: Mapping[str, str], enforced: Mapping[str, str]) -> bool:
     return any(key.endswith(STORAGE) for key in hard) or lowered(hard, enforced)
 
 
+def stray(labels: Mapping[str, str], hard: Mapping[str, str], enforced: Mapping[str, str]) -> bool:
+    """Whether the label is left over: Kubernetes was the first to bring status.hard down."""
+    return CHECKED in labels and not unbound(hard, enforced)
+
+
 def lowered(hard: Mapping[str, str], enforced: Mapping[str, str]) -> bool:
     """Whether something is in force that is above its limit."""
     return any(key in enforced and parse(enforced[key]) > parse(amount) for key, amount in hard.items())

@@ -17,6 +17,7 @@ from cotenant.api.profile import TenantProfile
 from cotenant.api.space import Space
 from cotenant.api.tenant import Tenant
 from cotenant.model import allowance
+from cotenant.model.checked import stray
 from cotenant.model.escrow.policy import Share
 from cotenant.model.escrow.units import limit_of, text_of, use_of
 from cotenant.model.escrow.values import Entry, Ledger, Quota
@@ -112,6 +113,7 @@ def quota(there: ResourceQuota, key: str) -> Quota:
         used=use_of(key, status.used.get(key, "0")),
         version=there.metadata.resource_version,
         form=form(there),
+        marked=stray(there.metadata.labels, hard, status.hard),
     )
 
 

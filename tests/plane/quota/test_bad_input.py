@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from cotenant.model.checked import labelled
 from cotenant.model.quantity import parse
 from vocabulary import (
     Team,
@@ -188,7 +189,11 @@ def test_a_quota_that_was_written_by_hand_is_put_right(cluster, team, change):
     answer = cluster.admin.kubectl("patch", "resourcequota", "cotenant", "--type=merge", "-p", patch, "-n", space)
     expect_denied(answer, by="policy", saying="COTENANT-QUOTA-4: ResourceQuota cotenant is written by cotenant alone")
 
-    status, answer = cluster.replace(path, lambda it: it["spec"]["hard"].update(change), by_operator=True)
+    def by_hand(it: dict) -> None:
+        it["spec"]["hard"].update(change)
+        it["metadata"]["labels"] = labelled(it["metadata"]["labels"], it["spec"]["hard"], it["status"]["hard"])
+
+    status, answer = cluster.replace(path, by_hand, by_operator=True)
     assert status == 200, answer
 
     eventually(lambda: sound(team, 8, "a", "b"), within=20)

@@ -84,7 +84,7 @@ class Quota(Struct, frozen=True):
 
     `hard` is spec.hard, 0 where the key is missing; `enforced` is status.hard, None while the quota controller has not
     filled in the status; `used` is status.used, 0 where it is missing. `form` is the same for as long as nothing but the
-    status changes; compared for equality only.
+    status changes; compared for equality only. `marked`: it has a label that whoever writes status.hard takes off.
     """
 
     space: str
@@ -93,6 +93,7 @@ class Quota(Struct, frozen=True):
     used: int
     version: str
     form: str = ""
+    marked: bool = False
 
     @property
     def first(self) -> bool:
@@ -104,4 +105,4 @@ class Quota(Struct, frozen=True):
         """Whether nothing is left to do for status.hard. An empty status is filled in by the quota controller alone:
         a status.hard without its status.used would refuse everything with "status unknown".
         """
-        return self.enforced is None or self.enforced == self.hard
+        return self.enforced is None or (self.enforced == self.hard and not self.marked)
