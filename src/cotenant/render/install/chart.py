@@ -12,9 +12,9 @@ import yaml
 
 from cotenant.model.platform import Platform
 from cotenant.render import install
-from cotenant.render.install.admission.rule import API
 from cotenant.render.install.operator import KEY, assist_address, checksum, settings_text
 from cotenant.render.install.rights import bindable
+from cotenant.render.install.validating import API
 from cotenant.render.install.values import InstallValues, Manifest
 
 _MARK = "zzz-"

@@ -12,7 +12,8 @@ from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.assist import ASSIST
 from cotenant.render.install.rights import bindable
-from cotenant.render.install.values import Manifest, manifest
+from cotenant.render.install.validating import binding, denial, policy
+from cotenant.render.install.values import Manifest
 
 LEASH = "cotenant-leash"
 GUARD = "cotenant-guard"
@@ -21,26 +22,16 @@ BUSY = ("pods", "pods/binding", "pods/status", "resourcequotas/status")
 
 In those it has nothing to say about them. Each look costs a create, and the charge of each create, for everybody.
 """
-_API = "admissionregistration.k8s.io/v1"
 
 
 def policies(platform: Platform) -> list[Manifest]:
     """Both policies with their bindings."""
     return [
-        _policy(LEASH, _leash(platform)),
+        policy(LEASH, _leash(platform)),
         *_leashes(),
-        _policy(GUARD, _guard(platform)),
-        _binding(GUARD, GUARD),
+        policy(GUARD, _guard(platform)),
+        binding(GUARD, GUARD),
     ]
-
-
-def _policy(name: str, spec: Manifest) -> Manifest:
-    return manifest(_API, "ValidatingAdmissionPolicy", name, spec={"failurePolicy": "Fail", **spec})
-
-
-def _binding(name: str, policy: str, **spec: Manifest) -> Manifest:
-    said = {"policyName": policy, "validationActions": ["Deny"], **spec}
-    return manifest(_API, "ValidatingAdmissionPolicyBinding", name, spec=said)
 
 
 def _leashes() -> list[Manifest]:
@@ -48,19 +39,14 @@ def _leashes() -> list[Manifest]:
     busy = {"apiGroups": [""], "apiVersions": ["*"], "operations": ["*"], "resources": list(BUSY)}
     elsewhere = {"matchExpressions": [{"key": keys.TENANT, "operator": "DoesNotExist"}]}
     return [
-        _binding(f"{LEASH}-busy", LEASH, matchResources={"resourceRules": [busy], "namespaceSelector": elsewhere}),
-        _binding(LEASH, LEASH, matchResources={"excludeResourceRules": [busy]}),
+        binding(f"{LEASH}-busy", LEASH, matchResources={"resourceRules": [busy], "namespaceSelector": elsewhere}),
+        binding(LEASH, LEASH, matchResources={"excludeResourceRules": [busy]}),
     ]
 
 
 def _resources(group: str, operations: list[str], *resources: str) -> Manifest:
     version = "*" if group == "*" else keys.VERSION
     return {"apiGroups": [group], "apiVersions": [version], "operations": operations, "resources": list(resources)}
-
-
-def _denial(expression: str, text: str) -> Manifest:
-    """A validation that answers 403; `text` is CEL that yields the message."""
-    return {"expression": expression, "reason": "Forbidden", "messageExpression": text}
 
 
 def _leash(platform: Platform) -> Manifest:
@@ -87,7 +73,7 @@ def _leash(platform: Platform) -> Manifest:
             ),
         ],
         "validations": [
-            _denial(
+            denial(
                 "!variables.isNamespace || (!variables.reserved && variables.subresource == '' && "
                 "(request.operation == 'CREATE' ? variables.newTenant != '' : variables.oldTenant != '' || "
                 "(request.operation == 'UPDATE' && variables.newTenant != '' && "
@@ -95,7 +81,7 @@ def _leash(platform: Platform) -> Manifest:
                 f"'COTENANT-LEASH-1: cotenant may not ' + {asked} + ' ' + variables.place + ': it carries no label "
                 f"{keys.TENANT}; whoever may update the namespace offers it by the annotation {keys.ADOPT}'",
             ),
-            _denial(
+            denial(
                 "variables.isNamespace || variables.place == '' || (!variables.reserved && "
                 f"namespaceObject.metadata.?labels[?'{keys.TENANT}'].orValue('') != '') || "
                 f"({own} && (request.resource.group + '/' + request.resource.resource) in "
@@ -112,14 +98,14 @@ def _leash(platform: Platform) -> Manifest:
                 f"'COTENANT-LEASH-2: cotenant may not ' + {asked} + ' in namespace ' + variables.place + "
                 f"': only a namespace with the label {keys.TENANT} is its business; a platform administrator sets it'",
             ),
-            _denial(
+            denial(
                 "variables.isNamespace || variables.place != '' || (request.resource.group == "
                 f"'{keys.GROUP}' && request.resource.resource == 'tenants' && variables.subresource in ['', 'status']) || "
                 f"({_bundle_alone()})",
                 f"'COTENANT-LEASH-3: cotenant may not ' + {asked} + ': of all that has no namespace "
                 "it writes Tenants, tenant namespaces and the caBundle of its webhook alone'",
             ),
-            _denial(
+            denial(
                 "request.resource.resource != 'rolebindings' || request.operation == 'DELETE' || "
                 f"(object.roleRef.kind == 'ClusterRole' && object.roleRef.name in {json.dumps(bindable(platform))})",
                 "'COTENANT-LEASH-4: cotenant may not bind ' + object.roleRef.kind + ' ' + object.roleRef.name + "
@@ -204,25 +190,25 @@ def _guard(platform: Platform) -> Manifest:
             _variable("newOurs", f"object == null ? [] : {_ours('object')}"),
         ],
         "validations": [
-            _denial(
+            denial(
                 # The garbage collector takes off its own, after a foreground deletion.
                 f"!variables.isSpace || {old} == {new} || ({collector} && "
                 f"{new}.all(f, f in {old}) && {old}.all(f, !f.startsWith('{keys.GROUP}/') || f in {new}))",
                 "'COTENANT-GUARD-1: finalizers of Space ' + request.?name.orValue('') + ' are set by cotenant alone; "
                 "delete the Space and cotenant lets go of it, or ask a platform administrator'",
             ),
-            _denial(
+            denial(
                 "!variables.isSpace || (variables.oldOurs.all(l, l in variables.newOurs) && "
                 "variables.newOurs.all(l, l in variables.oldOurs))",
                 f"'COTENANT-GUARD-2: labels {keys.GROUP}/* of Space ' + request.?name.orValue('') + ' are set by cotenant "
                 "alone; use a key of your own, or ask a platform administrator'",
             ),
-            _denial(
+            denial(
                 "!variables.isSpace || request.?subResource.orValue('') == ''",
                 "'COTENANT-GUARD-3: status of Space ' + request.?name.orValue('') + ' is written by cotenant alone; "
                 "change spec instead, and read it by kubectl get cosp -o wide'",
             ),
-            _denial(
+            denial(
                 f"variables.isSpace || (request.operation == 'DELETE' && ({collector} || {cleaner}) && "
                 "has(namespaceObject.metadata.deletionTimestamp))",
                 "'COTENANT-GUARD-4: ' + (request.resource.resource == 'spacepolicies' ? 'SpacePolicies' : 'TenantLedgers') + "

@@ -14,7 +14,8 @@ from __future__ import annotations
 from cotenant.api import keys
 from cotenant.model.checked import STORAGE
 from cotenant.model.platform import Platform
-from cotenant.render.install.values import Manifest, manifest
+from cotenant.render.install.validating import binding, denial, policy
+from cotenant.render.install.values import Manifest
 
 LAW, FIRST = "cotenant-quota-law", "cotenant-quota-first"
 CANARY = "cotenant-canary"
@@ -24,7 +25,6 @@ OURS = {
     "annotations": (keys.REFUNDED, keys.FROZEN),
 }
 """What else of a ResourceQuota decides about limits. A mark of refunds from the future would switch them off."""
-_API = "admissionregistration.k8s.io/v1"
 _SERVER = "system:apiserver"
 _COUNTERS = [_SERVER, "system:serviceaccount:kube-system:resourcequota-controller", "system:kube-controller-manager"]
 """Who writes status: the API servers charge, the quota controller counts, under its own name or its process'."""
@@ -43,22 +43,13 @@ def quota_policies(platform: Platform) -> list[Manifest]:
     # By its name: a selector would be parsed for each pod.
     param = {"name": keys.COTENANT, "parameterNotFoundAction": "Deny"}
     return [
-        _policy(LAW, _law(platform)),
+        policy(LAW, _law(platform)),
         # The narrow ones are first: no gap between where an older binding said all.
-        *(_binding(f"{LAW}-{name}", LAW, matchResources=where) for name, where in _counted().items()),
-        _binding(LAW, LAW, matchResources={"resourceRules": [_WRITES]}),
-        _policy(FIRST, _first(platform)),
-        _binding(FIRST, FIRST, paramRef=param),
+        *(binding(f"{LAW}-{name}", LAW, matchResources=where) for name, where in _counted().items()),
+        binding(LAW, LAW, matchResources={"resourceRules": [_WRITES]}),
+        policy(FIRST, _first(platform)),
+        binding(FIRST, FIRST, paramRef=param),
     ]
-
-
-def _policy(name: str, spec: Manifest) -> Manifest:
-    return manifest(_API, "ValidatingAdmissionPolicy", name, spec={"failurePolicy": "Fail", **spec})
-
-
-def _binding(name: str, policy: str, **spec: Manifest) -> Manifest:
-    said = {"policyName": policy, "validationActions": ["Deny"], **spec}
-    return manifest(_API, "ValidatingAdmissionPolicyBinding", name, spec=said)
 
 
 def _counted() -> dict[str, Manifest]:
@@ -106,10 +97,6 @@ def stranger(platform: Platform) -> str:
     return f"!(request.userInfo.username in {_listed([platform.operator, *_COUNTERS])})"
 
 
-def _denial(expression: str, text: str) -> Manifest:
-    return {"expression": expression, "reason": "Forbidden", "messageExpression": text}
-
-
 def _law(platform: Platform) -> Manifest:
     """Who charges, who is neither operator nor counter, and the operator itself where it forgets the label.
 
@@ -135,12 +122,12 @@ def _law(platform: Platform) -> Manifest:
             *_charge(),
         ],
         "validations": [
-            _denial(
+            denial(
                 "!variables.charging || size(variables.over) == 0",
                 "'COTENANT-QUOTA-1: tenant ' + variables.tenant + ': ' + variables.excess + ' in namespace ' + "
                 "object.metadata.namespace + '; who uses what, and what is left: cotenant top ' + variables.tenant",
             ),
-            _denial(
+            denial(
                 "!variables.unmarked",
                 "'COTENANT-QUOTA-6: ResourceQuota ' + request.name + ' limits storage, or would have a lower limit than is in "
                 f"force, without the label {keys.CHECKED} by which charges are bound to it; whoever writes it sets the label'",
@@ -203,13 +190,13 @@ def _first(platform: Platform) -> Manifest:
         # As of a charge: whoever is let through pays once for the maps that CEL reads.
         "matchConditions": [{"name": "not-counted-yet", "expression": f"!({space} && {counted})"}],
         "validations": [
-            _denial(
+            denial(
                 f"!({space}) || {counted}",
                 "'COTENANT-QUOTA-2: namespace ' + request.namespace + ' is being prepared: its quota is not counted "
                 "yet; try again in a second, and if it stays: kubectl get resourcequota cotenant -o yaml -n ' + "
                 "request.namespace",
             ),
-            _denial(
+            denial(
                 space,
                 "'COTENANT-QUOTA-2: nothing runs in namespace ' + request.namespace + ': its ResourceQuota cotenant is not that "
                 "of a space; make a Space for what is to run'",
@@ -235,17 +222,17 @@ def _keep() -> list[Manifest]:
     # Whose finalizer nobody takes off would keep the namespace from ending, and with it the share from coming back.
     ends = "object.metadata.?finalizers.orValue([]).all(f, f in oldObject.metadata.?finalizers.orValue([]))"
     return [
-        _denial(
+        denial(
             "!variables.stranger || request.operation != 'CREATE'",
             "'COTENANT-QUOTA-3: namespace ' + request.namespace + ' has its ResourceQuota, and with two of them what "
             "one refuses the other may admit (kubernetes#141904); ask for quota in the Tenant'",
         ),
-        _denial(
+        denial(
             f"!variables.stranger || request.operation != 'UPDATE' || !({ours}) || "
             f"(!({status}) && object.spec == oldObject.spec && {same} && {ends} && {times})",
             NOT_YOURS,
         ),
-        _denial(
+        denial(
             f"!variables.stranger || request.operation != 'DELETE' || !({ours}) || "
             "has(namespaceObject.metadata.deletionTimestamp)",
             # Of a deletion of many the request has no name.

@@ -9,7 +9,8 @@ from __future__ import annotations
 from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission.mode import TRIAL
-from cotenant.render.install.admission.rule import API, Rule, audience, kinds, short, told
+from cotenant.render.install.admission.rule import Rule, audience, kinds, short, told
+from cotenant.render.install.validating import API
 from cotenant.render.install.values import Manifest, manifest
 
 NAME = "cotenant-pools"

@@ -11,9 +11,9 @@ from msgspec import Struct
 from cotenant.api import keys
 from cotenant.model.platform import Platform
 from cotenant.render.install.admission import glass, mode
+from cotenant.render.install.validating import API, binding
 from cotenant.render.install.values import Manifest, manifest
 
-API = "admissionregistration.k8s.io/v1"
 RESERVED = ("default", "kube-node-lease", "kube-public", "kube-system")
 """Whoever labels one of these by mistake stops nothing there."""
 _VARIABLE = re.compile(r"\bvariables\.(\w+)")
@@ -232,7 +232,7 @@ def _bindings(policy: Policy) -> list[Manifest]:
     is deleted, and the finalizers of the rest are taken off by updates, without which the namespace would never end.
     """
     if not policy.parameters:
-        return [_binding(policy.name, {})]
+        return [binding(policy.name, policy.name)]
     reference = {"name": keys.POLICY}
     found = []
     for name, matches, missing in (
@@ -242,13 +242,8 @@ def _bindings(policy: Policy) -> list[Manifest]:
         if matches:
             param = {"paramRef": reference | {"parameterNotFoundAction": missing}}
             only = {"matchResources": {"resourceRules": list(matches), "matchPolicy": "Equivalent"}}
-            found.append(_binding(policy.name, param | (only if policy.updates else {}), name))
+            found.append(binding(name, policy.name, **param, **(only if policy.updates else {})))
     return [
         *found,
-        *(_binding(policy.name, mode.binding(policy.name, one), f"{policy.name}-{one}") for one in mode.ACTIONS),
+        *(binding(f"{policy.name}-{one}", policy.name, **mode.binding(policy.name, one)) for one in mode.ACTIONS),
     ]
-
-
-def _binding(policy: str, content: Manifest, name: str = "") -> Manifest:
-    spec = {"policyName": policy, "validationActions": ["Deny"], **content}
-    return manifest(API, "ValidatingAdmissionPolicyBinding", name or policy, spec=spec)
