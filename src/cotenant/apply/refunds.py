@@ -47,8 +47,9 @@ class Refunds:
     async def refund(self, found: Manifest, refund: Refund) -> Manifest:
         """Writes `used` and its mark; a recount that is over lets go of what it held. Raises Conflict."""
         assert int(found["metadata"]["resourceVersion"]) == refund.revision
-        body = bound(found, {REFUNDED: text(refund.refunded), FROZEN: None})
-        body["status"] = found["status"] | {"used": {key: told(key, amount) for key, amount in refund.used}}
+        used = {key: told(key, amount) for key, amount in refund.used}
+        notes = {REFUNDED: text(refund.refunded), FROZEN: None}
+        body = bound(found, notes, status=found["status"] | {"used": used})
         return await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", manager=QUOTA_MANAGER)
 
     async def recount(self, goal: r.Recount, known: Stored | None = None, most: int = 30) -> bool:
@@ -98,11 +99,9 @@ class Refunds:
         found = await self.get(revision)
         amounts = {key: write(amount) for key, amount in hard}
         mark = {FROZEN: self.now().isoformat(timespec="seconds")}
-        body = bound(found, mark, amounts, found["status"].get("hard", {})) | {
-            "spec": found["spec"] | {"hard": amounts}
-        }
+        body = bound(found, mark, spec=found["spec"] | {"hard": amounts})
         made = await self.client.replace(RESOURCE_QUOTAS, body, manager=QUOTA_MANAGER)
-        body = bound(made, {}, amounts, amounts) | {"status": made["status"] | {"hard": amounts}}
+        body = bound(made, {}, status=made["status"] | {"hard": amounts})
         made = await self.client.replace(RESOURCE_QUOTAS, body, subresource="status", manager=QUOTA_MANAGER)
         return int(made["metadata"]["resourceVersion"])
 
@@ -120,19 +119,15 @@ class Refunds:
         return r.Listed(pairs(added(*total)), marks(revisions))
 
 
-def bound(
-    found: Manifest,
-    annotations: Mapping[str, str | None],
-    hard: Mapping[str, str] | None = None,
-    enforced: Mapping[str, str] | None = None,
-) -> Manifest:
-    """The object as it was read, with its version; None takes an annotation off. `hard`, `enforced`: where limits change.
+def bound(found: Manifest, annotations: Mapping[str, str | None], **change: Manifest) -> Manifest:
+    """The object as it was read, with its version and what changes of `spec` or `status`; None takes an annotation off.
 
-    A PUT of status replaces labels and annotations too.
+    A PUT of status replaces labels and annotations too. The label by which charges are checked follows from the limits.
     """
+    body = found | change
     metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
     notes = {**(metadata.get("annotations") or {}), **annotations}
     metadata["annotations"] = {key: value for key, value in notes.items() if value is not None}
-    if hard is not None and enforced is not None:
-        metadata["labels"] = labelled(metadata.get("labels") or {}, hard, enforced)
-    return found | {"metadata": metadata}
+    hard, enforced = (body.get(part, {}).get("hard") or {} for part in ("spec", "status"))
+    metadata["labels"] = labelled(metadata.get("labels") or {}, hard, enforced)
+    return body | {"metadata": metadata}

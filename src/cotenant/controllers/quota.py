@@ -33,7 +33,7 @@ from cotenant.render.quota import quota
 from cotenant.runtime.controller import Result
 
 SOON = 1.0
-HALF = 0.2
+IN_FORCE = 0.2
 """Seconds after which a limit that was lowered is in force, as a rule."""
 OTHERS = 0.25
 """Seconds for the quota controller's first write, and for a charge to reach us: a count before them is one for nothing."""
@@ -91,7 +91,7 @@ class QuotaController:
         if wanted.home and not held:
             return await self.count(key, there, wanted)
         # Where the quota controller is the first to bring status.hard down, the label is left for us.
-        return Result(after=HALF) if lowered(there.spec.hard, there.status.hard) else Result()
+        return Result(after=IN_FORCE) if lowered(there.spec.hard, there.status.hard) else Result()
 
     def wanted(self, key: str, there: ResourceQuota | None) -> Wanted | None:
         """What the rules say; None for a namespace that is not ours or goes."""
